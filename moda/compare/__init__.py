@@ -1,0 +1,1 @@
+"""Grids, strips and tables for papers (floor 5)."""

@@ -1,0 +1,63 @@
+"""What can go wrong that a person can mend.
+
+Every class below carries one clear sentence saying what is wrong and what to do. The CLI prints it and exits
+with code 2; the studio shows it in place. Anything else that escapes is a bug and may show a traceback.
+"""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """A fault that the person using MoDA Studio can mend; its text is one sentence for that person."""
+
+
+class BadPicture(UserError):
+    """The portrait file is missing, not a picture, damaged or too large."""
+
+
+class NoFaceFound(UserError):
+    """The picture shows no human face that can be animated."""
+
+
+class FaceNotUsable(UserError):
+    """There is a face, but it is too small, cut off, turned too far or not human."""
+
+
+class BadSpeech(UserError):
+    """The speech file is missing, unreadable, silent, too short or too long."""
+
+
+class BadText(UserError):
+    """The text to be spoken, or an emotion prompt, cannot be used."""
+
+
+class BadSetting(UserError):
+    """A setting is unknown, out of range or clashes with another."""
+
+
+class BadMotionFile(UserError):
+    """A take, motion or template file is missing, damaged or of another kind."""
+
+
+class BadVideo(UserError):
+    """A video given for its head motion, or to be measured, cannot be used."""
+
+
+class WeightsMissing(UserError):
+    """A model's published weights are not on this machine and could not be fetched."""
+
+
+class BadWeights(UserError):
+    """A weight file is truncated, or belongs to another model."""
+
+
+class OutputFailed(UserError):
+    """The result could not be written: no space, no permission, or the encoder failed."""
+
+
+class Busy(UserError):
+    """Too many requests are waiting."""
+
+
+class Cancelled(UserError):
+    """The person stopped the work."""

@@ -1,0 +1,1 @@
+"""Weight-free measures of takes and talking videos (floor 5)."""

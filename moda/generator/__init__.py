@@ -1,0 +1,1 @@
+"""MoDA: the flow-matching motion generator (floor 2)."""

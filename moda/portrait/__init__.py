@@ -1,0 +1,1 @@
+"""The source picture: faces, landmarks, crop, paste-back, identity (floor 1)."""

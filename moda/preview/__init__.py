@@ -1,0 +1,1 @@
+"""Trajectory plots and the quick clip (floor 3)."""

@@ -1,0 +1,1 @@
+"""Motion and portrait in, frames out (floor 2)."""

@@ -1,0 +1,1 @@
+"""The neural renderer: LivePortrait's modules."""

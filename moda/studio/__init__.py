@@ -1,0 +1,1 @@
+"""The Gradio studio (floor 6)."""
