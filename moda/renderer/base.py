@@ -1,0 +1,49 @@
+"""What every renderer is: a portrait is prepared once, motion becomes frames lazily.
+
+A renderer and a motion generator meet only in the joint parameter space (:mod:`moda.motion.space`), so any
+model can drive any renderer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from moda.motion.space import Motion
+    from moda.portrait.portrait import Portrait
+
+Cancel = Callable[[], bool]
+"""Asked between frames; returning True makes :meth:`Renderer.frames` raise :class:`moda.errors.Cancelled`."""
+
+
+@runtime_checkable
+class Renderer(Protocol):
+    """Motion and a portrait in, frames out."""
+
+    name: str
+    """``mesh`` or ``liveportrait``; recorded in the video's metadata."""
+
+    def prepare(self, portrait: Portrait, **options: Any) -> Any:
+        """Do the work that depends on the portrait alone; the result is only ever passed back to ``frames``."""
+        ...
+
+    def frames(
+        self,
+        prepared: Any,
+        motion: Motion,
+        *,
+        size: int = 512,
+        whole: bool = False,
+        start: int = 0,
+        stop: int | None = None,
+        cancel: Cancel | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Yield frames ``start`` to ``stop`` (exclusive) of ``motion``, uint8 (H, W, 3) RGB, at ``motion.fps``.
+
+        ``size`` is the side of the square crop in pixels; with ``whole`` the face is put back into the whole
+        picture instead and frames have the picture's size. Memory does not grow with the number of frames.
+        """
+        ...
