@@ -53,9 +53,7 @@ def save_motion(motion: Motion, path: str | os.PathLike[str]) -> Path:
         Path(temporary).replace(target)
         temporary = None
     except OSError as error:
-        raise OutputFailed(
-            f"The motion could not be written to {target}: {error.strerror or error}."
-        ) from error
+        raise OutputFailed(f"The motion could not be written to {target}: {error.strerror or error}.") from error
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
@@ -84,9 +82,7 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
     except BadMotionFile:
         raise
     except Exception as error:  # numpy and zipfile raise a dozen kinds on damaged files
-        raise BadMotionFile(
-            f"{name} is damaged or not a motion file; choose a take saved by MoDA Studio."
-        ) from error
+        raise BadMotionFile(f"{name} is damaged or not a motion file; choose a take saved by MoDA Studio.") from error
 
 
 def _from_npz(data: bytes, name: str) -> Motion:

@@ -169,9 +169,7 @@ def transform_keypoints(canonical: npt.ArrayLike, vectors: npt.ArrayLike) -> Flo
     """
     frames = np.asarray(vectors, dtype=np.float64).reshape(-1, DIM)
     rotation = rotation_matrix(frames[:, PITCH], frames[:, YAW], frames[:, ROLL])
-    points = np.asarray(canonical, dtype=np.float64) @ rotation + frames[:, EXPRESSION].reshape(
-        -1, KEYPOINTS, 3
-    )
+    points = np.asarray(canonical, dtype=np.float64) @ rotation + frames[:, EXPRESSION].reshape(-1, KEYPOINTS, 3)
     shift = frames[:, TRANSLATION].copy()
     shift[:, 2] = 0
     return (frames[:, SCALE, None, None] * points + shift[:, None, :]).astype(np.float32)
