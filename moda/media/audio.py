@@ -1,0 +1,254 @@
+"""Speech: any audio or video file, or an array from a microphone, as 16 kHz mono float32.
+
+Everything is decoded and resampled by ffmpeg (soxr), so that the same sound gives the same waveform whatever it
+came in. The sound is checked before it is used: how long, how loud, damaged or not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any, Union
+
+import numpy as np
+
+from moda.errors import BadSpeech
+from moda.media.ffmpeg import UNTRUSTED, Child, has_stream, header_seconds, open_media
+
+RATE = 16_000
+"""Samples a second of every waveform in MoDA Studio."""
+
+MIN_SECONDS = 0.3
+MAX_SECONDS = 1_800.0
+MAX_BYTES = 1 << 30
+SILENCE = 1e-3  # peak below which a sound counts as silent: -60 dBFS, under any usable recording
+
+# Gaps in the time stamps (browser recordings) become silence, and a stream that starts late is padded, so that
+# sample n is always the sound at n / RATE seconds of the file. The encoder uses the same filter for the sound track.
+TIMING = "aresample=resampler=soxr:async=1:first_pts=0"
+
+SpeechSource = Union[str, "os.PathLike[str]", tuple[int, Any], bytes, "Speech"]
+
+
+@dataclass(frozen=True, eq=False)
+class Speech:
+    """What is said.
+
+    waveform: (N,) float32, 16 kHz mono, within [-1, 1], read-only.
+    seconds: N / 16000.
+    digest: sha256 of the waveform's bytes.
+    name: file name without folder, or "" for arrays.
+    notice: one sentence for the person, for example that an online voice was replaced; "" if there is none.
+    source, start, stamp: the file it came from, where in it the speech starts (seconds) and the file's size and
+        time of change, so that a video can carry the original sound; None for arrays.
+    """
+
+    waveform: np.ndarray
+    seconds: float
+    digest: str
+    name: str = ""
+    notice: str = ""
+    source: Path | None = None
+    start: float = 0.0
+    stamp: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, waveform: np.ndarray, **about: Any) -> Speech:
+        """Wrap a 16 kHz mono waveform (N,) that is already within [-1, 1]; nothing is checked or resampled."""
+        array = np.ascontiguousarray(waveform, dtype=np.float32).reshape(-1)
+        if array is waveform or array.base is not None:
+            array = array.copy()
+        array.flags.writeable = False
+        return cls(array, len(array) / RATE, hashlib.sha256(array.tobytes()).hexdigest(), **about)
+
+    @property
+    def peak(self) -> float:
+        """Largest absolute sample, 0 to 1."""
+        return float(np.abs(self.waveform).max(initial=0.0))
+
+    @property
+    def level(self) -> float:
+        """Root mean square of the whole waveform in dB relative to full scale (0 = loudest, -inf = silence)."""
+        power = float(np.mean(np.square(self.waveform, dtype=np.float64))) if len(self.waveform) else 0.0
+        return 10.0 * math.log10(power) if power > 0 else -math.inf
+
+    def frames(self, fps: float = 25.0) -> int:
+        """Number of video frames that just cover the speech (the last one may end up to one frame later)."""
+        return max(1, math.ceil(len(self.waveform) * fps / RATE - 1e-6))
+
+    def trim(self, start: float = 0.0, end: float | None = None, min_seconds: float = MIN_SECONDS) -> Speech:
+        """The part from `start` to `end` seconds (None = to the end).
+
+        Raises BadSpeech where the part lies outside the speech or is shorter than `min_seconds`.
+        """
+        stop = self.seconds if end is None else end
+        if not (math.isfinite(start) and math.isfinite(stop)) or start < 0 or stop > self.seconds + 0.05:
+            raise BadSpeech(
+                f"The part from {start:g} s to {stop:g} s is outside the speech, which lasts {self.seconds:.2f} s."
+            )
+        first, last = round(start * RATE), min(round(stop * RATE), len(self.waveform))
+        if (last - first) / RATE < min_seconds:
+            raise BadSpeech(f"The part from {start:g} s to {stop:g} s is too short: keep at least {min_seconds:g} s.")
+        part = Speech.of(self.waveform[first:last])
+        return replace(
+            self, waveform=part.waveform, seconds=part.seconds, digest=part.digest, start=self.start + first / RATE
+        )
+
+
+def load_speech(
+    source: SpeechSource,
+    *,
+    min_seconds: float = MIN_SECONDS,
+    max_seconds: float = MAX_SECONDS,
+    max_bytes: int = MAX_BYTES,
+    allow_silence: bool = False,
+    timeout: float = 120.0,
+) -> Speech:
+    """Speech from a file, from a (rate, array) pair, or from the bytes of a file.
+
+    source: path of any audio or video file that ffmpeg reads; or (rate in Hz, array (N,) or (N, channels), integer
+        or float), as a microphone in Gradio gives it; or the bytes of such a file; or a Speech (checked again).
+    min_seconds, max_seconds, max_bytes: limits; a longer sound is refused before it is decoded where the file says
+        how long it is, and otherwise as soon as the limit is passed.
+    allow_silence: accept a sound without any signal.
+
+    Raises BadSpeech with one sentence for everything that is wrong with the sound.
+    """
+    about: dict[str, Any] = {}
+    if isinstance(source, Speech):
+        waveform, about = source.waveform, {
+            "name": source.name, "notice": source.notice, "source": source.source,
+            "start": source.start, "stamp": source.stamp,
+        }  # fmt: skip
+        _check_length(len(waveform) / RATE, min_seconds, max_seconds)
+    elif isinstance(source, tuple):
+        waveform = _from_array(source, max_seconds, timeout)
+    elif isinstance(source, (bytes, bytearray, memoryview)):
+        if not len(source):
+            raise BadSpeech("The speech is empty (0 bytes): choose another file.")
+        with tempfile.TemporaryFile() as file:
+            file.write(source)
+            file.seek(0)
+            waveform = _decode(file, UNTRUSTED, "speech", max_seconds, timeout)
+    elif isinstance(source, (str, os.PathLike)):
+        if not os.fspath(source):
+            raise BadSpeech("No speech was given: choose an audio file.")
+        path = Path(source)
+        with open_media(path, BadSpeech, "speech file", max_bytes) as file:
+            status = os.fstat(file.fileno())
+            waveform = _decode(file, UNTRUSTED, f"speech file '{path.name}'", max_seconds, timeout)
+        stamp = (status.st_size, status.st_mtime_ns)
+        about = {"name": path.name, "source": path.resolve(), "stamp": stamp}
+    else:
+        raise BadSpeech("No speech was given: choose an audio file, record one, or type a text.")
+    return _checked(waveform, min_seconds, max_seconds, allow_silence, about)
+
+
+def _checked(
+    waveform: np.ndarray, min_seconds: float, max_seconds: float, allow_silence: bool, about: dict[str, Any]
+) -> Speech:
+    if not np.isfinite(waveform).all():
+        raise BadSpeech("The speech holds damaged samples (not numbers): record or export it again.")
+    _check_length(len(waveform) / RATE, min_seconds, max_seconds)
+    peak = float(np.abs(waveform).max(initial=0.0))
+    if peak < SILENCE and not allow_silence:
+        raise BadSpeech("The speech is silent: check the recording, or the microphone, and try again.")
+    if peak > 1.0:  # lossy formats overshoot a little; clipping would distort what scaling keeps
+        waveform = waveform / np.float32(peak)
+    return Speech.of(waveform, **about)
+
+
+def _check_length(seconds: float, min_seconds: float, max_seconds: float) -> None:
+    if seconds < min_seconds:
+        raise BadSpeech(
+            f"The speech lasts only {seconds:.2f} s: give at least {min_seconds:g} s of sound."
+        )
+    if seconds > max_seconds:
+        raise BadSpeech(f"The speech lasts {clock(seconds)} and the limit is {clock(max_seconds)}: cut it into parts.")
+
+
+def clock(seconds: float) -> str:
+    """A duration for people: "45 s", "2 min 5 s", "2 h 0 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.3g} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _decode(
+    file: IO[bytes], options: Sequence[str], what: str, max_seconds: float, timeout: float
+) -> np.ndarray:
+    """Decode an open file to (N,) float32 at 16 kHz, stopping as soon as it is known to be too long."""
+    limit = math.ceil((max_seconds + 1.0) * RATE) * 4
+    arguments = [
+        *options, "-i", "fd:", "-map", "0:a:0", "-vn", "-sn", "-dn",
+        "-af", f"{TIMING},aresample={RATE}:resampler=soxr:precision=24,aformat=sample_fmts=flt:channel_layouts=mono",
+        "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1",
+    ]  # fmt: skip
+    pieces: list[bytes] = []
+    total, checked = 0, False
+    with Child(arguments, stdin=file, stdout=subprocess.PIPE, seconds=timeout) as child:
+        for piece in child.blocks():
+            if not checked:  # the container's own word, given before the first sample is out
+                stated, checked = header_seconds(child.text()), True
+                if stated is not None and stated > max_seconds + 1.0:
+                    _check_length(stated, 0.0, max_seconds)
+            pieces.append(piece)
+            total += len(piece)
+            if total >= limit:
+                raise BadSpeech(
+                    f"The {what} lasts longer than the limit of {clock(max_seconds)}: cut it into parts."
+                )
+        child.wait(timeout)
+        log, timed_out = child.text(), child.timed_out
+    if timed_out:
+        raise BadSpeech(f"The {what} took longer than {timeout:g} s to read: convert it to wav or mp3 and try again.")
+    if not total:
+        if "Input #0" not in log:
+            raise BadSpeech(f"The {what} is not an audio or video file that can be read, or it is damaged.")
+        if not has_stream(log, "Audio"):
+            raise BadSpeech(f"The {what} has no sound track: choose a file with speech in it.")
+        raise BadSpeech(f"The {what} holds no sound that can be decoded: it is empty or damaged.")
+    return np.frombuffer(b"".join(pieces)[: total // 4 * 4], dtype="<f4").astype(np.float32, copy=False)
+
+
+def _from_array(pair: tuple[int, Any], max_seconds: float, timeout: float) -> np.ndarray:
+    """(rate, array) to (N,) float32 at 16 kHz; integers are scaled by their type's range."""
+    if len(pair) != 2 or pair[1] is None:
+        raise BadSpeech("No speech was recorded: record again, or choose a file.")
+    try:
+        rate, array = int(pair[0]), np.asarray(pair[1])
+    except (TypeError, ValueError, OverflowError):
+        raise BadSpeech("A recorded speech must be a pair of a rate in Hz and an array of samples.") from None
+    if not 1_000 <= rate <= 768_000:
+        raise BadSpeech(f"A rate of {rate} samples a second is not usable: record at 8,000 to 192,000.")
+    if array.dtype.kind not in "fiu" or array.ndim not in (1, 2) or array.size == 0:
+        raise BadSpeech("The recorded speech is empty or not an array of samples: record it again.")
+    if array.ndim == 2 and array.shape[0] < array.shape[1] and array.shape[0] <= 8:
+        array = array.T  # channels first
+    _check_length(len(array) / rate, 0.0, max_seconds)
+    if array.dtype.kind == "i":
+        samples = array.astype(np.float64) / float(-np.iinfo(array.dtype).min)
+    elif array.dtype.kind == "u":
+        half = (float(np.iinfo(array.dtype).max) + 1.0) / 2.0
+        samples = array.astype(np.float64) / half - 1.0
+    else:
+        samples = array.astype(np.float64)
+    mono = (samples.mean(axis=1) if samples.ndim == 2 else samples).astype("<f4")
+    if rate == RATE:
+        return mono.astype(np.float32)
+    if not np.isfinite(mono).all():
+        raise BadSpeech("The speech holds damaged samples (not numbers): record or export it again.")
+    with tempfile.TemporaryFile() as file:
+        file.write(mono.tobytes())
+        file.seek(0)
+        raw = ("-protocol_whitelist", "fd,pipe", "-f", "f32le", "-ar", str(rate), "-ac", "1")
+        return _decode(file, raw, "recorded speech", max_seconds, timeout)

@@ -1,0 +1,52 @@
+"""What a video says about itself: that it is AI-generated, by which model, with which settings.
+
+mp4 has a small fixed set of tags that every player keeps; ours are `title` and `comment` for people and
+`description` for programs (one JSON object).
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+STATEMENT = "AI-generated video: the person shown did not say this. Made with MoDA Studio."
+STANDARD = ("title", "artist", "album", "date", "comment", "genre", "copyright")
+_LONGEST = 8_000
+
+
+def tags(metadata: Mapping[str, Any] | None) -> list[str]:
+    """ffmpeg's options that write the tags.
+
+    Keys that mp4 knows (`STANDARD`) become tags of their own; everything else becomes one JSON object in
+    `description`, next to `"ai_generated": true`. A given comment follows the statement, it does not replace it.
+    Values reach ffmpeg as separate arguments, never through a shell or a filter.
+    """
+    given = dict(metadata or {})
+    comment = str(given.pop("comment", "")).strip()
+    fields = {"title": str(given.pop("title", "") or "AI-generated talking-head video")}
+    fields["comment"] = f"{STATEMENT} {comment}" if comment and comment != STATEMENT else STATEMENT
+    fields.update({key: str(given.pop(key)) for key in STANDARD if key in given})
+    record = {"ai_generated": True, "generator": "MoDA Studio", **given}
+    record["ai_generated"] = True
+    fields["description"] = json.dumps(record, ensure_ascii=False, default=str, sort_keys=True)
+    options: list[str] = []
+    for key, value in fields.items():
+        options += ["-metadata", f"{key}={_plain(value)}"]
+    return options
+
+
+def record_of(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """The JSON object that `tags` wrote, from the tags that `probe` read; empty if there is none."""
+    try:
+        record = json.loads(metadata.get("description", ""))
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _plain(text: str) -> str:
+    """Without control characters (a NUL cannot be an argument, a line break would confuse readers), bounded."""
+    kept = "".join(" " if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
+    return kept[:_LONGEST]
