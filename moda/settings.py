@@ -234,5 +234,5 @@ class Limits:
                         raise ValueError
                 except ValueError:
                     raise BadSetting(f"MODA_{f.name.upper()} must be a positive number, not {_shown(text)}.") from None
-                values[f.name] = type(f.default)(number)
+                values[f.name] = int(number) if isinstance(f.default, int) else number
         return cls(**values)

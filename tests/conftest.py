@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -18,3 +19,20 @@ def shared_data() -> Path:
     if not data.is_dir():
         pytest.skip(f"real test data is absent (set MODA_SHARED; looked in {data.name}/ beside the repository)")
     return data
+
+
+@pytest.fixture(scope="session")
+def parity_folder() -> Path:
+    """Expected numbers of the published reference on seeded weights (see README.md there)."""
+    return REPOSITORY / "tests" / "fixtures" / "parity"
+
+
+@pytest.fixture(scope="session")
+def parity(parity_folder: Path):  # type: ignore[no-untyped-def]
+    """Loads one fixture file as a dict of arrays: parity("motion.npz")["rotation/out"]."""
+
+    def load(name: str) -> dict[str, np.ndarray]:
+        with np.load(parity_folder / name, allow_pickle=False) as content:
+            return {key: content[key] for key in content.files}
+
+    return load

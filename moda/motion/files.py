@@ -29,8 +29,10 @@ _ADMITTED = {
 }
 
 
-def save_motion(motion: Motion, path: str | os.PathLike[str]) -> Path:
+def save_motion(motion: Motion, path: str | os.PathLike[str], sampled: Motion | None = None) -> Path:
     """Writes `motion` (T, 70), `fps`, `reference`, `neutral` and a JSON string `meta`; whole or not at all.
+
+    `sampled`, the motion before trims, goes in as a second array, so that a take can be trimmed again later.
 
     Raises OutputFailed when the folder cannot be written or the disk is full.
     """
@@ -48,6 +50,7 @@ def save_motion(motion: Motion, path: str | os.PathLike[str]) -> Path:
                 reference=np.asarray(motion.reference),
                 neutral=np.asarray(motion.neutral),
                 meta=np.array(json.dumps(meta, ensure_ascii=True, sort_keys=True)),
+                **({} if sampled is None else {"sampled": sampled.array}),
             )
         Path(temporary).chmod(0o644)
         Path(temporary).replace(target)
@@ -60,8 +63,10 @@ def save_motion(motion: Motion, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def load_motion(path: str | os.PathLike[str]) -> Motion:
+def load_motion(path: str | os.PathLike[str], member: str = "motion") -> Motion:
     """Reads a file written by `save_motion`, or a LivePortrait template (.pkl).
+
+    `member` "sampled" gives the motion before trims where the file holds it, else the motion itself.
 
     Raises BadMotionFile with one sentence when the file is missing, damaged, too large or of another kind.
     """
@@ -78,21 +83,21 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
     if source.suffix.lower() in {".pkl", ".pickle"}:
         return _from_template(data, name)
     try:
-        return _from_npz(data, name)
+        return _from_npz(data, name, member)
     except BadMotionFile:
         raise
     except Exception as error:  # numpy and zipfile raise a dozen kinds on damaged files
         raise BadMotionFile(f"{name} is damaged or not a motion file; choose a take saved by MoDA Studio.") from error
 
 
-def _from_npz(data: bytes, name: str) -> Motion:
+def _from_npz(data: bytes, name: str, member: str) -> Motion:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
             raise BadMotionFile(f"{name} unpacks to more than 256 MB and was not opened.")
     with np.load(io.BytesIO(data), allow_pickle=False) as content:
         if "motion" not in content.files:
             raise BadMotionFile(f"{name} holds no motion; choose a take saved by MoDA Studio.")
-        array = content["motion"]
+        array = content[member if member in content.files else "motion"]
         if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[1] != DIM:
             raise BadMotionFile(f"{name} holds motion of shape {array.shape}, expected (frames, {DIM}).")
         fps = float(content["fps"]) if "fps" in content.files else 25.0
