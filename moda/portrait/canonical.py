@@ -1,9 +1,9 @@
 """The canonical face: a mean face mesh without pose, and the pose of any face against it.
 
-`canonical_face.npz` was measured by this project: the mean of MediaPipe's own 3D landmarks over near-frontal, closed-mouth
-pictures of about twenty people, aligned rigidly, made symmetric with its mirror image, turned so that forehead and chin
-stand at the same depth, eye midpoint at 0, distance of the eye centres (IOD) 1. Axes: x right in the picture, y down,
-z away from the viewer.
+`canonical_face.npz` was measured by this project: the mean of MediaPipe's own 3D landmarks over near-frontal,
+closed-mouth pictures of about twenty people, aligned rigidly, made symmetric with its mirror image, turned so that
+forehead and chin stand at the same depth, eye midpoint at 0, distance of the eye centres (IOD) 1.
+Axes: x right in the picture, y down, z away from the viewer.
 
 Angles follow LivePortrait: column vectors turn by R = Rz(roll) Ry(yaw) Rx(pitch), right-handed about those axes, so
 * pitch > 0: the face looks down,
@@ -20,8 +20,11 @@ from typing import NamedTuple
 import numpy as np
 
 RIGID = np.array(
-    [10, 338, 297, 332, 109, 67, 103, 54, 284, 21, 251, 162, 389, 127, 356, 168, 6, 197, 195, 5, 8, 9, 151, 107, 336]
-    + [33, 133, 362, 263, 234, 454]
+    [
+        *(10, 338, 297, 332, 109, 67, 103, 54, 284, 21, 251, 162, 389, 127, 356),  # forehead and temples
+        *(168, 6, 197, 195, 5, 8, 9, 151, 107, 336),  # bridge of the nose, between the brows
+        *(33, 133, 362, 263, 234, 454),  # eye corners, front of the ears
+    ]
 )
 """Landmarks that speech and expression hardly move: forehead, temples, nose bridge, eye corners."""
 
