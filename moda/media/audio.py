@@ -166,9 +166,7 @@ def _checked(
 
 def _check_length(seconds: float, min_seconds: float, max_seconds: float) -> None:
     if seconds < min_seconds:
-        raise BadSpeech(
-            f"The speech lasts only {seconds:.2f} s: give at least {min_seconds:g} s of sound."
-        )
+        raise BadSpeech(f"The speech lasts only {seconds:.2f} s: give at least {min_seconds:g} s of sound.")
     if seconds > max_seconds:
         raise BadSpeech(f"The speech lasts {clock(seconds)} and the limit is {clock(max_seconds)}: cut it into parts.")
 
@@ -183,9 +181,7 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _decode(
-    file: IO[bytes], options: Sequence[str], what: str, max_seconds: float, timeout: float
-) -> np.ndarray:
+def _decode(file: IO[bytes], options: Sequence[str], what: str, max_seconds: float, timeout: float) -> np.ndarray:
     """Decode an open file to (N,) float32 at 16 kHz, stopping as soon as it is known to be too long."""
     limit = math.ceil((max_seconds + 1.0) * RATE) * 4
     arguments = [
@@ -204,9 +200,7 @@ def _decode(
             pieces.append(piece)
             total += len(piece)
             if total >= limit:
-                raise BadSpeech(
-                    f"The {what} lasts longer than the limit of {clock(max_seconds)}: cut it into parts."
-                )
+                raise BadSpeech(f"The {what} lasts longer than the limit of {clock(max_seconds)}: cut it into parts.")
         child.wait(timeout)
         log, timed_out = child.text(), child.timed_out
     if timed_out:

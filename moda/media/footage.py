@@ -107,9 +107,7 @@ def _spans(table: str) -> dict[int, tuple[int, float]]:
             first[stream] = min(first.get(stream, shown), shown)
             last[stream] = max(last.get(stream, shown + length), shown + length)
             count[stream] = count.get(stream, 0) + 1
-    return {
-        stream: (count[stream], (last[stream] - max(first[stream], 0)) * base.get(stream, 0.0)) for stream in count
-    }
+    return {stream: (count[stream], (last[stream] - max(first[stream], 0)) * base.get(stream, 0.0)) for stream in count}
 
 
 def read_metadata(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[str, str]:

@@ -221,20 +221,20 @@ def _widen(pipe: IO[bytes]) -> None:
         fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, 1 << 20)  # type: ignore[attr-defined,unused-ignore]
 
 
-def _sound_track(speech: Speech) -> tuple[IO[bytes], list[str]]:
+def _sound_track(speech: Speech) -> tuple[IO[Any], list[str]]:
     """An open file with the sound, and ffmpeg's options to read it, fit it to the frames and encode it."""
     encode = ["-map", "1:a:0", "-af", f"{TIMING},apad", "-shortest", "-shortest_buf_duration", "1",
               "-c:a", "aac", "-b:a", "160k", "-ar", "48000"]  # fmt: skip
     if speech.source is not None and speech.stamp is not None:
         with contextlib.suppress(OSError):
-            file = speech.source.open("rb")
+            file: IO[Any] = speech.source.open("rb")
             status = os.fstat(file.fileno())
             if (status.st_size, status.st_mtime_ns) == speech.stamp:
                 part = f"{TIMING},atrim=start={speech.start:.6f}:duration={speech.seconds:.6f},asetpts=PTS-STARTPTS"
                 encode[3] = f"{part},apad"
                 return file, [*UNTRUSTED, "-fd", str(file.fileno()), "-i", "fd:", *encode, "-ac", "2"]
             file.close()
-    file = tempfile.TemporaryFile()
+    file = tempfile.TemporaryFile()  # noqa: SIM115  (the caller closes it)
     file.write((np.clip(speech.waveform, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes())
     file.seek(0)
     raw = ["-protocol_whitelist", "fd,pipe", "-f", "s16le", "-ar", "16000", "-ac", "1"]
