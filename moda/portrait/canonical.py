@@ -77,9 +77,7 @@ def mirror_map() -> np.ndarray:
 
 def eye_centres(landmarks: np.ndarray) -> np.ndarray:
     """Mean of each eye's corners: landmarks (..., 468|478, D) -> (..., 2, D), image-left eye first."""
-    return np.stack(
-        [landmarks[..., EYE_LEFT, :].mean(-2), landmarks[..., EYE_RIGHT, :].mean(-2)], axis=-2
-    )
+    return np.stack([landmarks[..., EYE_LEFT, :].mean(-2), landmarks[..., EYE_RIGHT, :].mean(-2)], axis=-2)
 
 
 def angles_of(rotation: np.ndarray) -> np.ndarray:

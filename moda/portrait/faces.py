@@ -164,9 +164,7 @@ def _hull(landmarks: np.ndarray) -> tuple[float, float, float, float]:
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
-def upright(
-    image: np.ndarray, pose: Pose, side: float, size: int = LOOK_SIZE
-) -> tuple[np.ndarray, np.ndarray]:
+def upright(image: np.ndarray, pose: Pose, side: float, size: int = LOOK_SIZE) -> tuple[np.ndarray, np.ndarray]:
     """Cut a square of `side` IOD around the face, turned so that the eyes are level.
 
     Returns the cut (size, size, 3) and the matrix (2, 3) that takes picture pixels to cut pixels.

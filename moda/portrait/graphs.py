@@ -115,9 +115,7 @@ def _mesh(faces: int) -> _Graph:
 
 @functools.cache
 def _detector(full_range: bool) -> _Graph:
-    return _Graph(
-        "face_detection", "FaceDetection", min_detection_confidence=0.2, model_selection=int(full_range)
-    )
+    return _Graph("face_detection", "FaceDetection", min_detection_confidence=0.2, model_selection=int(full_range))
 
 
 @functools.cache

@@ -29,7 +29,6 @@ _JAW_SHARE = 0.63
 """How far the chin drops for each unit of inner-lip opening; taken off, so that speech does not change identity."""
 
 
-
 @functools.cache
 def _twins() -> np.ndarray:
     """For each of the 21 points the position of its mirror twin among them."""

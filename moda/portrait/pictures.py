@@ -135,9 +135,7 @@ def _from_bytes(data: bytes, name: str, max_megapixels: float) -> np.ndarray:
     try:
         image = Image.open(io.BytesIO(data))
     except Image.DecompressionBombError as fault:
-        raise BadPicture(
-            f"{name} has far more than {max_megapixels:g} megapixels; please make it smaller."
-        ) from fault
+        raise BadPicture(f"{name} has far more than {max_megapixels:g} megapixels; please make it smaller.") from fault
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as fault:
         if data[4:8] == b"ftyp":
             raise BadPicture(f"{name} is a HEIC picture; please save it as JPEG or PNG first.") from fault
@@ -167,8 +165,7 @@ def _check_size(width: int, height: int, name: str, max_megapixels: float) -> No
     megapixels = width * height / 1e6
     if megapixels > max_megapixels:
         raise BadPicture(
-            f"{name} has {megapixels:.0f} megapixels ({width}x{height}); "
-            f"please give one of at most {max_megapixels:g}."
+            f"{name} has {megapixels:.0f} megapixels ({width}x{height}); please give one of at most {max_megapixels:g}."
         )
 
 
@@ -201,9 +198,7 @@ def _to_srgb(image: Any) -> Any:
         with contextlib.suppress(Exception):  # an unusable profile is common and harmless
             embedded = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             if "srgb" not in ImageCms.getProfileDescription(embedded).lower():
-                return ImageCms.profileToProfile(
-                    image, embedded, ImageCms.createProfile("sRGB"), outputMode="RGB"
-                )
+                return ImageCms.profileToProfile(image, embedded, ImageCms.createProfile("sRGB"), outputMode="RGB")
     return image.convert("RGB")
 
 
