@@ -55,9 +55,7 @@ def read_frames(
             raise BadVideo(f"{name} is not a video that can be read; please give an MP4, MOV or WebM file.")
 
 
-def _decoder(
-    path: Path, fps: float, max_seconds: float | None, side: int, log: BinaryIO
-) -> subprocess.Popen[bytes]:
+def _decoder(path: Path, fps: float, max_seconds: float | None, side: int, log: BinaryIO) -> subprocess.Popen[bytes]:
     import imageio_ffmpeg
 
     fit = f"scale=w='min({side},iw)':h='min({side},ih)':force_original_aspect_ratio=decrease:flags=area"
