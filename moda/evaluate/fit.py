@@ -1,0 +1,191 @@
+"""Fitting the lip-sync regressor: `python -m moda.evaluate.fit VIDEOS` or `--speech FOLDER`.
+
+VIDEOS: a folder of talking videos. The lips of each are predicted by a regressor fitted on the others; the table shows
+the score of every real speaker, and `--output` keeps one fitted on all. It is not part of the package: footage stays
+with whoever has the right to use it.
+
+--speech: a folder of openly licensed speech with transcripts.tsv (name, TAB, words). The words are aligned by
+pocketsphinx and every phoneme stands for the opening it has on average; that is how the shipped regressor was made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from moda.errors import BadSpeech
+from moda.evaluate.signals import GAP_PER_JAW, RATE, Array, Signals
+from moda.evaluate.sync import SHIPPED, Regressor, Sync, fit, score, sound_features
+
+VIDEO_ENDINGS = (".mp4", ".mpg", ".mov", ".webm", ".mkv")
+
+#: Opening in the middle of a phoneme, in units of jaw_open: medians measured on real speakers reading sentences,
+#: filled in by phonetic class where a phoneme was not said.
+OPENINGS: dict[str, float] = {
+    "AA": 0.66, "AE": 0.60, "AH": 0.36, "AO": 0.50, "AW": 0.60, "AY": 0.60, "EH": 0.58, "ER": 0.28, "EY": 0.62,
+    "IH": 0.36, "IY": 0.42, "OW": 0.42, "OY": 0.45, "UH": 0.26, "UW": 0.19, "B": 0.0, "P": 0.0, "M": 0.0, "F": 0.06,
+    "V": 0.10, "W": 0.10, "R": 0.22, "L": 0.36, "N": 0.36, "NG": 0.40, "T": 0.36, "D": 0.34, "S": 0.32, "Z": 0.32,
+    "SH": 0.30, "ZH": 0.30, "CH": 0.32, "JH": 0.34, "K": 0.45, "G": 0.45, "HH": 0.42, "Y": 0.34, "TH": 0.34,
+    "DH": 0.34, "SIL": 0.0,
+}  # fmt: skip
+COARTICULATION = 0.045  # seconds, standard deviation
+
+
+class Clip:
+    """One talking video: its signals, its sound, and by how many milliseconds its lips are known to be late."""
+
+    def __init__(self, name: str, signals: Signals, waveform: Array, late_ms: float) -> None:
+        self.name, self.signals, self.waveform, self.late_ms = name, signals, waveform, late_ms
+
+    def pair(self) -> tuple[Array, Array]:
+        """Features of the sound and the opening of the lips, for `fit`."""
+        return sound_features(self.waveform, len(self.signals), self.late_ms), self.signals.opening
+
+
+def footage(folder: Path, cache: Path | None = None) -> list[Clip]:
+    """Every talking video of a folder, followed; `cache` keeps the result (signals and sound) for the next time.
+
+    A file videos.json in the folder may say {"name.mp4": {"lips_late_ms": 12.0}}.
+    """
+    about = folder / "videos.json"
+    known = json.loads(about.read_text()) if about.is_file() else {}
+    clips = []
+    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in VIDEO_ENDINGS):
+        late = float(known.get(path.name, {}).get("lips_late_ms", 0.0))
+        kept = None if cache is None else cache / f"{path.stem}.npz"
+        if kept is not None and kept.is_file():
+            with np.load(kept, allow_pickle=False) as file:
+                clips.append(Clip(path.stem, Signals.load(kept), file["waveform"].astype(np.float64), late))
+            continue
+        from moda.evaluate.videos import follow, sound_of
+        from moda.media.footage import probe
+
+        waveform, _ = sound_of(path)
+        if waveform is None:
+            continue
+        signals = follow(path, probe(path).fps)[0]
+        if kept is not None:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            signals.save(kept, waveform=waveform.astype(np.float32))
+        clips.append(Clip(path.stem, signals, waveform, late))
+    return clips
+
+
+def leave_one_out(clips: Sequence[Clip]) -> dict[str, tuple[Sync, Regressor]]:
+    """For each clip: its sync by a regressor fitted on all the others, and that regressor."""
+    pairs = {clip.name: clip.pair() for clip in clips}
+    found = {}
+    for clip in clips:
+        others = [pair for name, pair in pairs.items() if name != clip.name]
+        regressor = fit(others, source=f"footage without {clip.name}")
+        found[clip.name] = (score(clip.signals.opening, clip.waveform, regressor, clip.late_ms), regressor)
+    return found
+
+
+def align(waveform: npt.ArrayLike, words: str) -> list[tuple[str, float, float]]:
+    """Phonemes (ARPAbet, start s, end s) of known words in a waveform (N,) at 16 kHz, by pocketsphinx.
+
+    Raises BadSpeech where the words do not fit the sound or hold a word the dictionary lacks.
+    """
+    from pocketsphinx import Decoder
+
+    sound = np.asarray(waveform, np.float64)
+    pcm = (sound / max(float(np.abs(sound).max(initial=0.0)), 1e-6) * 26000).astype("<i2").tobytes()
+    try:
+        decoder = Decoder(lm=None, loglevel="FATAL")
+        decoder.set_align_text(" ".join(w for w in "".join(c if c.isalpha() or c == "'" else " " for c in words.lower()).split()))
+        for second in (False, True):
+            if second:
+                decoder.set_alignment()
+            decoder.start_utt()
+            decoder.process_raw(pcm, full_utt=True)
+            decoder.end_utt()
+        phones = [(p.name, p.start / 100, (p.start + p.duration) / 100) for word in decoder.get_alignment() for p in word]
+    except (RuntimeError, TypeError) as error:
+        raise BadSpeech("The words do not fit the speech, or hold a word that the dictionary lacks.") from error
+    if not phones:
+        raise BadSpeech("The words could not be aligned with the speech.")
+    return phones
+
+
+def expected_opening(phonemes: Sequence[tuple[str, float, float]], frames: int) -> Array:
+    """Opening (frames,) in IOD that phonemes make on average: a step for each, smoothed; p, b, m pull down hardest."""
+    from scipy.ndimage import gaussian_filter1d
+
+    fine = 200
+    count = int(frames / RATE * fine) + 1
+    track = np.zeros(count)
+    for name, start, end in phonemes:
+        track[int(start * fine) : int(end * fine)] = OPENINGS.get(name.strip("012"), 0.0)
+    smooth = gaussian_filter1d(track, COARTICULATION * fine)
+    for name, start, end in phonemes:
+        if name in ("P", "B", "M"):
+            middle, half = (start + end) / 2 - 0.017, max((end - start) / 2, 0.035) + 0.01
+            away = np.abs(np.arange(count) / fine - middle)
+            smooth *= np.clip((away - half) / 0.05, 0, 1)
+    at = np.clip(((np.arange(frames) + 0.5) / RATE * fine).astype(int), 0, count - 1)
+    return smooth[at] * GAP_PER_JAW
+
+
+def fit_speech(folder: Path) -> Regressor:
+    """A regressor fitted on aligned speech: the one that ships. Needs pocketsphinx and transcripts.tsv."""
+    from moda.media.audio import load_speech
+
+    pairs = []
+    for line in (folder / "transcripts.tsv").read_text(encoding="utf-8").splitlines():
+        name, _, words = line.partition("\t")
+        files = [p for p in folder.iterdir() if p.stem == name]
+        if not files or not words.strip():
+            continue
+        waveform = load_speech(files[0]).waveform
+        try:
+            phonemes = align(waveform, words)
+        except BadSpeech:
+            continue
+        frames = int(len(waveform) / 16_000 * RATE)
+        pairs.append((sound_features(waveform, frames), expected_opening(phonemes, frames)))
+    seconds = sum(len(y) for _, y in pairs) / RATE
+    about = f"{len(pairs)} utterances ({seconds:.0f} s) of LJSpeech (public domain) and LibriSpeech (CC BY 4.0)"
+    return fit(pairs, source=about + ", phonemes aligned by pocketsphinx, openings by phoneme")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line; see the module's text."""
+    parser = argparse.ArgumentParser(prog="python -m moda.evaluate.fit", description=__doc__.split("\n")[0])
+    parser.add_argument("videos", nargs="?", type=Path, help="folder of talking videos")
+    parser.add_argument("--speech", type=Path, help="folder of speech with transcripts.tsv: fit the shipped regressor")
+    parser.add_argument("--cache", type=Path, help="folder that keeps what was followed in the videos")
+    parser.add_argument("-o", "--output", type=Path, help="where the fitted regressor goes (.npz)")
+    options = parser.parse_args(arguments)
+    regressor: Regressor | None = None
+    if options.speech:
+        regressor = fit_speech(options.speech)
+        (options.output or SHIPPED).parent.mkdir(parents=True, exist_ok=True)
+        regressor.save(options.output or SHIPPED)
+        print(f"fitted on {regressor.source}")
+    if options.videos:
+        clips = footage(options.videos, options.cache)
+        print(f"{'clip':22} {'others: r':>9} {'best':>6} {'lag ms':>7} {'confid.':>8}   {'shipped: r':>10} {'lag ms':>7}")
+        rows = []
+        shipped = regressor or Regressor.load()
+        for name, (sync, _) in (found := leave_one_out(clips)).items():
+            clip = next(c for c in clips if c.name == name)
+            other = score(clip.signals.opening, clip.waveform, shipped, clip.late_ms)
+            rows.append((sync.correlation, sync.confidence, other.correlation, other.confidence))
+            print(f"{name:22} {sync.correlation:9.3f} {sync.best:6.3f} {sync.lag_ms:7.0f} {sync.confidence:8.3f}   "
+                  f"{other.correlation:10.3f} {other.lag_ms:7.0f}")  # fmt: skip
+        mean = np.mean(rows, axis=0)
+        print(f"mean of {len(found)}: by others r {mean[0]:.3f} confidence {mean[1]:.3f}; shipped r {mean[2]:.3f} confidence {mean[3]:.3f}")
+        if options.output and not options.speech:
+            fit([clip.pair() for clip in clips], source=f"footage, {len(clips)} clips").save(options.output)
+    elif not options.speech:
+        parser.error("give a folder of videos, or --speech FOLDER")
+
+
+if __name__ == "__main__":
+    main()

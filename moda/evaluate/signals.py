@@ -1,0 +1,160 @@
+"""What the measures are taken from: how a face moves, frame by frame, without its pixels.
+
+The same `Signals` come from tracked landmarks of any video and from a take's motion, so that a number of a take
+can be held against a number of a real person. Units: IOD, the distance between the eye centres; degrees; 25 fps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from moda.motion.space import Motion
+    from moda.portrait.track import Track
+
+Array = npt.NDArray[np.float64]
+
+RATE = 25.0
+#: Inner-lip gap in IOD that counts as jaw_open 1 (see `moda.motion.actions`).
+GAP_PER_JAW = 0.30
+#: LivePortrait's canonical units in one IOD, measured on its own before and after pictures.
+UNITS_PER_IOD = 0.23
+#: Height in IOD that one unit of brow_raise and of brow_furrow gives the brow.
+BROW_PER_RAISE, BROW_PER_FURROW = 0.055, -0.018
+
+#: Points that make a face this face: eye corners, nose, cheekbones, brow bone, temples; no lips, lids or jaw.
+BONE = (33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 98, 327, 234, 454, 127, 356, 10, 109, 338, 54, 284, 21, 251)
+#: Landmarks by region of the face; the spread of each region is the measure of expression diversity.
+REGIONS: dict[str, tuple[int, ...]] = {
+    "mouth": (61, 291, 0, 17, 37, 267, 84, 314, 13, 14, 78, 308, 82, 312, 87, 317, 40, 270, 91, 321),
+    "cheeks": (205, 425, 50, 280, 187, 411, 129, 358),
+    "eyes": (159, 145, 386, 374, 160, 144, 158, 153, 385, 380, 387, 373),
+    "brows": (70, 63, 105, 66, 107, 300, 293, 334, 296, 336),
+}
+
+
+@dataclass(frozen=True)
+class Signals:
+    """How a face moves, at 25 frames a second. T frames; sides are the image's, left first.
+
+    opening   (T,) inner-lip gap, IOD, pose removed; 0 closed, 0.30 a wide "ah".
+    width     (T,) distance of the mouth corners, IOD.
+    eyes      (T, 2) lid gap over eye width; about 0.3 open, `shut` when closed.
+    brows     (T, 2) height of the brow over the eye corners, IOD.
+    rotation  (T, 3) pitch, yaw, roll in degrees (+ looks down, + turns to image left, + leans clockwise).
+    place     (T, 3) x and y of the head in IOD, and its size relative to the median.
+    regions   (T, 4) distance of each of `REGIONS` from its own mean shape, IOD rms.
+    shut      the value of `eyes` at which the lids touch, for this kind of measurement.
+    tracked   True where it was measured in pictures (it then carries the tracker's own noise).
+    """
+
+    opening: Array
+    width: Array
+    eyes: Array
+    brows: Array
+    rotation: Array
+    place: Array
+    regions: Array
+    shut: float
+    tracked: bool
+
+    def __len__(self) -> int:
+        return len(self.opening)
+
+    @property
+    def seconds(self) -> float:
+        return len(self.opening) / RATE
+
+    def part(self, start: int, stop: int) -> Signals:
+        """Frames `start` to `stop` (exclusive)."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Signals(**{k: v[start:stop] if isinstance(v, np.ndarray) else v for k, v in values.items()})
+
+    def save(self, path: Path, **more: Any) -> None:
+        """Write to `path` (.npz), with more arrays beside."""
+        np.savez_compressed(path, **{f.name: getattr(self, f.name) for f in fields(self)}, **more)
+
+    @classmethod
+    def load(cls, path: Path) -> Signals:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            values = {f.name: file[f.name] for f in fields(cls)}
+        return cls(**{**values, "shut": float(values["shut"]), "tracked": bool(values["tracked"])})
+
+
+def signals_of_track(track: Track) -> tuple[Signals, Array]:
+    """A followed face -> its signals at 25 fps, and the straightened faces (T, 478, 3) in IOD they belong to."""
+    from moda.motion.space import resample
+    from moda.portrait.canonical import fit_pose, straighten
+
+    faces = np.stack([straighten(points, fit_pose(points)) for points in track.landmarks])
+    count = max(1, round(track.frames * RATE / track.fps))
+
+    def at_rate(values: npt.ArrayLike) -> Array:
+        array = np.asarray(values, np.float64)
+        if abs(track.fps - RATE) < 1e-3:
+            return array
+        flat = resample(array.reshape(len(array), -1), track.fps, RATE, count).astype(np.float64)
+        return flat.reshape(count, *array.shape[1:])
+
+    faces_25 = at_rate(faces)
+    regions = []
+    for indices in REGIONS.values():
+        moved = faces_25[:, indices] - faces_25[:, indices].mean(0)
+        regions.append(np.sqrt((moved**2).sum(-1).mean(-1)))
+    signals = Signals(
+        opening=at_rate(track.gap),
+        width=at_rate(track.mouth_width),
+        eyes=at_rate(track.eyes),
+        brows=at_rate(track.brows),
+        rotation=at_rate(track.pose),
+        place=at_rate(np.column_stack([track.translation, track.scale])),
+        regions=np.stack(regions, axis=1),
+        shut=0.05,
+        tracked=True,
+    )
+    return signals, faces_25
+
+
+def signals_of_motion(motion: Motion) -> Signals:
+    """Signals of a motion in the joint parameter space, read through its actions; no pixels, no tracker."""
+    from moda.motion.actions import EYE_OPEN, EYE_PER_BLINK, INDEX, LIP_PER_JAW, eye_openness, lip_opening, read_actions
+
+    motion = motion.resampled(RATE)
+    actions = read_actions(motion.expression, motion.neutral)
+
+    def of(name: str) -> Array:
+        return actions[:, INDEX[name]].astype(np.float64)
+
+    brow = BROW_PER_RAISE * of("brow_raise") + BROW_PER_FURROW * of("brow_furrow")
+    opening = lip_opening(actions).astype(np.float64) / LIP_PER_JAW * GAP_PER_JAW
+    # Amounts in IOD from the mesh renderer's table of displacements, for the spread of each region.
+    mouth = [opening / 2, 0.10 * of("smile"), 0.06 * of("pucker"), 0.05 * of("stretch"), 0.03 * of("mouth_left"),
+             0.03 * of("frown"), 0.03 * of("upper_lip_raise"), 0.03 * of("lower_lip_depress")]  # fmt: skip
+    cheeks = [0.04 * of("smile"), 0.03 * of("cheek_raise")]
+    eyes = eye_openness(actions).astype(np.float64)
+    size = motion.scale.astype(np.float64)
+    typical = float(np.median(size))
+    shift = motion.translation[:, :2].astype(np.float64) / (UNITS_PER_IOD * max(typical, 1e-6))
+    return Signals(
+        opening=np.maximum(opening, 0.0),
+        width=0.80 + 0.10 * of("smile") + 0.12 * of("stretch") - 0.16 * of("pucker"),
+        eyes=eyes,
+        brows=np.stack([brow, brow], axis=1),
+        rotation=motion.rotation.astype(np.float64),
+        place=np.column_stack([shift, size / max(typical, 1e-6)]),
+        regions=np.stack([_spread(mouth), _spread(cheeks), _spread([0.15 * eyes[:, 0], 0.15 * eyes[:, 1]]),
+                          _spread([brow])], axis=1),  # fmt: skip
+        shut=EYE_OPEN - EYE_PER_BLINK,
+        tracked=False,
+    )
+
+
+def _spread(columns: list[Array]) -> Array:
+    values = np.stack(columns, axis=1)
+    return np.sqrt(((values - values.mean(0)) ** 2).mean(1))

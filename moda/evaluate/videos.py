@@ -1,0 +1,93 @@
+"""Measures of any talking video, ours or another system's: two passes over its frames, bounded memory."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moda.errors import BadSpeech, BadVideo, NoFaceFound
+from moda.evaluate.pictures import Watch, shape_measures
+from moda.evaluate.report import Report
+from moda.evaluate.signals import Array, Signals, signals_of_track
+from moda.evaluate.sync import Regressor
+from moda.evaluate.takes import movement_measures
+
+MAX_SECONDS = 600.0
+
+
+def evaluate_video(
+    path: str | os.PathLike[str],
+    portrait: Any = None,
+    *,
+    regressor: Regressor | None = None,
+    late_ms: float = 0.0,
+    max_seconds: float = MAX_SECONDS,
+) -> Report:
+    """Report on a video; with the portrait it was made from, also on sharpness and identity.
+
+    portrait: a Portrait, a path, or a picture. late_ms: by how much the video's lips are known to be late.
+    Raises BadVideo, BadPicture or NoFaceFound.
+    """
+    from moda.media.footage import probe, read_frames
+
+    about = probe(path)
+    source = None if portrait is None else portrait_face(portrait)
+    signals, faces, landmarks, found = follow(path, about.fps, max_seconds)
+    watch = Watch()
+    for frame, points in zip(itertools.islice(read_frames(path), len(landmarks)), landmarks):
+        watch.see(frame, points)
+    waveform, notes = sound_of(path) if about.audio else (None, ["The video has no sound: lip sync is not measured."])
+    values = movement_measures(signals, waveform, (), regressor, late_ms)
+    values |= {**shape_measures(faces), **watch.measures()}
+    if source is not None:
+        from moda.portrait.identity import identity_drift
+
+        values["sharpness"] = watch.sharpness(*source)
+        values["identity_drift"] = identity_drift(np.median(faces, axis=0).astype(np.float32), source[1])
+    values["face_found"] = found
+    excess = 1000 * (about.audio_seconds - about.seconds) if about.audio else float("nan")
+    values |= {"sound_excess_ms": excess, "seconds": about.seconds, "fps": about.fps}
+    return Report(Path(path).name, "video", values, tuple(notes))
+
+
+def follow(
+    path: str | os.PathLike[str], fps: float, max_seconds: float = MAX_SECONDS
+) -> tuple[Signals, Array, Array, float]:
+    """Follow the face -> signals and straightened faces (T, 478, 3) at 25 fps, landmarks (T', 478, 3) px as coded,
+    and the share of frames with a face."""
+    from moda.portrait.track import track_video
+
+    track = track_video(Path(path), max_seconds, fps)
+    if track.frames < 3:
+        raise BadVideo("The video has fewer than three frames: there is no motion to measure.")
+    signals, faces = signals_of_track(track)
+    return signals, faces, track.landmarks, float(track.found.mean())
+
+
+def sound_of(path: str | os.PathLike[str]) -> tuple[Array | None, list[str]]:
+    """The sound of a video as a 16 kHz waveform, or None and a sentence saying why."""
+    from moda.media.audio import load_speech
+
+    try:
+        return np.asarray(load_speech(path, allow_silence=True).waveform, np.float64), []
+    except BadSpeech as error:
+        return None, [f"Lip sync is not measured. {error}"]
+
+
+def portrait_face(portrait: Any) -> tuple[Any, Any]:
+    """A portrait, path or picture -> its pixels (H, W, 3) and the landmarks (478, 3) px of its largest face."""
+    face = getattr(portrait, "face", None)
+    if face is not None:
+        return portrait.image, face.landmarks
+    from moda.portrait.faces import find_all
+    from moda.portrait.pictures import load_picture
+
+    image = load_picture(portrait)
+    faces = find_all(image)
+    if not faces:
+        raise NoFaceFound("The portrait shows no face: choose the picture the video was made from.")
+    return image, max(faces, key=lambda f: (f.box[2] - f.box[0]) * (f.box[3] - f.box[1])).landmarks
