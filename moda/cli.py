@@ -1,0 +1,317 @@
+"""The command line: `python -m moda generate|preview|render|speak|compare|batch|evaluate|train|doctor|serve`.
+
+Every option comes from settings.py. Exit code 0 on success; 2 and one line on stderr for anything a person can
+mend; results go to stdout, progress to stderr. Nothing heavy is imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json as jsonlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from moda.errors import UserError
+from moda.settings import CONTROLS, Control, Settings
+
+if TYPE_CHECKING:
+    from moda.pipeline import RenderResult, TalkingHead
+
+app = typer.Typer(
+    help="One portrait and speech in, a talking-head video out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Model = Annotated[str, typer.Option(help="moda-lite, moda-base or auto (the best that is present).")]
+RendererName = Annotated[str, typer.Option(help="mesh, liveportrait or auto (the best that is present).")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="Where the result goes; parents are created.")]
+PortraitFile = Annotated[Path, typer.Argument(help="A picture with a face.")]
+SpeechFile = Annotated[Path, typer.Argument(help="Any sound or video file with speech.")]
+FaceIndex = Annotated[int | None, typer.Option("--face", help="Which face, 0 is the largest.", show_default=False)]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and ends the process with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Runs the command line and returns its exit code (0, or 2 with one line on stderr)."""
+    try:
+        result = app(arguments, standalone_mode=False, prog_name="python -m moda")
+    except UserError as error:
+        return _complain(str(error))
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.BadParameter as error:
+        option = getattr(error.param, "opts", [""])[-1]
+        return _complain(f"{option}: {error.message}." if option else error.format_message())
+    except typer.TyperException as error:
+        return _complain(f"{getattr(error, 'message', error)}; see python -m moda --help.")
+    except (KeyboardInterrupt, typer.Abort):
+        print("Stopped; nothing was written.", file=sys.stderr)
+        return 130
+    return result if isinstance(result, int) else 0
+
+
+def _complain(message: str) -> int:
+    print(" ".join(message.split()), file=sys.stderr)
+    return 2
+
+
+def with_settings(groups: tuple[str, ...]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Adds one option per control of these groups to a command; its `settings` parameter receives the Settings.
+
+    Options that were not given are left out, so that a take's own settings can stand behind them.
+    """
+    controls = [control for control in CONTROLS.values() if control.group in groups]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
+
+        def wrapper(**values: Any) -> Any:
+            given = {c.name: values.pop(c.name) for c in controls}
+            return command(settings={k: v for k, v in given.items() if v is not None}, **values)
+
+        options = [
+            inspect.Parameter(
+                control.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=Annotated[_kind(control) | None, typer.Option(help=_help(control), show_default=False)],
+            )
+            for control in controls
+        ]
+        keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+        wrapper.__signature__ = inspect.Signature([*keyword, *options])  # type: ignore[attr-defined]
+        wrapper.__annotations__ = {p.name: p.annotation for p in [*keyword, *options]}
+        wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
+        return wrapper
+
+    return decorate
+
+
+def _kind(control: Control) -> type:
+    return type(control.default)
+
+
+def _help(control: Control) -> str:
+    limits = ""
+    if control.choices:
+        limits = f" [{'|'.join(control.choices)}]"
+    elif control.minimum is not None:
+        limits = f" [{control.minimum:g} to {control.maximum:g}]"
+    default = control.default if control.default != "" else "none"
+    return f"{control.help}{limits} (default {default})"
+
+
+@contextmanager
+def progress_on_stderr(title: str) -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar on stderr that takes (stage, done, total); silent where stderr is no terminal."""
+    from tqdm import tqdm
+
+    bar = tqdm(total=1, desc=title, file=sys.stderr, disable=None, leave=False)
+
+    def report(stage: str, done: int, total: int) -> None:
+        if bar.desc != stage or bar.total != total:
+            bar.set_description_str(stage, refresh=False)
+            bar.reset(total=total)
+        bar.n = done
+        bar.refresh() if done == total else bar.update(0)
+
+    try:
+        yield report
+    finally:
+        bar.close()
+
+
+def _load(model: str, renderer: str, device: str) -> TalkingHead:
+    from moda.pipeline import TalkingHead
+
+    return TalkingHead.load(model=model, renderer=renderer, device=device)
+
+
+def _print_result(result: RenderResult, as_json: bool) -> None:
+    facts = result.as_dict()
+    if as_json:
+        print(jsonlib.dumps(facts))
+    else:
+        seconds = sum(facts["seconds"].values())
+        print(
+            f"{result.output}  {facts['frames']} frames, {facts['duration']:.2f} s of video in {seconds:.1f} s "
+            f"({facts['real_time_factor']:.2f} of real time), {facts['model']} + {facts['renderer']}, "
+            f"seed {facts['seed']}"
+        )
+
+
+ALL_GROUPS = ("sampling", "guidance", "emotion", "pose", "trims", "video")
+
+
+@app.command()
+@with_settings(ALL_GROUPS)
+def generate(
+    portrait: PortraitFile,
+    speech: SpeechFile,
+    output: Output,
+    settings: dict[str, Any],
+    model: Model = "auto",
+    renderer: RendererName = "auto",
+    device: Device = "auto",
+    face: FaceIndex = None,
+    take: Annotated[Path | None, typer.Option(help="Render this take's motion again; trims may change.")] = None,
+    save_motion: Annotated[Path | None, typer.Option(help="Also write the take (.npz).")] = None,
+    json: AsJson = False,
+) -> None:
+    """Portrait and speech to a talking-head video."""
+    from moda.pipeline import check_output
+
+    check_output(output, ".mp4")
+    if save_motion is not None:
+        check_output(save_motion, ".npz")
+    with progress_on_stderr("loading") as report:
+        if take is not None:
+            from moda.motion.takes import Take
+
+            known = Take.load(take)
+            chosen = known.settings.changed(**settings)
+            planned = known.trimmed(chosen) if settings else known
+            head = _load(
+                known.model if model == "auto" and known.model.startswith("moda-") else model, renderer, device
+            )
+            face_of = head.portrait(portrait, face=face)
+            sound = head.speech(speech)
+        else:
+            chosen = Settings.from_mapping(settings)
+            head = _load(model, renderer, device)
+            face_of = head.portrait(portrait, face=face)
+            sound = head.speech(speech)
+            planned = head.plan(face_of, sound, chosen, progress=report)
+        if save_motion is not None:
+            planned.save(save_motion)
+        result = head.render(face_of, planned, sound, output, progress=report)
+    for note in planned.notes:
+        print(note, file=sys.stderr)
+    _print_result(result, json)
+
+
+@app.command()
+@with_settings(ALL_GROUPS)
+def preview(
+    portrait: PortraitFile,
+    speech: SpeechFile,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the preview; it is created.")],
+    settings: dict[str, Any],
+    model: Model = "auto",
+    device: Device = "auto",
+    face: FaceIndex = None,
+    json: AsJson = False,
+) -> None:
+    """Motion before pixels: take.npz, trajectories (.html, .png, .csv) and quick.mp4."""
+    from moda.pipeline import check_folder
+
+    check_folder(output)
+    chosen = Settings.from_mapping(settings)
+    with progress_on_stderr("loading") as report:
+        head = _load(model, "mesh", device)
+        face_of = head.portrait(portrait, face=face)
+        sound = head.speech(speech)
+        take = head.plan(face_of, sound, chosen, progress=report)
+        files = head.write_preview(take, face_of, sound, output, progress=report)
+    for note in take.notes:
+        print(note, file=sys.stderr)
+    facts = {
+        "output": str(output),
+        "files": {name: str(path) for name, path in files.items()},
+        "frames": len(take.motion),
+        "fps": take.motion.fps,
+        "seconds": take.timings,
+        "seed": take.settings.seed,
+        "model": take.model,
+        "device": head.device,
+    }
+    print(jsonlib.dumps(facts) if json else "\n".join(str(path) for path in files.values()))
+
+
+@app.command()
+@with_settings(("trims", "video"))
+def render(
+    portrait: PortraitFile,
+    take: Annotated[Path, typer.Argument(help="A take (.npz) or LivePortrait template (.pkl).")],
+    speech: SpeechFile,
+    output: Output,
+    settings: dict[str, Any],
+    renderer: RendererName = "auto",
+    device: Device = "auto",
+    face: FaceIndex = None,
+    json: AsJson = False,
+) -> None:
+    """A take to a video: exactly the motion that was previewed, never sampled again."""
+    from moda.motion.takes import Take
+    from moda.pipeline import TalkingHead, check_output
+
+    check_output(output, ".mp4")
+    planned = Take.load(take)
+    if settings:
+        planned = planned.trimmed(planned.settings.changed(**settings))
+    head = TalkingHead.load(model=None, renderer=renderer, device=device)
+    with progress_on_stderr("rendering") as report:
+        result = head.render(head.portrait(portrait, face=face), planned, head.speech(speech), output, progress=report)
+    _print_result(result, json)
+
+
+@app.command()
+def speak(
+    text: Annotated[str, typer.Argument(help="What is said.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .wav file.")],
+    voice: Annotated[str, typer.Option(help="auto, a language such as en or fr, or a voice by name.")] = "auto",
+    rate: Annotated[float, typer.Option(help="Tempo, 1 is normal.")] = 1.0,
+    pitch: Annotated[float, typer.Option(help="Semitones up or down.")] = 0.0,
+    offline: Annotated[bool, typer.Option(help="Use the offline voice only.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Text to speech: online voices where they can be reached, the offline voice always."""
+    from moda.pipeline import check_output, write_wav
+
+    check_output(output, ".wav")
+    from moda.media.speak import speak as say
+
+    speech = say(text, voice=voice, rate=rate, pitch=pitch, offline=offline or None)
+    write_wav(speech, output)
+    if speech.notice:
+        print(speech.notice, file=sys.stderr)
+    print(
+        jsonlib.dumps({"output": str(output), "seconds": speech.seconds})
+        if json
+        else f"{output}  {speech.seconds:.2f} s"
+    )
+
+
+@app.command()
+def doctor(json: AsJson = False) -> None:
+    """What is present, what is missing, and what each missing piece would add."""
+    from moda.doctor import examine, table
+
+    findings = examine()
+    print(jsonlib.dumps(findings) if json else table(findings))
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="Port; the first free one from 7860 if not given.")] = None,
+    share: Annotated[bool, typer.Option(help="Ask Gradio for a public link.")] = False,
+) -> None:
+    """Opens the studio in the browser."""
+    from moda.studio.page import launch
+
+    launch(host=host, port=port, share=share)
