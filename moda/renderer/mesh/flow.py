@@ -1,0 +1,269 @@
+"""Rasterise the moved mesh into a map that says, for each output pixel, where in the texture it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+Jitted = Callable[..., Any]
+
+
+def jit(function: Jitted) -> Jitted:
+    """Compile on first call and keep the machine code beside the module; without a writable place, only compile."""
+    try:
+        return njit(cache=True, fastmath=False, nogil=True)(function)
+    except RuntimeError:  # no writable cache folder
+        return njit(fastmath=False, nogil=True)(function)
+
+
+@jit
+def rasterise(
+    position: np.ndarray, depth: np.ndarray, source: np.ndarray, triangles: np.ndarray, out: np.ndarray, zbuf: np.ndarray
+) -> None:
+    """Write ``source`` (n, 2), interpolated over the triangles placed at ``position`` (n, 2), into ``out`` (h, w, 2).
+
+    Pixel (i, j) is at position (j, i). Nearer (smaller depth) wins; triangles that are turned over are left out.
+    ``out`` must hold a usable default and ``zbuf`` (h, w) large values.
+    """
+    height, width = zbuf.shape
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ax, ay = position[a, 0], position[a, 1]
+        bx, by = position[b, 0], position[b, 1]
+        cx, cy = position[c, 0], position[c, 1]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if area <= 1e-6:
+            continue
+        x0 = max(int(np.ceil(min(ax, bx, cx) - 1e-4)), 0)
+        x1 = min(int(np.floor(max(ax, bx, cx) + 1e-4)), width - 1)
+        y0 = max(int(np.ceil(min(ay, by, cy) - 1e-4)), 0)
+        y1 = min(int(np.floor(max(ay, by, cy) + 1e-4)), height - 1)
+        inverse = 1.0 / area
+        slack = -1e-4
+        for y in range(y0, y1 + 1):
+            for x in range(x0, x1 + 1):
+                wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) * inverse
+                wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) * inverse
+                wa = 1.0 - wb - wc
+                if wa < slack or wb < slack or wc < slack:
+                    continue
+                z = wa * depth[a] + wb * depth[b] + wc * depth[c]
+                if z < zbuf[y, x]:
+                    zbuf[y, x] = z
+                    out[y, x, 0] = wa * source[a, 0] + wb * source[b, 0] + wc * source[c, 0]
+                    out[y, x, 1] = wa * source[a, 1] + wb * source[b, 1] + wc * source[c, 1]
+
+
+@jit
+def paint_eye(
+    frame: np.ndarray, patch: np.ndarray, upper: np.ndarray, lower: np.ndarray, numbers: np.ndarray, lash: np.ndarray
+) -> None:
+    """Draw the eyeball between the lids into ``frame`` (H, W, 3) uint8.
+
+    upper, lower: (n,) rims in px below the corner line, over equal steps from corner to corner. ``numbers``:
+    0-1 left corner (x, y), 2-3 unit vector along, 4 width px, 5 patch px per frame px along, 6 the same down,
+    7-8 patch position of the left corner, 9-11 iris u, v, radius, 12-13 iris shift in patch px, 14 lid shadow 0..1,
+    15 shadow depth px, 16 lash line alpha, 17 lash half width px, 18 sharpness (1 / soft px), 19 opacity.
+    """
+    height, width = frame.shape[0], frame.shape[1]
+    ph, pw = patch.shape[0], patch.shape[1]
+    n = upper.shape[0]
+    ax, ay, ex, ey, span = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
+    iris_u, iris_v, radius = numbers[9], numbers[10], numbers[11]
+    half = numbers[17]
+    low_y, high_y = 1e9, -1e9
+    for i in range(n):
+        low_y = min(low_y, upper[i])
+        high_y = max(high_y, lower[i])
+    low_y -= 3 * half + 2
+    high_y += 3 * half + 2
+    x_min, x_max, y_min, y_max = 1e9, -1e9, 1e9, -1e9
+    for su in range(2):
+        for sv in range(2):
+            u = -2.0 + su * (span + 4.0)
+            v = low_y if sv == 0 else high_y
+            x = ax + u * ex - v * ey
+            y = ay + u * ey + v * ex
+            x_min, x_max, y_min, y_max = min(x_min, x), max(x_max, x), min(y_min, y), max(y_max, y)
+    for y in range(max(0, int(y_min)), min(height, int(y_max) + 2)):
+        for x in range(max(0, int(x_min)), min(width, int(x_max) + 2)):
+            dx, dy = x - ax, y - ay
+            u = dx * ex + dy * ey
+            v = -dx * ey + dy * ex
+            if u <= 0.0 or u >= span:
+                continue
+            at = u / span * (n - 1)
+            i = min(int(at), n - 2)
+            f = at - i
+            top = upper[i] * (1 - f) + upper[i + 1] * f
+            bottom = lower[i] * (1 - f) + lower[i + 1] * f
+            cover = min(max((v - top) * numbers[18] + 0.5, 0.0), 1.0) * min(max((bottom - v) * numbers[18] + 0.5, 0.0), 1.0)
+            cover *= min(max((bottom - top) * 0.8, 0.0), 1.0) * numbers[19]
+            if cover > 0.003:
+                pu = numbers[7] + u * numbers[5]
+                pv = numbers[8] + v * numbers[6]
+                du, dv = pu - iris_u - numbers[12], pv - iris_v - numbers[13]
+                away = np.sqrt(du * du + dv * dv) / max(radius, 1e-3)
+                fade = min(max((2.3 - away) / 1.3, 0.0), 1.0)
+                fade = fade * fade * (3 - 2 * fade)
+                pu -= numbers[12] * fade
+                pv -= numbers[13] * fade
+                pu = min(max(pu, 0.0), pw - 1.001)
+                pv = min(max(pv, 0.0), ph - 1.001)
+                iu, iv = int(pu), int(pv)
+                fu, fv = pu - iu, pv - iv
+                shade = 1.0 - numbers[14] * np.exp(-max(v - top, 0.0) / numbers[15])
+                for c in range(3):
+                    value = (patch[iv, iu, c] * (1 - fu) + patch[iv, iu + 1, c] * fu) * (1 - fv) + (
+                        patch[iv + 1, iu, c] * (1 - fu) + patch[iv + 1, iu + 1, c] * fu
+                    ) * fv
+                    frame[y, x, c] = np.uint8(frame[y, x, c] * (1 - cover) + value * shade * cover + 0.5)
+            if numbers[16] > 0.003:
+                t = u / span
+                bell = min(max(4.0 * t * (1 - t), 0.0), 1.0)
+                thick = half * (0.35 + 0.65 * bell)
+                d = (v - top) / thick
+                if d > -3.0 and d < 3.0:
+                    a = numbers[16] * np.exp(-d * d) * min(1.0, 6.0 * t, 6.0 * (1 - t))
+                    for c in range(3):
+                        frame[y, x, c] = np.uint8(frame[y, x, c] * (1 - a) + lash[c] * a + 0.5)
+
+
+@jit
+def paint_mouth(
+    frame: np.ndarray,
+    top: np.ndarray,
+    bottom: np.ndarray,
+    arch_upper: np.ndarray,
+    arch_lower: np.ndarray,
+    upper: np.ndarray,
+    lower: np.ndarray,
+    own: np.ndarray,
+    tones: np.ndarray,
+    numbers: np.ndarray,
+) -> None:
+    """Draw the mouth's inside between the lips into ``frame`` (H, W, 3) uint8.
+
+    top, bottom: (n,) inner rims in px below the mouth line, over equal steps along it. arch_upper, arch_lower
+    (n, 2): sheet column and light for each step. upper, lower, own: (h, w, 4) float32 sheets. tones (3, 3): cavity,
+    tongue, lip shadow colour. ``numbers``: 0-1 start of the line (x, y), 2-3 unit vector along, 4 length px, 5 px
+    per IOD, 6 upper biting edge px below the line, 7 lower biting edge px, 8 sheet px per frame px, 9 sheet row of
+    the biting edge, 10 tongue top px, 11 tongue half width px, 12 tongue opacity, 13 own sheet px per frame px, 14-15
+    own sheet position of the line's start, 16 own opacity, 17 opacity, 18 upper teeth opacity, 19 middle px from the
+    start (tongue and corners), 20 sharpness, 21 largest gap px.
+    """
+    height, width = frame.shape[0], frame.shape[1]
+    n = top.shape[0]
+    ax, ay, ex, ey, span, unit = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]
+    low_v, high_v = 1e9, -1e9
+    for i in range(n):
+        low_v = min(low_v, top[i], bottom[i])
+        high_v = max(high_v, top[i], bottom[i])
+    x_min, x_max, y_min, y_max = 1e9, -1e9, 1e9, -1e9
+    for su in range(2):
+        for sv in range(2):
+            u = -1.0 + su * (span + 2.0)
+            v = low_v - 2.0 if sv == 0 else high_v + 2.0
+            x = ax + u * ex - v * ey
+            y = ay + u * ey + v * ex
+            x_min, x_max, y_min, y_max = min(x_min, x), max(x_max, x), min(y_min, y), max(y_max, y)
+    colour = np.zeros(3)
+    for y in range(max(0, int(y_min)), min(height, int(y_max) + 2)):
+        for x in range(max(0, int(x_min)), min(width, int(x_max) + 2)):
+            dx, dy = x - ax, y - ay
+            u = dx * ex + dy * ey
+            v = -dx * ey + dy * ex
+            if u <= 0.0 or u >= span:
+                continue
+            at = u / span * (n - 1)
+            i = min(int(at), n - 2)
+            f = at - i
+            lip_top = top[i] * (1 - f) + top[i + 1] * f
+            lip_bottom = bottom[i] * (1 - f) + bottom[i + 1] * f
+            gap = lip_bottom - lip_top
+            if gap <= 0.0:
+                continue
+            cover = min(max((v - lip_top) * numbers[20] + 0.5, 0.0), 1.0) * min(max((lip_bottom - v) * numbers[20] + 0.5, 0.0), 1.0)
+            thin = min(max((gap / unit - 0.002) / 0.024, 0.0), 1.0)
+            cover *= thin * thin * (3 - 2 * thin) * numbers[17]
+            if cover < 0.004:
+                continue
+            # cavity: dark, a little lighter and redder downwards
+            t = min(max((v - lip_top) / max(gap, 1.0), 0.0), 1.0)
+            for c in range(3):
+                colour[c] = tones[0, c] * (0.55 + 0.75 * t)
+            # tongue
+            if numbers[12] > 0.003:
+                side = (u - numbers[19]) / numbers[11]
+                if side > -1.0 and side < 1.0:
+                    dome = np.sqrt(1.0 - side * side)
+                    height_here = numbers[10] + (1.0 - dome) * 0.22 * unit
+                    depth = (v - height_here) / unit
+                    a = min(max(depth / 0.03 + 0.5, 0.0), 1.0) * numbers[12] * min(1.0, 4.0 * (1.0 - abs(side)))
+                    if a > 0.0:
+                        groove = 1.0 - 0.16 * np.exp(-((side / 0.10) ** 2))
+                        lit = (0.52 + 0.50 * min(max(depth / 0.16, 0.0), 1.0)) * (0.72 + 0.28 * dome) * groove
+                        for c in range(3):
+                            colour[c] = colour[c] * (1 - a) + tones[1, c] * lit * a
+            # lower, then upper teeth
+            for row in range(2):
+                if row == 0:
+                    column = arch_lower[i, 0] * (1 - f) + arch_lower[i + 1, 0] * f
+                    light = arch_lower[i, 1] * (1 - f) + arch_lower[i + 1, 1] * f
+                    line = (v - numbers[7]) * numbers[8] + numbers[9]
+                    rows, columns = lower.shape[0], lower.shape[1]
+                else:
+                    column = arch_upper[i, 0] * (1 - f) + arch_upper[i + 1, 0] * f
+                    light = arch_upper[i, 1] * (1 - f) + arch_upper[i + 1, 1] * f
+                    line = (numbers[6] - v) * numbers[8] + numbers[9]
+                    rows, columns = upper.shape[0], upper.shape[1]
+                if column < 0.0 or column >= columns - 1.001 or line < 0.0:
+                    continue
+                line = min(line, rows - 1.001)
+                iu, iv = int(column), int(line)
+                fu, fv = column - iu, line - iv
+                sheet = lower if row == 0 else upper
+                a = (sheet[iv, iu, 3] * (1 - fu) + sheet[iv, iu + 1, 3] * fu) * (1 - fv) + (
+                    sheet[iv + 1, iu, 3] * (1 - fu) + sheet[iv + 1, iu + 1, 3] * fu
+                ) * fv
+                if row == 1:
+                    a *= numbers[18]
+                if a > 0.003:
+                    for c in range(3):
+                        value = (sheet[iv, iu, c] * (1 - fu) + sheet[iv, iu + 1, c] * fu) * (1 - fv) + (
+                            sheet[iv + 1, iu, c] * (1 - fu) + sheet[iv + 1, iu + 1, c] * fu
+                        ) * fv
+                        colour[c] = colour[c] * (1 - a) + value * light * a
+            # shade: under the upper lip, above the lower lip, towards the corners
+            shade = 1.0 - 0.52 * np.exp(-(v - lip_top) / (0.045 * unit))
+            shade *= 1.0 - 0.24 * np.exp(-(lip_bottom - v) / (0.03 * unit))
+            narrow = min(gap / (0.085 * unit), 1.0)
+            shade *= 0.42 + 0.58 * narrow
+            # the portrait's own teeth, which carry their own shade
+            if numbers[16] > 0.003:
+                ou = numbers[14] + u * numbers[13]
+                ov = numbers[15] + v * numbers[13]
+                if ou >= 0.0 and ov >= 0.0 and ou < own.shape[1] - 1.001 and ov < own.shape[0] - 1.001:
+                    iu, iv = int(ou), int(ov)
+                    fu, fv = ou - iu, ov - iv
+                    a = (own[iv, iu, 3] * (1 - fu) + own[iv, iu + 1, 3] * fu) * (1 - fv) + (
+                        own[iv + 1, iu, 3] * (1 - fu) + own[iv + 1, iu + 1, 3] * fu
+                    ) * fv
+                    a *= numbers[16]
+                    for c in range(3):
+                        value = (own[iv, iu, c] * (1 - fu) + own[iv, iu + 1, c] * fu) * (1 - fv) + (
+                            own[iv + 1, iu, c] * (1 - fu) + own[iv + 1, iu + 1, c] * fu
+                        ) * fv
+                        colour[c] = colour[c] * shade * (1 - a) + value * (1.0 - 0.5 * (1.0 - shade)) * a
+                else:
+                    for c in range(3):
+                        colour[c] *= shade
+            else:
+                for c in range(3):
+                    colour[c] *= shade
+            for c in range(3):
+                value = frame[y, x, c] * (1 - cover) + min(max(colour[c], 0.0), 255.0) * cover
+                frame[y, x, c] = np.uint8(value + 0.5)

@@ -1,0 +1,134 @@
+"""The mouth's inside: what is seen between the lips, fitted to the portrait.
+
+Upper teeth keep to the skull, lower teeth and tongue to the jaw; the lips only open the view on them. Where the
+portrait shows its own teeth they are used: the picture between the lips becomes the upper row's sheet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from . import teeth
+from .curves import spline_matrix
+from .topology import LIP_LOWER_INNER, LIP_UPPER_INNER
+
+SAMPLES = 97
+_SPLINE = spline_matrix(11, SAMPLES)
+OWN_PX = 200  # own-teeth sheet px per IOD
+OWN_HALF = (0.75, 0.35)  # half width, half height, IOD
+
+
+@dataclass(frozen=True)
+class Mouth:
+    """The mouth of one portrait. Lengths in IOD unless said otherwise."""
+
+    centre: np.ndarray  # (3,) px: middle of the seam in the picture, with its depth
+    along: np.ndarray  # (2,) unit vector of the mouth line
+    gap: float  # inner-lip opening in the picture
+    width: float  # inner corner to corner
+    edge: float  # biting edge of the upper teeth below the middle of the seam
+    upper: np.ndarray  # (h, w, 4) float32 sheet
+    lower: np.ndarray
+    own: np.ndarray  # (h, w, 4) float32: the picture's own inside, alpha 0 where it has none
+    toothy: float  # 0..1: how much of the own inside is teeth
+    tones: teeth.Tones
+
+
+def lip_lines(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inner rims (97, 2) of the upper and the lower lip."""
+    return _SPLINE @ positions[list(LIP_UPPER_INNER), :2], _SPLINE @ positions[list(LIP_LOWER_INNER), :2]
+
+
+def _own_inside(
+    image: np.ndarray, points: np.ndarray, centre: np.ndarray, along: np.ndarray, iod: float, tones: teeth.Tones
+) -> tuple[np.ndarray, float, float]:
+    """Sheet of the picture between the lips, how toothy it is, and where its teeth end (IOD below the centre)."""
+    half_u, half_v = OWN_HALF
+    w, h = int(2 * half_u * OWN_PX), int(2 * half_v * OWN_PX)
+    v, u = np.mgrid[0:h, 0:w].astype(np.float64)
+    su, sv = ((u + 0.5) / OWN_PX - half_u) * iod, ((v + 0.5) / OWN_PX - half_v) * iod
+    x = centre[0] + su * along[0] - sv * along[1]
+    y = centre[1] + su * along[1] + sv * along[0]
+    rgb = cv2.remap(
+        image, x.astype(np.float32), y.astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    ).astype(np.float32)  # fmt: skip
+    top, bottom = lip_lines(points)
+
+    def local(line: np.ndarray) -> np.ndarray:
+        d = (line - centre[:2]) / iod
+        return np.stack(
+            [(d @ along + half_u) * OWN_PX, (d @ np.array([-along[1], along[0]]) + half_v) * OWN_PX], 1
+        )  # fmt: skip
+
+    mask = np.zeros((h, w), np.uint8)
+    outline = np.vstack([local(top), local(bottom)[::-1]])
+    cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    inside = cv2.erode(mask, np.ones((5, 5), np.uint8)).astype(np.float32) / 255
+    luma = rgb @ np.array([0.299, 0.587, 0.114], np.float32)
+    saturation = (rgb.max(-1) - rgb.min(-1)) / np.maximum(rgb.max(-1), 1.0)
+    reference = float(tones.tooth @ np.array([0.299, 0.587, 0.114], np.float32))
+    white = (luma > 0.60 * reference) & (saturation < 0.42) & (inside > 0.5)
+    toothy = float(white.sum() / max((inside > 0.5).sum(), 1))
+    end = 0.0
+    cover = np.zeros((h, w), np.float32)
+    if toothy > 0.18:
+        # The upper row: from the upper lip down to where the bright run of a column ends.
+        solid = cv2.morphologyEx(white.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 5), np.uint8))
+        lowest = np.where(solid.any(0), h - 1 - solid[::-1].argmax(0), 0)
+        columns = np.flatnonzero(solid.any(0))
+        middle = columns[(columns > 0.35 * w) & (columns < 0.65 * w)]
+        if len(middle):
+            end = float(np.median(lowest[middle])) / OWN_PX - half_v
+            rows = np.arange(h)[:, None]
+            run = np.zeros(w)
+            run[columns] = lowest[columns]
+            run = cv2.blur(run.astype(np.float32)[None], (9, 1))[0]
+            cover = ((rows <= run[None] + 1) & (inside > 0.3)).astype(np.float32)
+            cover = cv2.GaussianBlur(cover, (0, 0), 1.6)
+        # Continue upwards and sideways, for when the lips bare more than the picture shows.
+        known = inside * cover
+        weight = cv2.GaussianBlur(known, (0, 0), 9) + 1e-5
+        spread = cv2.GaussianBlur(rgb * known[..., None], (0, 0), 9) / weight[..., None]
+        rgb = rgb * inside[..., None] + spread * (1 - inside[..., None])
+    return np.concatenate([rgb, cover[..., None]], -1).astype(np.float32), toothy, end
+
+
+def build_mouth(
+    image: np.ndarray, points: np.ndarray, iod: float, tones: teeth.Tones, position: np.ndarray
+) -> Mouth:
+    """Analyse the mouth. points (478, 3) px as found; position (468+, 3) px the mesh (closed lips merged)."""
+    up, lo = points[13, :2], points[14, :2]
+    left, right = position[78, :2], position[308, :2]
+    width = float(np.linalg.norm(right - left))
+    along = (right - left) / max(width, 1e-6)
+    down = np.array([-along[1], along[0]])
+    gap = max(0.0, float((lo - up) @ down)) / iod
+    if np.allclose(position[13], position[14]):
+        gap = 0.0
+    # The seam: where the lips meet when closed; a jaw that drops takes nine tenths of the opening downwards.
+    middle = position[13].astype(np.float64).copy()
+    middle[:2] += 0.1 * gap * iod * down
+    own, toothy, end = _own_inside(image, points, middle, along, iod, tones)
+    if gap < 0.05:
+        toothy = 0.0
+    edge = 0.058
+    if toothy > 0.18:
+        edge = float(np.clip(end, 0.05, 0.16))
+        bright = own[..., 3] > 0.7
+        if bright.sum() > 100:
+            seen = own[..., :3][bright]
+            luma = seen @ np.array([0.299, 0.587, 0.114], np.float32)
+            found = seen[luma > np.percentile(luma, 55)].mean(0)
+            tones = teeth.Tones(found, tones.gum, tones.tongue, tones.cavity, tones.light)
+    else:
+        own = np.zeros((2, 2, 4), np.float32)
+    upper = teeth.row_sheet(teeth.UPPER_WIDTHS, teeth.UPPER_CROWNS, teeth.UPPER_STEPS)
+    lower = teeth.row_sheet(teeth.LOWER_WIDTHS, teeth.LOWER_CROWNS, teeth.LOWER_STEPS)
+    return Mouth(
+        middle, along, gap, width / iod, edge,
+        teeth.coloured(upper, tones.tooth, tones.gum), teeth.coloured(lower, tones.tooth * 0.84, tones.gum * 0.8),
+        np.ascontiguousarray(own), toothy if toothy > 0.18 else 0.0, tones,
+    )  # fmt: skip

@@ -1,0 +1,171 @@
+"""One frame's pixels: the warped picture, then the mouth's inside and the eyes."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from moda.motion.actions import INDEX
+
+from . import eyes as eyes_
+from . import flow, teeth
+from . import mouth as mouth_
+from .pose import Turn
+from .rig import Rig
+from .stage import Stage
+
+HALF = 2  # the flow is rasterised at half the frame's size
+
+
+class Painter:
+    """Draws frames of one portrait on one stage; holds the buffers that every frame reuses."""
+
+    def __init__(self, rig: Rig, eyes: tuple[eyes_.Eye, eyes_.Eye], mouth: mouth_.Mouth, stage: Stage) -> None:
+        self.rig, self.eyes, self.mouth, self.stage = rig, eyes, mouth, stage
+        x0, y0, x1, y1 = stage.box
+        self.map_size = ((x1 - x0) // HALF + 1, (y1 - y0) // HALF + 1)
+        w, h = self.map_size
+        # Displacement, frame px, at every other pixel; zero = the picture as it is.
+        self.map = np.zeros((h, w, 2), np.float32)
+        self.depth = np.empty((h, w), np.float32)
+        self.triangles = np.ascontiguousarray(np.vstack([rig.mesh.skin, rig.mesh.holes]), np.int32)
+        self.rest = stage.to_frame(rig.mesh.position[:, :2])
+        gx, gy = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
+        self.grid_x = (gx - np.float32(stage.texture_offset[0])) * np.float32(stage.texture_scale)
+        self.grid_y = (gy - np.float32(stage.texture_offset[1])) * np.float32(stage.texture_scale)
+
+    def paint(
+        self, moved: np.ndarray, unposed: np.ndarray, actions: np.ndarray, lids: tuple[float, ...], turn: Turn
+    ) -> np.ndarray:
+        """moved, unposed (V, 3) px of the picture -> frame (H, W, 3) uint8."""
+        stage = self.stage
+        frame = stage.base.copy()
+        placed = stage.to_frame(moved[:, :2])
+        self._warp(frame, placed, moved[:, 2])
+        self._mouth(frame, moved, unposed, actions, turn)
+        for side in (0, 1):
+            self._eye(frame, side, moved, actions, lids, turn)
+        return frame
+
+    def _warp(self, frame: np.ndarray, placed: np.ndarray, depth: np.ndarray) -> None:
+        stage = self.stage
+        x0, y0, x1, y1 = stage.box
+        self.map[:] = 0.0
+        self.depth[:] = 1e9
+        position = ((placed - (x0, y0)) / HALF).astype(np.float32)
+        source = (self.rest - placed).astype(np.float32)
+        flow.rasterise(position, depth.astype(np.float32), source, self.triangles, self.map, self.depth)
+        w, h = self.map_size
+        # Sample positions 0, 2, 4, ... -> every pixel: exact bilinear by an affine map.
+        full = cv2.warpAffine(
+            self.map, np.array([[2.0, 0, 0], [0, 2.0, 0]]), (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )  # fmt: skip
+        scale = np.float32(stage.texture_scale)
+        map_x = full[..., 0] * scale + self.grid_x
+        map_y = full[..., 1] * scale + self.grid_y
+        cv2.remap(stage.texture, map_x, map_y, cv2.INTER_LINEAR, dst=frame[y0:y1, x0:x1], borderMode=cv2.BORDER_REPLICATE)
+
+    def _eye(
+        self, frame: np.ndarray, side: int, moved: np.ndarray, actions: np.ndarray, lids: tuple[float, ...], turn: Turn
+    ) -> None:
+        eye, stage = self.eyes[side], self.stage
+        upper, lower = lids[2 * side], lids[2 * side + 1]
+        gaze = np.array([actions[INDEX["gaze_x"]], -actions[INDEX["gaze_y"]]])
+        activity = min(1.0, 12.0 * (abs(upper) + abs(lower)) + 20.0 * float(np.abs(gaze).max()))
+        if activity < 0.004 or eye.ratio < 0.07:
+            return
+        top, bottom = eyes_.eye_lines(eye.marks, moved)
+        top, bottom = stage.to_frame(top), stage.to_frame(bottom)
+        left, right = top[0], top[-1]
+        span = float(np.linalg.norm(right - left))
+        if span < 4:
+            return
+        along = (right - left) / span
+        down = np.array([-along[1], along[0]])
+        u = np.linspace(0, span, eyes_.SAMPLES)
+        rims = [np.interp(u, (line - left) @ along, (line - left) @ down) for line in (top, bottom)]
+        zoom = float(np.sqrt(abs(np.linalg.det(turn.linear[:2, :2])))) * stage.scale
+        per_u = eye.width * eye.patch_scale / span
+        per_v = eye.patch_scale / max(zoom, 1e-3)
+        shift = gaze * np.array([0.13, 0.10]) * eye.width * eye.patch_scale / 0.5 * 0.62
+        closed = float(np.clip(upper, 0, 1))
+        line = closed * closed * (3 - 2 * closed)
+        half = max(0.011 * span * 2, 0.55)
+        numbers = np.array([
+            left[0], left[1], along[0], along[1], span, per_u, per_v,
+            eyes_.MARGIN * eye.width * eye.patch_scale, eyes_.HALF_HEIGHT * eye.width * eye.patch_scale,
+            *eye.iris, shift[0], shift[1], 0.30 * closed, 0.09 * span, 0.72 * line, half, 1.0, activity,
+        ])  # fmt: skip
+        flow.paint_eye(frame, eye.patch, rims[0], rims[1], numbers, eye.lash)
+
+    def _mouth(
+        self, frame: np.ndarray, moved: np.ndarray, unposed: np.ndarray, actions: np.ndarray, turn: Turn
+    ) -> None:
+        mouth, stage, rig = self.mouth, self.stage, self.rig
+        iod = float(rig.head.scale)
+        unit = iod * stage.scale * float(np.cbrt(abs(np.linalg.det(turn.linear))))
+        top, bottom = mouth_.lip_lines(moved)
+        top, bottom = stage.to_frame(top), stage.to_frame(bottom)
+        left, right = top[0], top[-1]
+        span = float(np.linalg.norm(right - left))
+        along = (right - left) / max(span, 1e-6)
+        down = np.array([-along[1], along[0]])
+        u = np.linspace(0, span, mouth_.SAMPLES)
+        rims = [np.interp(u, (line - left) @ along, (line - left) @ down) for line in (top, bottom)]
+        largest = float((rims[1] - rims[0]).max())
+        if largest < 0.004 * unit:
+            return
+        if mouth.gap > 0.0:
+            change = float(np.abs(unposed[[13, 14, 78, 308], :2] - rig.mesh.position[[13, 14, 78, 308], :2]).max()) / iod
+            opacity = float(np.clip((change - 0.006) / 0.03, 0, 1))
+        else:
+            opacity = 1.0
+        if opacity <= 0.0:
+            return
+        head = rig.head
+        rotation = head.rotation.astype(np.float64)
+        pivot = head.translation.astype(np.float64) + rotation @ np.array([0.0, 0.35, 0.10]) * iod
+
+        def skull(point: np.ndarray) -> np.ndarray:
+            """A point (3,) of the picture, carried by the head alone -> frame px."""
+            return stage.to_frame((turn.linear @ (point - pivot) + pivot + turn.shift)[None, :2])[0]
+
+        anchor = mouth.centre + rotation @ np.array([0.0, 0.0, 0.07]) * iod
+        seat = skull(anchor)
+        seat_u, seat_v = float((seat - left) @ along), float((seat - left) @ down)
+        yaw = np.radians(float(head.angles[1]) + turn.yaw)
+        arches = []
+        for curve, lateral in ((teeth.UPPER_ARCH, 0.0), (teeth.LOWER_ARCH, -0.06 * float(actions[INDEX["mouth_left"]]))):
+            across = curve.across * np.cos(yaw) - curve.back * np.sin(yaw) * -1.0 + lateral
+            visible = np.concatenate([[True], np.diff(across) > 1e-5])
+            centre = len(across) // 2
+            lo = centre - int(np.argmin(visible[: centre + 1][::-1])) if not visible[: centre + 1].all() else 0
+            hi = centre + int(np.argmin(visible[centre:])) if not visible[centre:].all() else len(across)
+            x = across[lo:hi]
+            at = (u - seat_u) / unit
+            length = np.interp(at, x, curve.length[lo:hi], left=-9.0, right=9.0)
+            back = np.interp(at, x, curve.back[lo:hi])
+            light = np.exp(-1.25 * back)
+            arches.append(np.stack([(length + teeth.HALF_SPAN) * teeth.PX, light], 1))
+        jaw_drop = float((unposed[14, :2] - mouth.centre[:2]) @ rig.down) / iod
+        upper_edge = seat_v + mouth.edge * unit
+        lower_edge = seat_v + (0.045 + 0.74 * max(jaw_drop, 0.0)) * unit
+        gap = largest / unit
+        tongue = float(np.clip((gap - 0.05) / 0.05, 0, 1))
+        tongue_top = seat_v + (0.07 + 0.52 * max(jaw_drop, 0.0)) * unit
+        pucker = float(np.clip(actions[INDEX["pucker"]], 0, 1))
+        own_scale = mouth_.OWN_PX / unit
+        own_u = mouth_.OWN_HALF[0] * mouth_.OWN_PX
+        own_v = mouth_.OWN_HALF[1] * mouth_.OWN_PX
+        plain = skull(mouth.centre.astype(np.float64))
+        start_u = own_u - float((plain - left) @ along) * own_scale
+        start_v = own_v - float((plain - left) @ down) * own_scale
+        numbers = np.array([
+            left[0], left[1], along[0], along[1], span, unit, upper_edge, lower_edge,
+            teeth.PX / unit, teeth.EDGE_AT * teeth.PX, tongue_top, 0.33 * unit, tongue, own_scale, start_u, start_v,
+            1.0 if mouth.toothy > 0 else 0.0, opacity, 1.0 - 0.75 * pucker, seat_u, 0.9, largest,
+        ])  # fmt: skip
+        tones = np.stack([mouth.tones.cavity, mouth.tones.tongue, mouth.tones.gum]).astype(np.float32)
+        flow.paint_mouth(
+            frame, rims[0], rims[1], arches[0], arches[1], mouth.upper, mouth.lower, mouth.own, tones, numbers
+        )  # fmt: skip

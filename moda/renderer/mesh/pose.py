@@ -1,0 +1,75 @@
+"""Head pose: holding it where the picture still looks right, and turning the mesh.
+
+The head's frame has x to the image right, y down and z away from the viewer, the origin between the eyes and
+the distance between the eye centres (IOD) as its unit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from moda.portrait.canonical import Pose
+
+YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT = 19.0, 15.0, 14.0
+SHIFT_LIMIT = 0.26
+TURN_LIMIT = 33.0
+"""Degrees of yaw of the head in the picture, source and motion together."""
+
+KEYPOINT_UNIT = 0.23
+"""One IOD in LivePortrait's canonical keypoint space (measured on its templates)."""
+
+
+def hold(value: np.ndarray | float, limit: float, straight: float = 0.55) -> np.ndarray:
+    """Identity up to ``straight * limit``, then bends smoothly and never passes ``limit``."""
+    value = np.asarray(value, np.float64)
+    knee = straight * limit
+    room = limit - knee
+    over = np.maximum(np.abs(value) - knee, 0.0)
+    return np.sign(value) * (np.minimum(np.abs(value), knee) + room * np.tanh(over / room))
+
+
+def rotation_of(pitch: float, yaw: float, roll: float) -> np.ndarray:
+    """Rz(roll) Ry(yaw) Rx(pitch) for column vectors, degrees: the transpose of LivePortrait's row form."""
+    p, y, r = np.radians([pitch, yaw, roll])
+    rx = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
+    ry = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
+    rz = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
+    return rz @ ry @ rx
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Rigid motion of one frame in picture space: Y = linear @ (X - pivot) + pivot + shift (px)."""
+
+    linear: np.ndarray
+    shift: np.ndarray
+    yaw: float  # degrees relative to the portrait, after holding
+
+
+def turn_of(pose: np.ndarray, reference: np.ndarray, head: Pose) -> Turn:
+    """Turn for one frame.
+
+    pose, reference: (7,) scale, t xyz, pitch, yaw, roll (degrees) of the frame and of the portrait as it is.
+    """
+    relative = pose[4:7] - reference[4:7]
+    source_yaw = float(head.angles[1])
+    # A portrait that is turned already has less room on that side, and shows less well when turned at all.
+    room = float(np.clip(1.25 - abs(source_yaw) / 40.0, 0.35, 1.0))
+    outward = max(4.0, TURN_LIMIT - abs(source_yaw))
+    yaw = float(relative[1]) * room
+    same_side = yaw * source_yaw > 0
+    yaw = float(hold(yaw, min(YAW_LIMIT, outward) if same_side else YAW_LIMIT))
+    pitch = float(hold(relative[0], PITCH_LIMIT)) * room
+    roll = float(hold(relative[2], ROLL_LIMIT))
+    before = rotation_of(*reference[4:7])
+    after = rotation_of(*(reference[4:7] + (pitch, yaw, roll)))
+    zoom = float(np.clip(1.0 + hold(pose[0] / max(float(reference[0]), 1e-6) - 1.0, 0.12), 0.85, 1.15))
+    local = head.rotation @ (before.T @ after) @ head.rotation.T
+    shift = (pose[1:4] - reference[1:4]) / (KEYPOINT_UNIT * max(float(reference[0]), 1e-6))
+    length = float(np.hypot(shift[0], shift[1]))
+    if length > 1e-9:
+        shift = shift * (float(hold(length, SHIFT_LIMIT)) / length)
+    return Turn(zoom * local, np.array([shift[0], shift[1], 0.0]) * head.scale, yaw)
+

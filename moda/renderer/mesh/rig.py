@@ -1,0 +1,119 @@
+"""From action values to moved vertices: what is fixed for a portrait, and the arithmetic of one frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from moda.motion.actions import ACTIONS, INDEX
+from moda.portrait.canonical import Pose, canonical_face
+
+from . import eyes, table
+from .deform import action_fields
+from .geometry import FaceMesh
+from .pose import Turn
+from .topology import LIP_LOWER_INNER, LIP_UPPER_INNER
+
+TABLE_ACTIONS = tuple(name for name in ACTIONS if name in table.MOUTH_ACTIONS or name in table.BROW_ACTIONS)
+JAW_GAP = 0.300
+"""Inner-lip opening in IOD that jaw_open = 1 makes."""
+
+
+@lru_cache(maxsize=1)
+def _fields() -> np.ndarray:
+    """(A, 468, 3) in IOD, head frame, in the order of TABLE_ACTIONS."""
+    fields = action_fields(canonical_face().astype(np.float64))
+    stacked = np.stack([fields[name] for name in TABLE_ACTIONS])
+    stacked.setflags(write=False)
+    return stacked
+
+
+@dataclass(frozen=True)
+class Rig:
+    """Everything that moves. Lengths in px of the picture."""
+
+    mesh: FaceMesh
+    basis: np.ndarray  # (A + 4, V * 3): table actions, then lid rows
+    head: Pose
+    down: np.ndarray  # (2,) unit vector downwards in the face
+    gap: float  # inner-lip opening in the picture, IOD
+    eye_ratio: tuple[float, float]
+
+
+def build_rig(mesh: FaceMesh, head: Pose, gap: float, lids: np.ndarray, ratio: tuple[float, float], glasses: bool) -> Rig:
+    """lids: (4, 468, 3) px from :func:`eyes.lid_rows`."""
+    iod = float(head.scale)
+    rotation = head.rotation.astype(np.float64)
+    fields = _fields() @ rotation.T * iod
+    if glasses:
+        for name in table.BROW_ACTIONS:
+            fields[TABLE_ACTIONS.index(name)] *= 0.35
+    rows = np.vstack([fields, lids])
+    basis = np.einsum("vk,akc->avc", mesh.follow, rows)
+    down = rotation[:2, 1] / np.linalg.norm(rotation[:2, 1])
+    return Rig(mesh, basis.reshape(len(rows), -1), head, down, gap, ratio)
+
+
+def relative_actions(values: np.ndarray, at_rest: np.ndarray, gap: float) -> np.ndarray:
+    """Absolute action values (T, 17) -> what must change in the picture (T, 17).
+
+    at_rest (17,): the values that show the portrait as it is. jaw_open is absolute (0 = closed) and so is
+    blink (1 = closed); the others count from the picture.
+    """
+    relative = values - at_rest
+    jaw = INDEX["jaw_open"]
+    own = gap / JAW_GAP
+    if own > 0.01:
+        known = max(float(at_rest[jaw]), 0.0)
+        if known > 0.02:
+            below = -own * (known - values[:, jaw]) / known
+            relative[:, jaw] = np.where(values[:, jaw] < known, np.maximum(below, -own), values[:, jaw] - known)
+        else:
+            relative[:, jaw] = np.maximum(values[:, jaw], 0.0) - own
+    else:
+        relative[:, jaw] = np.maximum(values[:, jaw], 0.0) - max(float(at_rest[jaw]), 0.0)
+    for name in ("blink_left", "blink_right"):
+        k = INDEX[name]
+        rest = float(np.clip(at_rest[k], -0.5, 0.8))
+        relative[:, k] = (values[:, k] - rest) / (1.0 - rest)
+    for name, (low, high) in table.LIMITS.items():
+        k = INDEX[name]
+        relative[:, k] = np.clip(relative[:, k], low, high)
+    return relative
+
+
+def lid_weights(actions: np.ndarray, side: int, ratio: float) -> tuple[float, float]:
+    """How far the upper and lower rim of one eye have gone towards meeting (1 = they meet)."""
+    blink = float(actions[INDEX["blink_left" if side == 0 else "blink_right"]])
+    closed = min(blink, 1.0)
+    squint = float(np.clip(actions[INDEX["squint"]] + 0.45 * actions[INDEX["cheek_raise"]] + 0.35 * max(actions[INDEX["smile"]], 0.0), 0, 1))
+    gaze = float(actions[INDEX["gaze_y"]])
+    open_share = 1.0 - max(closed, 0.0)
+    narrow = 0.0 if ratio < 0.16 else 1.0
+    upper = closed + open_share * narrow * (0.12 * squint - 0.16 * gaze)
+    lower = max(closed, -0.1) + open_share * narrow * (1.1 * squint - 0.25 * gaze)
+    return float(np.clip(upper, -0.45, 1.0)), float(np.clip(lower, -0.3, 1.0)) if closed < 0.999 else 1.0
+
+
+def move(rig: Rig, actions: np.ndarray, lids: tuple[float, float, float, float], turn: Turn) -> tuple[np.ndarray, np.ndarray]:
+    """One frame. actions (17,) relative. Returns moved vertices (V, 3) and the same without the pose (V, 3)."""
+    weights = np.concatenate([actions[[INDEX[name] for name in TABLE_ACTIONS]], lids])
+    still = rig.mesh.position + (weights @ rig.basis).reshape(-1, 3)
+    _close_lips(rig, still, float(actions[INDEX["lips_press"]]))
+    origin = rig.head.translation.astype(np.float64)
+    pivot = origin + rig.head.rotation.astype(np.float64) @ np.array([0.0, 0.35, 0.10]) * rig.head.scale
+    posed = (rig.mesh.position - pivot) @ turn.linear.T + pivot + turn.shift - rig.mesh.position
+    expression = (still - rig.mesh.position) @ turn.linear.T
+    return rig.mesh.position + expression + rig.mesh.rigid[:, None] * posed, still
+
+
+def _close_lips(rig: Rig, points: np.ndarray, press: float) -> None:
+    """Lips never pass through each other: inner rims that cross meet half-way, in place."""
+    upper, lower = np.array(LIP_UPPER_INNER[1:-1]), np.array(LIP_LOWER_INNER[1:-1])
+    gap = (points[lower, :2] - points[upper, :2]) @ rig.down
+    middle = 0.5 * (points[upper] + points[lower])
+    crossed = gap < 0
+    points[upper[crossed]] = middle[crossed]
+    points[lower[crossed]] = middle[crossed]

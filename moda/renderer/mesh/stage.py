@@ -1,0 +1,117 @@
+"""Where a portrait is shown: the output frame, the texture it samples, and the still base under all frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+MAX_WHOLE = (1920, 1080)
+TEXTURE_PER_PX = 2.0
+MAX_TEXTURE = 2600
+
+
+@dataclass(frozen=True)
+class Stage:
+    """frame = scale * picture + offset for pixel positions; the moving part is `box` of the frame."""
+
+    size: tuple[int, int]  # width, height of the frame
+    scale: float
+    offset: np.ndarray  # (2,)
+    box: tuple[int, int, int, int]  # x0, y0, x1, y1 of the moving part, frame px
+    texture: np.ndarray  # (h, w, 3) uint8
+    texture_scale: float  # texture px per frame px
+    texture_offset: np.ndarray  # (2,) texture = texture_scale * (frame - texture_offset)
+    base: np.ndarray  # (H, W, 3) uint8
+
+    def to_frame(self, points: np.ndarray) -> np.ndarray:
+        """Picture px (n, 2) -> frame px."""
+        return points * self.scale + self.offset
+
+    def to_texture(self, frame_points: np.ndarray) -> np.ndarray:
+        return (frame_points - self.texture_offset) * self.texture_scale
+
+
+def crop_window(face_centre: np.ndarray, iod: float, picture: tuple[int, int]) -> tuple[float, float, float]:
+    """Left, top and side of the square shown in crop mode, px; kept inside a picture of (height, width)."""
+    height, width = picture
+    side = min(5.0 * iod, float(height), float(width))
+    x = float(np.clip(face_centre[0] - side / 2, 0, width - side))
+    y = float(np.clip(face_centre[1] - side / 2, 0, height - side))
+    return x, y, side
+
+
+def whole_size(picture: tuple[int, int]) -> tuple[int, int]:
+    """Frame size (width, height) for the whole picture (height, width): at most 1080p either way up, even."""
+    height, width = picture
+    limit = MAX_WHOLE if width >= height else MAX_WHOLE[::-1]
+    shrink = min(1.0, limit[0] / width, limit[1] / height)
+    return max(2, round(width * shrink / 2) * 2), max(2, round(height * shrink / 2) * 2)
+
+
+def _resample(image: np.ndarray, scale: float, offset: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Picture into a raster with raster = scale * picture + offset (pixel positions)."""
+    if scale < 0.75:  # smooth first, or fine texture would shimmer
+        image = cv2.GaussianBlur(image, (0, 0), 0.42 / scale, borderType=cv2.BORDER_REPLICATE)
+    matrix = np.array([[scale, 0, offset[0]], [0, scale, offset[1]]])
+    flags = cv2.INTER_LANCZOS4 if scale > 1.0 else cv2.INTER_CUBIC
+    return cv2.warpAffine(image, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def build_stage(
+    image: np.ndarray, region: tuple[float, float, float, float], window: tuple[float, float, float], size: int, whole: bool
+) -> Stage:
+    """Lay out the frame. region: (x0, y0, x1, y1) px of the picture that may move; window: from `crop_window`."""
+    height, width = image.shape[:2]
+    if whole:
+        frame = whole_size((height, width))
+        scale = frame[0] / width
+        offset = np.array([(scale - 1) / 2, (frame[1] / height - 1) / 2])
+        base = image if frame == (width, height) else cv2.resize(image, frame, interpolation=cv2.INTER_AREA)
+    else:
+        frame = (size, size)
+        scale = size / window[2]
+        offset = np.array([-window[0] * scale + (scale - 1) / 2, -window[1] * scale + (scale - 1) / 2])
+        base = np.zeros((size, size, 3), np.uint8)
+    low = np.array(region[:2]) * scale + offset
+    high = np.array(region[2:]) * scale + offset
+    x0, y0 = (int(max(0, np.floor(low[k] / 2) * 2)) for k in range(2))
+    x1, y1 = (int(min(frame[k], np.ceil(high[k] / 2) * 2)) for k in range(2))
+    margin = 0.06 * max(frame) if not whole else 2.0
+    texture_scale = min(TEXTURE_PER_PX, MAX_TEXTURE / (max(x1 - x0, y1 - y0) + 2 * margin))
+    texture_offset = np.array([x0 - margin, y0 - margin])
+    shape = tuple(int(np.ceil((hi - lo + 2 * margin) * texture_scale)) for lo, hi in ((x0, x1), (y0, y1)))
+    texture = _resample(
+        image, scale * texture_scale, (offset - texture_offset) * texture_scale, (shape[0], shape[1])
+    )  # fmt: skip
+    # The base is the texture seen without motion, so that what moves and what rests look alike.
+    gx, gy = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
+    still = cv2.remap(
+        texture, (gx - texture_offset[0]) * texture_scale, (gy - texture_offset[1]) * texture_scale, cv2.INTER_LINEAR
+    )  # fmt: skip
+    base = base.copy()
+    if whole:
+        fade = _border_fade((y1 - y0, x1 - x0), (x0 > 0, y0 > 0, x1 < frame[0], y1 < frame[1]))[..., None]
+        base[y0:y1, x0:x1] = np.round(base[y0:y1, x0:x1] * (1 - fade) + still * fade).astype(np.uint8)
+    else:
+        base[y0:y1, x0:x1] = still
+    return Stage(frame, scale, offset, (x0, y0, x1, y1), texture, texture_scale, texture_offset, base)
+
+
+def _border_fade(shape: tuple[int, int], sides: tuple[bool, bool, bool, bool]) -> np.ndarray:
+    """0 on the given sides to 1 inside."""
+    h, w = shape
+    band = max(2.0, 0.04 * max(h, w))
+    x, y = np.arange(w), np.arange(h)
+    fade_x, fade_y = np.ones(w), np.ones(h)
+    if sides[0]:
+        fade_x = np.minimum(fade_x, x / band)
+    if sides[2]:
+        fade_x = np.minimum(fade_x, (w - 1 - x) / band)
+    if sides[1]:
+        fade_y = np.minimum(fade_y, y / band)
+    if sides[3]:
+        fade_y = np.minimum(fade_y, (h - 1 - y) / band)
+    t = np.clip(np.minimum.outer(fade_y, fade_x), 0, 1)
+    return (t * t * (3 - 2 * t)).astype(np.float32)

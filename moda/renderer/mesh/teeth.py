@@ -1,0 +1,163 @@
+"""Teeth: two painted rows on a dental arch, in the light and tone of the portrait.
+
+Sizes are those of adult teeth over the mean distance between the eyes (63 mm): a central incisor of 8.6 mm is 0.136 IOD.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+PX = 420  # sheet px per IOD of arc length
+HALF_SPAN = 0.78  # IOD of arc length, each side
+SHEET_HEIGHT = 0.24  # IOD
+EDGE_AT = 0.03  # IOD from the sheet's edge-side rim to the biting edge
+
+UPPER_WIDTHS = (0.136, 0.106, 0.120, 0.112, 0.108, 0.160)
+UPPER_CROWNS = (0.166, 0.148, 0.160, 0.138, 0.128, 0.115)
+UPPER_STEPS = (0.0, 0.011, 0.001, 0.010, 0.016, 0.022)  # how far the biting edge stays back
+LOWER_WIDTHS = (0.086, 0.093, 0.108, 0.110, 0.112, 0.170)
+LOWER_CROWNS = (0.135, 0.138, 0.150, 0.130, 0.120, 0.110)
+LOWER_STEPS = (0.0, 0.002, 0.0, 0.010, 0.014, 0.020)
+
+
+@dataclass(frozen=True)
+class Arch:
+    """Where a point of the flattened sheet stands: arc length -> x across and z back, IOD."""
+
+    length: np.ndarray
+    across: np.ndarray
+    back: np.ndarray
+
+
+def arch(half_width: float, depth: float) -> Arch:
+    angle = np.linspace(-1.45, 1.45, 241)
+    x, z = half_width * np.sin(angle), depth * (1 - np.cos(angle))
+    step = np.hypot(np.diff(x), np.diff(z))
+    length = np.concatenate([[0.0], np.cumsum(step)])
+    return Arch(length - length[120], x, z)
+
+
+UPPER_ARCH = arch(0.43, 0.60)
+LOWER_ARCH = arch(0.40, 0.56)
+
+
+def row_sheet(widths: tuple[float, ...], crowns: tuple[float, ...], steps: tuple[float, ...]) -> np.ndarray:
+    """(h, w, 3) float32: shade of the enamel, cover of the enamel, cover of the gum. Row 0 is the biting side."""
+    h, w = round(SHEET_HEIGHT * PX), round(2 * HALF_SPAN * PX)
+    u = (np.arange(w) + 0.5) / PX - HALF_SPAN
+    rise = ((np.arange(h) + 0.5) / PX - EDGE_AT)[:, None]  # from the edge towards the gum
+    shade, enamel = np.ones((h, w)), np.zeros((h, w))
+    gum_line = np.full(w, 0.12)
+    start = 0.0
+    for k, (width, crown, step) in enumerate(zip(widths, crowns, steps)):
+        for side in (-1, 1):
+            x = (u * side - start - width / 2) / (width / 2)
+            on = (x >= -1) & (x < 1)
+            if not on.any():
+                continue
+            xs = x[on][None]
+            mid = 0.12 if k < 2 else 0.0
+            edge = step + 0.020 * np.abs(xs) ** 4 + 0.012 * np.clip(xs, 0, 1) ** 3
+            if k == 2:
+                edge = step + 0.030 * np.abs(xs - 0.08) ** 1.4
+            gum = crown * (1 - 0.13 * xs**2 - mid * 0.1 * np.abs(xs))
+            cover = np.clip((rise - edge) * PX / 2.0 + 0.5, 0, 1) * np.clip((gum - rise) * PX / 2.5 + 0.5, 0, 1)
+            t = np.clip(rise / crown, 0, 1)
+            tone = 0.98 - 0.16 * np.clip(t - 0.45, 0, 1) ** 1.2 - 0.07 * np.exp(-((t / 0.10) ** 2))
+            tone = tone - 0.10 * np.abs(xs) ** 4
+            tone = tone + 0.07 * np.exp(-(((xs + 0.12 * side) / 0.42) ** 2) - ((t - 0.42) / 0.26) ** 2)
+            gap = (1 - np.abs(xs)) * width / 2
+            tone = tone * (1 - 0.34 * np.exp(-((gap / 0.0055) ** 2)))
+            shade[:, on] = tone
+            enamel[:, on] = cover
+            gum_line[on] = gum[0]
+        start += width
+    behind = np.abs(u) > start
+    gum_cover = np.clip((rise - gum_line[None] + 0.004) * PX / 3.0 + 0.5, 0, 1) * (1 - enamel)
+    enamel[:, behind] = 0
+    gum_cover[:, behind] = 0
+    return np.stack([shade, enamel, gum_cover], -1).astype(np.float32)
+
+
+def coloured(sheet: np.ndarray, tooth: np.ndarray, gum: np.ndarray) -> np.ndarray:
+    """(h, w, 4) float32: RGB 0..255 and alpha."""
+    shade, enamel, pink = (sheet[..., k : k + 1] for k in range(3))
+    # Enamel is warmer where it is darker (towards the gum), bluish where it is thin (biting edge).
+    warm = np.clip(1.0 - shade, 0, 1)
+    rgb = tooth[None, None] * shade * np.concatenate([1 + 0.05 * warm, np.ones_like(warm), 1 - 0.22 * warm], -1)
+    alpha = np.clip(enamel + pink, 0, 1)
+    mixed = (rgb * enamel + gum[None, None] * pink) / np.maximum(enamel + pink, 1e-3)
+    return np.concatenate([mixed, alpha], -1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Tones:
+    """Colours of the mouth's inside, RGB 0..255 float32."""
+
+    tooth: np.ndarray
+    gum: np.ndarray
+    tongue: np.ndarray
+    cavity: np.ndarray
+    light: float  # brightness of the skin, 0..1
+
+
+CHEEKS = (50, 280, 205, 425, 101, 330, 187, 411, 36, 266)
+
+
+def measure_tones(image: np.ndarray, points: np.ndarray, iod: float, sclera: np.ndarray | None) -> Tones:
+    """Colours for this portrait from its skin, lips and the white of its eyes (RGB, or None when not seen)."""
+    reach = max(2, int(0.06 * iod))
+    height, width = image.shape[:2]
+    patches = []
+    for k in CHEEKS:
+        x, y = int(points[k, 0]), int(points[k, 1])
+        patch = image[max(0, y - reach) : min(height, y + reach), max(0, x - reach) : min(width, x + reach)]
+        if patch.size:
+            patches.append(np.median(patch.reshape(-1, 3), axis=0))
+    skins = np.array(patches) if patches else np.array([[180.0, 150.0, 130.0]])
+    luma = skins @ np.array([0.299, 0.587, 0.114])
+    lit = skins[luma >= np.median(luma)].mean(0)
+    light = float(lit @ np.array([0.299, 0.587, 0.114]))
+    pale = light + 0.30 * (lit - light)  # the skin's hue, mostly washed out
+    tint = pale / max(light, 1.0)
+    level = 1.02 * light
+    if sclera is not None:
+        white = float(sclera @ np.array([0.299, 0.587, 0.114]))
+        if white > 20:
+            level = max(0.94 * light, min(1.12 * white, 1.30 * light))
+            own = np.clip(sclera / white, 0.75, 1.3)
+            tint = 0.5 * tint + 0.5 * (0.6 * own + 0.4)
+    level = min(level, 232.0)
+    tooth = np.clip(level * tint * np.array([1.02, 1.0, 0.95]), 0, 245)
+    warmth = float(np.clip((lit.max() - lit.min()) / max(light, 1.0) / 0.45, 0.0, 1.0))  # 0 for black and white
+
+    def flesh(rgb: tuple[float, float, float], amount: float) -> np.ndarray:
+        colour = np.array(rgb)
+        grey = float(colour @ np.array([0.299, 0.587, 0.114]))
+        return (grey + (colour - grey) * warmth) * amount * light / 170.0
+
+    return Tones(
+        tooth.astype(np.float32),
+        flesh((196, 112, 108), 0.85).astype(np.float32),
+        flesh((190, 98, 94), 0.90).astype(np.float32),
+        flesh((64, 24, 22), 0.80).astype(np.float32),
+        light / 255.0,
+    )
+
+
+def sclera_of(patches: list[np.ndarray], irises: list[tuple[float, float, float]]) -> np.ndarray | None:
+    """Colour of the white of the eyes from the eyeball sheets, or None when there is too little of it."""
+    found = []
+    for patch, (u, v, radius) in zip(patches, irises):
+        h, w = patch.shape[:2]
+        y, x = np.mgrid[0:h, 0:w]
+        ring = (np.hypot(x - u, y - v) > 1.15 * radius) & (np.abs(x - w / 2) < 0.36 * w) & (np.abs(y - v) < 0.9 * radius)
+        colours = cv2.GaussianBlur(patch, (0, 0), 1.5)[ring].astype(np.float64)
+        if len(colours) > 60:
+            luma = colours @ np.array([0.299, 0.587, 0.114])
+            low, high = np.percentile(luma, [70, 94])
+            found.append(colours[(luma >= low) & (luma <= high)].mean(0))
+    return np.mean(found, axis=0) if found else None
