@@ -13,6 +13,7 @@ from moda.portrait.canonical import Pose, fit_pose, mirror_map
 
 WORK_SIDE = 1280
 """Longest side of the copy in which whole-picture detection runs; tiles are cut from the full picture."""
+SMALLEST_TILE = 900
 LOOKS = (5.0, 7.5)
 """Sides, in IOD, of the upright squares in which a face is judged; landmarks are measured in the first."""
 LOOK_DOWN = 0.42
@@ -23,6 +24,8 @@ HUMAN_CERTAINTY = 1.02
 1.20 or more, a capuchin monkey 0.80, a dog 0.1. One threshold on the sum keeps twice the distance that a threshold on
 each of the three numbers would."""
 
+DOMINANT = 0.15
+"""A face of this part of the longer side is what the picture is about."""
 SURE = 1.45
 """Certainty in the first square above which the second is not looked at (saves a third of the time)."""
 
@@ -58,7 +61,9 @@ class Face:
         return self.certainty >= HUMAN_CERTAINTY
 
 
-def square(image: np.ndarray, centre: Sequence[float], side: float, limit: int) -> tuple[np.ndarray, np.ndarray]:
+def square(
+    image: np.ndarray, centre: Sequence[float] | np.ndarray, side: float, limit: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Cut an upright square, replicate what lies outside, and shrink it to at most `limit` pixels.
 
     Returns the cut (n, n, 3) and `(scale, x0, y0)`, so that picture = cut / scale + (x0, y0).
@@ -88,19 +93,22 @@ def _boxes(image: np.ndarray, full_only: bool = False) -> list[graphs.Detection]
 
 
 def _tiles(width: int, height: int, side: int) -> list[tuple[int, int]]:
-    """Corners of tiles of `side` that cover the picture with at least a third of overlap."""
+    """Corners of tiles of `side` that cover the picture with a quarter of overlap or more."""
 
     def starts(length: int) -> list[int]:
         if length <= side:
             return [0]
-        count = int(np.ceil((length - side) / (side * 0.6))) + 1
+        count = int(np.ceil((length - side) / (side * 0.75))) + 1
         return [round(v) for v in np.linspace(0, length - side, count)]
 
     return [(x, y) for y in starts(height) for x in starts(width)]
 
 
-def _candidates(image: np.ndarray, thorough: bool) -> list[graphs.Detection]:
-    """Raw detections in pixels of the picture, from the whole and from ever smaller tiles."""
+def _candidates(image: np.ndarray, tiles: bool, thorough: bool) -> list[graphs.Detection]:
+    """Raw detections in pixels of the picture, from the whole and (`tiles`) from ever smaller parts of it.
+
+    `thorough` uses both detectors in the tiles, and tiles even in small pictures.
+    """
     import cv2
 
     height, width = image.shape[:2]
@@ -110,8 +118,8 @@ def _candidates(image: np.ndarray, thorough: bool) -> list[graphs.Detection]:
     if factor < 1.0:
         work = cv2.resize(image, (round(width * factor), round(height * factor)), interpolation=cv2.INTER_AREA)
     found = [_moved(d, 1 / factor, 0, 0) for d in _boxes(work)]
-    # The full-range network sees a face from about a fifteenth of its view; a usable face has about 80 px.
-    sides = [longest * 0.6**k for k in range(1, 6) if longest * 0.6**k >= 900]
+    # The full-range network sees a face from about a tenth of its view; a usable face has about 80 px.
+    sides = [SMALLEST_TILE * 2.0**k for k in range(6) if tiles and SMALLEST_TILE * 2**k < 0.8 * longest]
     if thorough:
         sides = sorted({*sides, longest * 0.6, longest * 0.4}, reverse=True)
     for side in sides:
@@ -240,11 +248,19 @@ def _best(cut: np.ndarray, full_range: bool) -> float:
     return max(inside, default=0.0)
 
 
-def find_all(image: np.ndarray, limit: int = 24) -> list[Face]:
-    """Every face-like thing in `image` (H, W, 3) uint8 RGB, largest first, human or not (see `Face.human`)."""
-    faces = _measured(image, _distinct(_candidates(image, thorough=False), limit))
+def find_all(image: np.ndarray, limit: int = 24, every: bool = True) -> list[Face]:
+    """Every face-like thing in `image` (H, W, 3) uint8 RGB, largest first, human or not (see `Face.human`).
+
+    Args:
+        every: False stops as soon as a face fills a good part of the picture, without looking for small ones.
+    """
+    if not every:
+        faces = _measured(image, _distinct(_candidates(image, tiles=False, thorough=False), limit))
+        if any(face.human and face.size > DOMINANT * max(image.shape[:2]) for face in faces):
+            return faces
+    faces = _measured(image, _distinct(_candidates(image, tiles=True, thorough=False), limit))
     if not any(face.human for face in faces):
-        faces = _measured(image, _distinct(_candidates(image, thorough=True), limit))
+        faces = _measured(image, _distinct(_candidates(image, tiles=True, thorough=True), limit))
     return faces
 
 

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -16,7 +16,7 @@ WORK_SIDE = 720
 """Frames are reduced so that their longer side has at most this many pixels."""
 
 # Containers people have; playlists (hls, concat, dash) are left out, because they can name other files.
-_FORMATS = "mov,matroska,avi,mpeg,mpegts,mpegvideo,mpegvideo,m4v,h264,hevc,ogg,flv,asf,gif,mjpeg,apng,webp_pipe,ivf"
+_FORMATS = "mov,matroska,avi,mpeg,mpegts,mpegvideo,m4v,h264,hevc,ogg,flv,asf,gif,mjpeg,apng,webp_pipe,ivf"
 
 
 def read_frames(
@@ -55,7 +55,7 @@ def read_frames(
             raise BadVideo(f"{name} is not a video that can be read; please give an MP4, MOV or WebM file.")
 
 
-def _decoder(path: Path, fps: float, max_seconds: float | None, side: int, log: BinaryIO) -> subprocess.Popen[bytes]:
+def _decoder(path: Path, fps: float, max_seconds: float | None, side: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
     import imageio_ffmpeg
 
     fit = f"scale=w='min({side},iw)':h='min({side},ih)':force_original_aspect_ratio=decrease:flags=area"
@@ -71,7 +71,7 @@ def _decoder(path: Path, fps: float, max_seconds: float | None, side: int, log: 
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, bufsize=1 << 20)
 
 
-def _next_ppm(stream: BinaryIO) -> np.ndarray | None:
+def _next_ppm(stream: IO[bytes]) -> np.ndarray | None:
     """The next picture of a binary PPM stream, or None at its end (or in mid-picture, when ffmpeg was cut off)."""
     if stream.readline().strip() != b"P6":
         return None

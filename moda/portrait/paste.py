@@ -32,9 +32,9 @@ def face_mask(parsing: np.ndarray) -> np.ndarray:
 
     mask = np.isin(parsing, list(FACE_CLASSES)).astype(np.uint8) * 255
     square = np.ones((13, 13), np.uint8)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, square, iterations=2)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, square, iterations=2)
-    return np.asarray(cv2.dilate(mask, square, iterations=3))
+    opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, square, iterations=2)
+    closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, square, iterations=2)
+    return np.asarray(cv2.dilate(closed, square, iterations=3))
 
 
 class PasteBack:
@@ -53,11 +53,11 @@ class PasteBack:
         height, width = picture.shape[:2]
         matrix = np.asarray(c2o, np.float64)[:2]
         corners = np.array([(-1, -1), (size, -1), (-1, size), (size, size)]) @ matrix[:, :2].T + matrix[:, 2]
-        low = np.clip(np.floor(corners.min(0)).astype(int) - 1, 0, (width, height))
-        high = np.clip(np.ceil(corners.max(0)).astype(int) + 2, 0, (width, height))
-        self._box = (slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0])))
+        left, top = (int(v) for v in np.clip(np.floor(corners.min(0)) - 1, 0, (width, height)))
+        right, bottom = (int(v) for v in np.clip(np.ceil(corners.max(0)) + 2, 0, (width, height)))
+        self._box = (slice(top, bottom), slice(left, right))
         self._matrix = matrix.copy()
-        self._matrix[:, 2] -= low
+        self._matrix[:, 2] -= (left, top)
         self.set_mask(soft_square(size) if mask is None else mask)
 
     def set_mask(self, mask: np.ndarray) -> None:

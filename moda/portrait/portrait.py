@@ -12,7 +12,7 @@ import numpy as np
 from moda.errors import FaceNotUsable, NoFaceFound
 from moda.portrait.canonical import Pose, fit_pose
 from moda.portrait.crop import Crop, crop_face
-from moda.portrait.faces import Face, find_all, pick_face
+from moda.portrait.faces import Face, find_all, measure_face, pick_face
 from moda.portrait.identity import identity_descriptor
 from moda.portrait.measures import brow_height, eye_openness, lip_gap, mouth_width, smile_corner
 from moda.portrait.pictures import MAX_MEGAPIXELS, load_picture
@@ -26,6 +26,7 @@ MAX_PITCH = 38.0
 OPEN_MOUTH = 0.06
 MAX_OUTSIDE = 0.06
 """Part of the face landmarks that may lie outside the picture."""
+CUT_OFF = "The face is cut off at the edge of the picture; please use one that shows the whole face."
 
 
 @dataclass(frozen=True)
@@ -85,23 +86,48 @@ def open_portrait(
     """
     image = load_picture(source, max_megapixels)
     name = Path(source).stem if isinstance(source, str | Path) else "portrait"
-    found = find_all(image)
-    human = [face for face in found if face.human]
-    if not human:
-        _refuse(found)
     explicit = face_index is not None or point is not None
+    found = find_all(image, every=explicit)
+    human = [face for face in found if face.human]
+    turns = 0
+    if not human and not explicit:
+        # Upside down is the one way of lying that the detectors cannot see.
+        turned = find_all(np.ascontiguousarray(np.rot90(image, 2)), every=False)
+        human = [face for face in turned if face.human]
+        turns = 2 if human else 0
+        image = np.ascontiguousarray(np.rot90(image, turns))
+    if not human:
+        _refuse(image, found)
     face = pick_face(human, face_index, point)
     fault = face_fault(image, face)
     if fault is not None and not explicit:
         # The largest face may be cut off while a smaller one is fine.
         face = next((other for other in human if face_fault(image, other) is None), face)
         fault = face_fault(image, face)
+    quarter = round(float(fit_pose(face.landmarks).angles[2]) / 90) % 4
+    if fault is None and quarter and not turns:
+        image, face, turns = _raise_up(image, face, quarter)
+        fault = face_fault(image, face)
     if fault is not None:
         raise FaceNotUsable(fault)
     portrait = learn_face(image, face, name)
+    if turns:
+        portrait.hints.insert(0, "The picture did not stand upright and was turned.")
     if len(human) > 1 and not explicit:
         portrait.hints.insert(0, f"The picture has {len(human)} faces; the largest usable one was taken.")
     return portrait
+
+
+def _raise_up(image: np.ndarray, face: Face, quarter: int) -> tuple[np.ndarray, Face, int]:
+    """Turn a picture that lies on its side by quarter turns and measure its face anew."""
+    upright = np.ascontiguousarray(np.rot90(image, quarter))
+    height, width = image.shape[:2]
+    middle = ((face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2)
+    for _ in range(quarter):  # np.rot90 takes (x, y) to (y, width - x)
+        middle, (height, width) = (middle[1], width - middle[0]), (width, height)
+    half = face.size / 2
+    again = measure_face(upright, (middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half))
+    return (upright, again, quarter) if again is not None else (image, face, 0)
 
 
 def learn_face(image: np.ndarray, face: Face, name: str = "portrait") -> Portrait:
@@ -140,9 +166,11 @@ def rest_of(landmarks: np.ndarray) -> dict[str, float]:
     }
 
 
-def _refuse(found: list[Face]) -> None:
+def _refuse(image: np.ndarray, found: list[Face]) -> None:
     """Raise for a picture without a human face; `found` holds what looked like one."""
     for face in found:
+        if face.score > 0.5 and _outside(image, face) > MAX_OUTSIDE:
+            raise FaceNotUsable(CUT_OFF)
         if face.score > 0.8 and abs(fit_pose(face.landmarks).angles[1]) > MAX_YAW:
             raise FaceNotUsable("The face is turned too far to the side; please use a picture from the front.")
     if any(face.score > 0.6 and face.mirror_error < 0.2 for face in found):
@@ -153,19 +181,23 @@ def _refuse(found: list[Face]) -> None:
     raise NoFaceFound("No face was found; please use a picture that shows a face clearly from the front.")
 
 
+def _outside(image: np.ndarray, face: Face) -> float:
+    """Part of the face landmarks that lie outside the picture, 0..1."""
+    height, width = image.shape[:2]
+    points = face.landmarks[:468, :2]
+    return float(((points < 0).any(1) | (points[:, 0] > width) | (points[:, 1] > height)).mean())
+
+
 def face_fault(image: np.ndarray, face: Face) -> str | None:
     """Why `face` cannot be animated, in one sentence; None when it can."""
-    height, width = image.shape[:2]
     across = face.box[2] - face.box[0]
     if across < MIN_FACE:
         return (
             f"The face is only {across:.0f} pixels wide; please use a picture in which it is at least "
             f"{MIN_FACE} (better {SMALL_FACE * 5 // 4}) pixels wide."
         )
-    points = face.landmarks[:468, :2]
-    outside = (points < 0).any(1) | (points[:, 0] > width) | (points[:, 1] > height)
-    if outside.mean() > MAX_OUTSIDE:
-        return "The face is cut off at the edge of the picture; please use one that shows the whole face."
+    if _outside(image, face) > MAX_OUTSIDE:
+        return CUT_OFF
     pitch, yaw, _ = fit_pose(face.landmarks).angles
     if abs(yaw) > MAX_YAW:
         return (

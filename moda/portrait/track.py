@@ -88,7 +88,7 @@ class _Follower:
         self._wait -= 1
         if self._wait > 0:
             return False
-        faces = find_all(frame, limit=4)
+        faces = find_all(frame, limit=4, every=False)
         good = [face for face in faces if face.human] or [face for face in faces if face.score > 0.6]
         if not good:
             self._wait = SEARCH_EVERY
