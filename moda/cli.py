@@ -48,16 +48,16 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Runs the command line and returns its exit code (0, or 2 with one line on stderr)."""
     try:
-        result = app(arguments, standalone_mode=False, prog_name="python -m moda")
+        given = sys.argv[1:] if arguments is None else arguments
+        result = app(given or ["--help"], standalone_mode=False, prog_name="python -m moda")
     except UserError as error:
         return _complain(str(error))
     except typer.Exit as stop:
         return stop.exit_code
     except typer.BadParameter as error:
-        option = getattr(error.param, "opts", [""])[-1]
-        return _complain(f"{option}: {error.message}." if option else error.format_message())
+        return _complain(f"{error.format_message().rstrip('.')}; see python -m moda --help.")
     except typer.TyperException as error:
-        return _complain(f"{getattr(error, 'message', error)}; see python -m moda --help.")
+        return _complain(f"{str(getattr(error, 'message', error)).rstrip('.')}; see python -m moda --help.")
     except (KeyboardInterrupt, typer.Abort):
         print("Stopped; nothing was written.", file=sys.stderr)
         return 130
@@ -173,7 +173,7 @@ def generate(
     json: AsJson = False,
 ) -> None:
     """Portrait and speech to a talking-head video."""
-    from moda.pipeline import check_output
+    from moda.media.output import check_output
 
     check_output(output, ".mp4")
     if save_motion is not None:
@@ -217,7 +217,7 @@ def preview(
     json: AsJson = False,
 ) -> None:
     """Motion before pixels: take.npz, trajectories (.html, .png, .csv) and quick.mp4."""
-    from moda.pipeline import check_folder
+    from moda.media.output import check_folder
 
     check_folder(output)
     chosen = Settings.from_mapping(settings)
@@ -256,8 +256,9 @@ def render(
     json: AsJson = False,
 ) -> None:
     """A take to a video: exactly the motion that was previewed, never sampled again."""
+    from moda.media.output import check_output
     from moda.motion.takes import Take
-    from moda.pipeline import TalkingHead, check_output
+    from moda.pipeline import TalkingHead
 
     check_output(output, ".mp4")
     planned = Take.load(take)
@@ -280,7 +281,7 @@ def speak(
     json: AsJson = False,
 ) -> None:
     """Text to speech: online voices where they can be reached, the offline voice always."""
-    from moda.pipeline import check_output, write_wav
+    from moda.media.output import check_output, write_wav
 
     check_output(output, ".wav")
     from moda.media.speak import speak as say

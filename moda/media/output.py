@@ -1,0 +1,52 @@
+"""Where results go: asked before any work is done, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import wave
+from pathlib import Path
+
+import numpy as np
+
+from moda.errors import BadSetting, OutputFailed
+from moda.media.audio import RATE, Speech
+from moda.media.partial import PartialFile
+
+
+def check_output(path: Path, suffix: str) -> Path:
+    """Makes the parents and finds out before any work whether a file can be written there. Raises OutputFailed."""
+    if path.suffix.lower() != suffix:
+        raise BadSetting(f"The output must end in {suffix}, not {path.name!r}.")
+    if path.is_dir():
+        raise OutputFailed(f"{path} is a folder; give a file name that ends in {suffix}.")
+    check_folder(path.parent)
+    return path
+
+
+def check_folder(folder: Path) -> Path:
+    """Makes the folder if needed and checks that it can be written. Raises OutputFailed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".moda-{os.getpid()}.probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputFailed(f"{folder} cannot be written ({error.strerror or error}); choose another folder.") from error
+    return folder
+
+
+def write_wav(speech: Speech, path: Path) -> Path:
+    """Speech as a 16-bit wav file, whole or not at all. Raises OutputFailed."""
+    partial = PartialFile(path)
+    try:
+        with wave.open(str(partial.temporary), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(RATE)
+            file.writeframes((np.clip(speech.waveform, -1, 1) * 32767).round().astype("<i2").tobytes())
+        partial.keep()
+    except OSError as error:
+        raise OutputFailed(f"{path} could not be written ({error.strerror or error}).") from error
+    finally:
+        partial.discard()
+    return path

@@ -1,0 +1,290 @@
+"""The whole way, in the only place that knows it: portrait and speech -> take -> preview -> video."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moda import __version__
+from moda.errors import BadMotionFile, BadSetting, OutputFailed
+from moda.motion.takes import Take
+from moda.motion.trims import trim
+from moda.settings import MAX_SEED, POSE_PRIORS, Limits, Settings
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from moda.media.audio import Speech
+    from moda.planning import MotionModel
+    from moda.portrait.portrait import Portrait
+    from moda.renderer.base import Renderer
+
+Progress = Callable[[str, int, int], None]
+Cancel = Callable[[], bool]
+QUICK_SIZE = 256
+
+
+@dataclass(frozen=True)
+class RenderResult:
+    """What `TalkingHead.render` made. timings: seconds by stage; duration: of the video, in seconds."""
+
+    output: Path
+    frames: int
+    fps: float
+    timings: dict[str, float]
+    seed: int
+    model: str
+    renderer: str
+    device: str
+
+    @property
+    def duration(self) -> float:
+        return self.frames / self.fps
+
+    @property
+    def real_time_factor(self) -> float:
+        """Seconds of work per second of video, portrait analysis and planning included; below 1 is faster."""
+        return sum(self.timings.values()) / self.duration
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "output": str(self.output),
+            "frames": self.frames,
+            "fps": self.fps,
+            "duration": round(self.duration, 3),
+            "seconds": {stage: round(seconds, 3) for stage, seconds in self.timings.items()},
+            "real_time_factor": round(self.real_time_factor, 4),
+            "seed": self.seed,
+            "model": self.model,
+            "renderer": self.renderer,
+            "device": self.device,
+        }
+
+
+@dataclass
+class TalkingHead:
+    """A motion model and a renderer, ready for any number of portraits and speeches.
+
+    Holds no state of any request: one object may serve many sessions, one call at a time.
+    """
+
+    model: MotionModel | None
+    renderer: Renderer
+    device: str = "cpu"
+    limits: Limits = field(default_factory=Limits.from_environment)
+
+    @classmethod
+    def load(cls, model: str | None = "auto", renderer: str = "auto", device: str = "auto") -> TalkingHead:
+        """Loads by name; "auto" takes the best that is present, model None only renders takes.
+
+        Raises WeightsMissing when published weights are asked for by name and cannot be had, BadSetting for an
+        unknown name.
+        """
+        from moda.models import load_model, load_renderer, pick_device
+
+        chosen = pick_device(device)
+        return cls(None if model is None else load_model(model, chosen), load_renderer(renderer, chosen), chosen)
+
+    def portrait(self, source: Any, face: int | None = None, point: tuple[float, float] | None = None) -> Portrait:
+        """Reads a picture (path, PIL image or array) and everything about the face in it.
+
+        Raises BadPicture, NoFaceFound or FaceNotUsable. `face` picks by size, 0 the largest; `point` by pixel.
+        """
+        from moda.portrait.portrait import open_portrait
+
+        return open_portrait(source, face_index=face, point=point, max_megapixels=self.limits.max_portrait_pixels / 1e6)
+
+    def speech(self, source: Any) -> Speech:
+        """Reads any sound or video file (path or (rate, samples)) as speech. Raises BadSpeech."""
+        from moda.media.audio import Speech, load_speech
+
+        if isinstance(source, Speech):
+            return source
+        return load_speech(source, max_seconds=self.limits.max_speech_seconds, max_bytes=self.limits.max_speech_bytes)
+
+    def plan(
+        self,
+        portrait: Portrait,
+        speech: Any,
+        settings: Settings | None = None,
+        *,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> Take:
+        """Samples one take. Raises BadSetting, BadText, BadVideo (pose prior), Cancelled."""
+        return self.plan_takes(portrait, speech, settings, 1, progress=progress, cancel=cancel)[0]
+
+    def plan_takes(
+        self,
+        portrait: Portrait,
+        speech: Any,
+        settings: Settings | None = None,
+        count: int = 1,
+        *,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> list[Take]:
+        """Samples `count` takes with seeds seed, seed + 1, ...; each equals the take of that seed alone."""
+        from moda import planning
+
+        chosen = settings or Settings()
+        if self.model is None:
+            raise BadSetting("No motion model is loaded: this one only renders takes.")
+        if not 1 <= count <= self.limits.max_takes:
+            raise BadSetting(f"Ask for 1 to {self.limits.max_takes} takes, not {count}.")
+        timings: dict[str, float] = {}
+        with _timed(timings, "speech"):
+            sound = self.speech(speech)
+            features = self.model.features(sound, chosen.preset)
+        with _timed(timings, "conditions"):
+            start = self.model.start(portrait)
+            pose = self._pose(chosen, sound, portrait)
+        with _timed(timings, "motion"):
+            seeds = [(chosen.seed + k) % (MAX_SEED + 1) for k in range(count)]
+            step = None if progress is None else lambda done, total: progress("motion", done, total)
+            motions, notes = planning.sample(
+                self.model, sound, start, features, chosen, seeds, pose, step=step, cancel=cancel
+            )
+        takes = []
+        for seed, motion in zip(seeds, motions):
+            own = chosen.changed(seed=seed)
+            takes.append(
+                Take(motion, trim(motion, own), own, self.model.name, timings, notes, sound.digest, portrait.digest)
+            )
+        return takes
+
+    def _pose(self, settings: Settings, speech: Speech, portrait: Portrait) -> Any:
+        if settings.pose_prior == "none" or settings.pose_strength == 0:
+            return None
+        import numpy as np
+
+        from moda.conditions.pose import pose_prior
+
+        prior: str | Path = settings.pose_prior
+        if prior not in POSE_PRIORS:
+            prior = Path(prior)
+        return pose_prior(prior, speech.frames(), 25.0, portrait.pose, np.random.default_rng(settings.seed))
+
+    def preview(self, take: Take, *others: Take, speech: Speech | None = None) -> Figure:
+        """The trajectories of one or more takes as an interactive figure."""
+        from moda.preview.trajectories import figure
+
+        takes = (take, *others)
+        return figure([t.motion for t in takes], speech, [f"seed {t.settings.seed}" for t in takes])
+
+    def preview_clip(
+        self,
+        take: Take,
+        path: str | os.PathLike[str],
+        portrait: Portrait,
+        speech: Speech | None = None,
+        *,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> Path:
+        """A small quick clip of the take with the mesh renderer, whatever the renderer of the video will be."""
+        from moda.models import load_renderer
+
+        quick = self.renderer if self.renderer.name == "mesh" else load_renderer("mesh", "cpu")
+        settings = take.settings.changed(size=QUICK_SIZE, frame="crop", mark=False)
+        head = replace(self, renderer=quick)
+        small = replace(take, settings=settings)
+        return head.render(portrait, small, speech, path, progress=progress, cancel=cancel).output
+
+    def write_preview(
+        self, take: Take, portrait: Portrait, speech: Speech, folder: Path, *, progress: Progress | None = None
+    ) -> dict[str, Path]:
+        """Everything of a preview into a folder: take, trajectories and quick clip."""
+        from moda.preview.trajectories import write_csv, write_html, write_png
+
+        paths = {
+            "take": folder / "take.npz",
+            "html": folder / "trajectories.html",
+            "png": folder / "trajectories.png",
+            "csv": folder / "trajectories.csv",
+            "clip": folder / "quick.mp4",
+        }
+        take.save(paths["take"])
+        names = [f"seed {take.settings.seed}"]
+        write_html(paths["html"], [take.motion], speech, names)
+        write_png(paths["png"], [take.motion], speech, names)
+        write_csv(paths["csv"], take.motion)
+        self.preview_clip(take, paths["clip"], portrait, speech, progress=progress)
+        return paths
+
+    def render(
+        self,
+        portrait: Portrait,
+        take: Take,
+        speech: Any,
+        output: str | os.PathLike[str],
+        *,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> RenderResult:
+        """Renders a take, frame by frame into the encoder; the motion is taken as it is, never sampled again.
+
+        Raises BadMotionFile when the take does not last as long as the speech, OutputFailed, Cancelled. On any
+        failure no file is left.
+        """
+        from moda.media.mark import mark
+        from moda.media.output import check_output
+        from moda.media.video import VideoWriter
+
+        settings = take.settings
+        motion = take.motion if take.motion.fps == 25.0 else take.motion.resampled(25.0)
+        timings = dict(take.timings)
+        sound = None if speech is None else self.speech(speech)
+        if sound is not None and abs(len(motion) - sound.frames(motion.fps)) > 1:
+            raise BadMotionFile(
+                f"The take lasts {motion.seconds:.1f} s and the speech {sound.seconds:.1f} s; "
+                "use the speech that the take was planned for, or plan a new take."
+            )
+        target = check_output(Path(output), ".mp4")
+        with _timed(timings, "portrait"):
+            prepared = self.renderer.prepare(portrait)
+        metadata = {
+            "model": take.model,
+            "renderer": self.renderer.name,
+            "version": __version__,
+            "seed": settings.seed,
+            "settings": settings.digest(),
+        }
+        with _timed(timings, "video"):
+            frames = self.renderer.frames(
+                prepared, motion, size=settings.size, whole=settings.frame == "whole", cancel=cancel
+            )
+            writer = None
+            try:
+                for index, frame in enumerate(frames):
+                    if writer is None:
+                        height, width = frame.shape[:2]
+                        writer = VideoWriter(
+                            target, fps=motion.fps, size=(width, height), audio=sound, metadata=metadata
+                        )
+                    writer.write(mark(frame) if settings.mark else frame)
+                    if progress is not None:
+                        progress("video", index + 1, len(motion))
+                if writer is None:
+                    raise OutputFailed("The take has no frames; plan it again.")
+                writer.close()
+            except BaseException:
+                if writer is not None:
+                    writer.abort()
+                raise
+        name = getattr(take, "model", "")
+        return RenderResult(
+            target, len(motion), motion.fps, timings, settings.seed, name, self.renderer.name, self.device
+        )
+
+
+@contextmanager
+def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    timings[stage] = timings.get(stage, 0.0) + time.perf_counter() - started

@@ -1,0 +1,188 @@
+"""From portrait and speech to a sampled motion: what each model is told, and how its answer is read.
+
+The two models share the network class and the sampler; they differ in speech features and in where identity and
+first frame come from. That difference lives here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from moda.errors import BadSetting
+from moda.motion.actions import INDEX, NEUTRAL, change_actions
+from moda.motion.space import POSE, Motion, denormalise, neutral_reference, normalise
+from moda.settings import Settings
+
+if TYPE_CHECKING:
+    from moda.generator.network import MoDA
+    from moda.generator.sampler import SamplingOptions
+    from moda.media.audio import Speech
+    from moda.portrait.portrait import Portrait
+
+FloatArray = npt.NDArray[np.float32]
+#: Inner-lip gap over eye distance that one unit of jaw_open makes.
+GAP_PER_JAW = 0.30
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a generator is told about a portrait, and how its motion is placed on it.
+
+    identity   (63,) condition; first (70,) normalised frame before the clip.
+    reference  (70,) physical vector that shows the portrait as it is; neutral (63,) its relaxed expression.
+    ratio      scale and translation of the generator are multiplied by it.
+    """
+
+    identity: FloatArray
+    first: FloatArray
+    reference: FloatArray
+    neutral: FloatArray
+    ratio: float = 1.0
+
+
+class MotionModel(Protocol):
+    """A named generator with its own way of hearing speech and reading a portrait."""
+
+    name: str
+    network: MoDA
+
+    def features(self, speech: Speech, preset: str) -> Any: ...
+
+    def start(self, portrait: Portrait) -> Start: ...
+
+
+class LiteModel:
+    """moda-lite: log-mel features; identity and pose from the portrait's landmarks."""
+
+    name = "moda-lite"
+
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
+        from moda.generator.network import MoDA
+
+        self.network = MoDA.from_pretrained(folder, device=device)
+
+    def features(self, speech: Speech, preset: str) -> Any:
+        from moda.conditions.speech import log_mel_features
+
+        return log_mel_features(speech.waveform, speech.frames())
+
+    def start(self, portrait: Portrait) -> Start:
+        resting = neutral_reference(*portrait.pose)
+        shown = resting.copy()
+        opening = np.zeros((1, len(INDEX)), dtype=np.float32)
+        opening[0, INDEX["jaw_open"]] = portrait.rest.get("gap", 0.0) / GAP_PER_JAW
+        shown[:63] = change_actions(resting[None, :63], opening)[0]
+        return Start(portrait.identity, normalise(resting), shown, NEUTRAL)
+
+
+class BaseModel:
+    """moda-base, the published checkpoint: HuBERT features; identity and first frame from LivePortrait's M."""
+
+    name = "moda-base"
+
+    def __init__(self, weights: Any, device: str = "cpu") -> None:
+        self.network = weights.network
+        self._hubert = weights.hubert
+        self._extractor = weights.motion_extractor
+        self.device = device
+
+    def features(self, speech: Speech, preset: str) -> Any:
+        return self._hubert.features(speech.waveform, speech.frames(), preset=preset)
+
+    def start(self, portrait: Portrait) -> Start:
+        from moda.renderer.liveportrait.drive import first_motion
+        from moda.renderer.liveportrait.renderer import read_face
+
+        source = read_face(self._extractor, portrait.crop.network_input())
+        first = first_motion(source)
+        opening = np.zeros((1, len(INDEX)), dtype=np.float32)
+        opening[0, INDEX["jaw_open"]] = -portrait.rest.get("gap", 0.0) / GAP_PER_JAW
+        neutral = change_actions(source.vector[None, :63], opening)[0]
+        return Start(first.keypoints, first.vector, source.vector, neutral, first.ratio)
+
+
+def sampling_options(settings: Settings) -> SamplingOptions:
+    """The sampler's options that these settings mean."""
+    from moda.generator.guidance import Guidance
+    from moda.generator.sampler import SamplingOptions
+
+    if settings.preset == "reference":
+        return SamplingOptions.reference(steps=max(settings.steps, 2))
+    return SamplingOptions(
+        steps=settings.steps,
+        solver=settings.solver,
+        schedule=settings.schedule,
+        guidance=Guidance(
+            speech=settings.speech_guidance,
+            emotion=settings.emotion_guidance,
+            identity=settings.identity_guidance,
+        ),
+    )
+
+
+def emotion_weights(settings: Settings, frames: int, fps: float) -> tuple[FloatArray, tuple[str, ...]]:
+    """The prompt as weights over the nine classes, (9,) or (T, 9), and what to tell the person about it.
+
+    Strength k leads from no emotion (k = 0) over the prompt's mixture (k = 1) beyond it: (1 - k) none + k mixture.
+    """
+    from moda.conditions.emotion import CLASSES, emotion_track, is_timed, understand
+
+    nothing = np.eye(len(CLASSES), dtype=np.float32)[-1]
+    notes: tuple[str, ...] = ()
+    if is_timed(settings.emotion):
+        weights = emotion_track(settings.emotion, frames, fps)
+    else:
+        meant = understand(settings.emotion)
+        weights = meant.mixture
+        if settings.emotion.strip():
+            notes = (f"Emotion understood as {meant.label}.",) if meant.hint is None else (meant.hint,)
+    strength = np.float32(settings.emotion_strength)
+    return (1 - strength) * nothing + strength * weights, notes
+
+
+def sample(
+    model: MotionModel,
+    speech: Speech,
+    start: Start,
+    features: Any,
+    settings: Settings,
+    seeds: list[int],
+    pose: FloatArray | None,
+    step: Callable[[int, int], None] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> tuple[list[Motion], tuple[str, ...]]:
+    """One motion per seed. pose (T, 7): head pose to lean on, as offsets from the portrait's own, physical units."""
+    from moda.generator.sampler import PosePull, sample_clip
+
+    if settings.identity_guidance != 1 and not model.network.config.has_null_identity:
+        raise BadSetting(f"{model.name} was trained without a null identity: leave identity_guidance at 1.")
+    emotion, notes = emotion_weights(settings, speech.frames(), 25.0)
+    pull = None
+    if pose is not None and settings.pose_strength > 0:
+        target = np.tile(denormalise(start.first), (len(pose), 1))
+        target[:, POSE] += pose
+        pull = PosePull(normalise(target)[:, POSE], settings.pose_strength)
+    sampled = sample_clip(
+        model.network,
+        features,
+        emotion,
+        start.identity,
+        start.first,
+        sampling_options(settings),
+        seeds,
+        pose_pull=pull,
+        callback=step,
+        cancelled=cancel,
+    )
+    motions = []
+    for array in np.asarray(sampled, dtype=np.float32):
+        vectors = denormalise(array)
+        vectors[:, 63:67] *= np.float32(start.ratio)
+        motions.append(Motion(vectors, 25.0, model.name, reference=start.reference, neutral=start.neutral))
+    return motions, notes
