@@ -30,8 +30,9 @@ MAX_BYTES = 1 << 30
 SILENCE = 1e-3  # peak below which a sound counts as silent: -60 dBFS, under any usable recording
 
 # Gaps in the time stamps (browser recordings) become silence, and a stream that starts late is padded, so that
-# sample n is always the sound at n / RATE seconds of the file. The encoder uses the same filter for the sound track.
-TIMING = "aresample=resampler=soxr:async=1:first_pts=0"
+# sample n is always the sound at n / RATE seconds of the file. A codec's priming (Opus in webm) may leave a slightly
+# negative first stamp, which must not cut the start. The encoder uses the same filter for the sound track.
+TIMING = r"asetpts=PTS-min(STARTPTS\,0),aresample=resampler=soxr:async=1:first_pts=0"
 
 SpeechSource = Union[str, "os.PathLike[str]", tuple[int, Any], bytes, "Speech"]
 
@@ -60,22 +61,23 @@ class Speech:
 
     @classmethod
     def of(cls, waveform: np.ndarray, **about: Any) -> Speech:
-        """Wrap a 16 kHz mono waveform (N,) that is already within [-1, 1]; nothing is checked or resampled."""
-        array = np.ascontiguousarray(waveform, dtype=np.float32).reshape(-1)
-        if array is waveform or array.base is not None:
-            array = array.copy()
+        """Wrap a copy of a 16 kHz mono waveform (N,) already within [-1, 1]; nothing is checked or resampled."""
+        return cls._owning(np.array(waveform, dtype=np.float32).reshape(-1), about)
+
+    @classmethod
+    def _owning(cls, array: np.ndarray, about: dict[str, Any]) -> Speech:
         array.flags.writeable = False
-        return cls(array, len(array) / RATE, hashlib.sha256(array.tobytes()).hexdigest(), **about)
+        return cls(array, len(array) / RATE, hashlib.sha256(memoryview(array)).hexdigest(), **about)
 
     @property
     def peak(self) -> float:
         """Largest absolute sample, 0 to 1."""
-        return float(np.abs(self.waveform).max(initial=0.0))
+        return _peak(self.waveform)
 
     @property
     def level(self) -> float:
         """Root mean square of the whole waveform in dB relative to full scale (0 = loudest, -inf = silence)."""
-        power = float(np.mean(np.square(self.waveform, dtype=np.float64))) if len(self.waveform) else 0.0
+        power = float(np.dot(self.waveform, self.waveform)) / max(1, len(self.waveform))
         return 10.0 * math.log10(power) if power > 0 else -math.inf
 
     def frames(self, fps: float = 25.0) -> int:
@@ -153,15 +155,20 @@ def load_speech(
 def _checked(
     waveform: np.ndarray, min_seconds: float, max_seconds: float, allow_silence: bool, about: dict[str, Any]
 ) -> Speech:
-    if not np.isfinite(waveform).all():
-        raise BadSpeech("The speech holds damaged samples (not numbers): record or export it again.")
     _check_length(len(waveform) / RATE, min_seconds, max_seconds)
-    peak = float(np.abs(waveform).max(initial=0.0))
+    peak = _peak(waveform)
+    if not math.isfinite(peak):
+        raise BadSpeech("The speech holds damaged samples (not numbers): record or export it again.")
     if peak < SILENCE and not allow_silence:
         raise BadSpeech("The speech is silent: check the recording, or the microphone, and try again.")
     if peak > 1.0:  # lossy formats overshoot a little; clipping would distort what scaling keeps
         waveform = waveform / np.float32(peak)
-    return Speech.of(waveform, **about)
+    return Speech._owning(waveform, about)
+
+
+def _peak(waveform: np.ndarray) -> float:
+    """Largest absolute sample; NaN or infinite if any sample is. Makes no copy, as ten minutes are 38 MB."""
+    return max(float(waveform.max()), -float(waveform.min())) if len(waveform) else 0.0
 
 
 def _check_length(seconds: float, min_seconds: float, max_seconds: float) -> None:
@@ -189,29 +196,28 @@ def _decode(file: IO[bytes], options: Sequence[str], what: str, max_seconds: flo
         "-af", f"{TIMING},aresample={RATE}:resampler=soxr:precision=24,aformat=sample_fmts=flt:channel_layouts=mono",
         "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1",
     ]  # fmt: skip
-    pieces: list[bytes] = []
-    total, checked = 0, False
+    samples = bytearray()
+    checked = False
     with Child(arguments, stdin=file, stdout=subprocess.PIPE, seconds=timeout) as child:
         for piece in child.blocks():
             if not checked:  # the container's own word, given before the first sample is out
                 stated, checked = header_seconds(child.text()), True
                 if stated is not None and stated > max_seconds + 1.0:
                     _check_length(stated, 0.0, max_seconds)
-            pieces.append(piece)
-            total += len(piece)
-            if total >= limit:
+            samples += piece
+            if len(samples) >= limit:
                 raise BadSpeech(f"The {what} lasts longer than the limit of {clock(max_seconds)}: cut it into parts.")
         child.wait(timeout)
         log, timed_out = child.text(), child.timed_out
     if timed_out:
         raise BadSpeech(f"The {what} took longer than {timeout:g} s to read: convert it to wav or mp3 and try again.")
-    if not total:
+    if len(samples) < 4:
         if "Input #0" not in log:
             raise BadSpeech(f"The {what} is not an audio or video file that can be read, or it is damaged.")
         if not has_stream(log, "Audio"):
             raise BadSpeech(f"The {what} has no sound track: choose a file with speech in it.")
         raise BadSpeech(f"The {what} holds no sound that can be decoded: it is empty or damaged.")
-    return np.frombuffer(b"".join(pieces)[: total // 4 * 4], dtype="<f4").astype(np.float32, copy=False)
+    return np.frombuffer(samples, dtype="<f4", count=len(samples) // 4).astype(np.float32, copy=False)
 
 
 def _from_array(pair: tuple[int, Any], max_seconds: float, timeout: float) -> np.ndarray:

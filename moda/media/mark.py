@@ -30,7 +30,7 @@ def _plate(width: int, height: int, text: str) -> tuple[np.ndarray, np.ndarray, 
     box = (min(width, round(right - left) + 2 * pad), min(height, round(bottom - top) + 2 * pad))
     image = Image.new("RGBA", box, (0, 0, 0, 0))
     draw = ImageDraw.Draw(image)
-    draw.rounded_rectangle((0, 0, box[0] - 1, box[1] - 1), radius=pad, fill=(16, 16, 20, 150))
+    draw.rounded_rectangle((0, 0, box[0] - 1, box[1] - 1), radius=pad, fill=(16, 16, 20, 175))
     draw.text((pad - left, pad - top), text, font=font, fill=(255, 255, 255, 235))
     pixels = np.asarray(image, np.float32)
     alpha = pixels[..., 3:] / 255.0

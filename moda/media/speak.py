@@ -12,7 +12,7 @@ import numpy as np
 
 from moda.errors import BadSpeech, BadText
 from moda.media.audio import MAX_SECONDS, MIN_SECONDS, RATE, Speech, load_speech
-from moda.media.espeak import engine
+from moda.media.espeak import languages, synthesise, variants
 from moda.media.online import Unreachable, service
 from moda.media.voices import ONLINE, ONLINE_NAME, VARIANTS, guess_language, to_espeak, to_online
 
@@ -44,7 +44,7 @@ def voices() -> list[Voice]:
     ]
     found += [
         Voice(f"{language.code}+{variant}", language.code, gender, "espeak-ng", False)
-        for language in engine().languages
+        for language in languages()
         for gender, variant in VARIANTS.items()
     ]
     return found
@@ -94,11 +94,11 @@ def speak(
         raise BadText(f"The voice '{voice}' is an offline one: choose an online voice, or allow offline voices.")
     if language is None:
         raise BadText(f"The voice '{voice}' needs the internet, and no offline voice speaks its language.")
-    samples = engine().synthesise(words, language, variant, rate, pitch)
+    heard = synthesise(words, language, variant, rate, pitch)
     if language == "ja" and re.search("[一-鿿]", words):
         notice += " It cannot read kanji: write the text in kana."
     try:
-        sound = load_speech((engine().rate, samples), min_seconds=0.02)
+        sound = load_speech(heard, min_seconds=0.02)
     except BadSpeech:
         raise BadText(f"Nothing in this text can be spoken in '{language}': write it in words.") from None
     return replace(_finish(sound), name=f"{language}+{variant}" if variant else language, notice=notice.strip())
@@ -125,8 +125,7 @@ def clean(text: str, max_text: int = MAX_TEXT) -> str:
 def _resolve(voice: str, text: str) -> tuple[str | None, str | None, str]:
     """(online voice or None, espeak language or None, espeak variant) for what the person asked for."""
     asked = (voice or "auto").strip()
-    speaker = engine()
-    codes = frozenset(language.code for language in speaker.languages)
+    codes = frozenset(language.code for language in languages())
     match = ONLINE_NAME.match(asked)
     if match:
         male = match[2] == ONLINE.get(match[1], ("", ""))[1]
@@ -137,11 +136,11 @@ def _resolve(voice: str, text: str) -> tuple[str | None, str | None, str]:
         return to_online(language, gender), to_espeak(language, codes), VARIANTS[gender]
     language, _, variant = asked.partition("+")
     code = to_espeak(language, codes)
-    variants = {name.lower(): name for name in speaker.variants}
+    named = {name.lower(): name for name in variants()}
     if variant:
-        if code is None or variant.lower() not in variants:
-            raise _unknown(voice, [*codes, *(f"{code or 'en-us'}+{name}" for name in speaker.variants)])
-        return None, code, variants[variant.lower()]
+        if code is None or variant.lower() not in named:
+            raise _unknown(voice, [*codes, *(f"{code or 'en-us'}+{name}" for name in named.values())])
+        return None, code, named[variant.lower()]
     online = to_online(language)
     if code is None and online is None:
         raise _unknown(voice, [*codes, *(f"{locale}-{name}Neural" for locale, pair in ONLINE.items() for name in pair)])

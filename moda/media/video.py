@@ -47,7 +47,9 @@ class VideoWriter:
     path: ends in .mp4; parents are made; an existing file is replaced only at the very end.
     fps: frames a second. size: (width, height); an odd last column or row is cut, as H.264 needs even sizes.
     audio: Speech, a path, or None. The sound track is the original recording where it is still there, else the
-        waveform; it is padded or cut to the length of the frames.
+        waveform. It is padded or cut to the length of the frames.
+    frames: how many frames are going to be written (default: as many as cover the speech). Writing fewer works but
+        costs one more pass over the file.
     metadata: what made the video (model, seed, settings hash ...); that it is AI-generated is always written.
     crf, preset, threads: x264's quality (18 = visually lossless), speed and threads (0 = let it choose).
 
@@ -63,6 +65,7 @@ class VideoWriter:
         audio: Speech | str | os.PathLike[str] | None = None,
         metadata: Mapping[str, Any] | None = None,
         *,
+        frames: int | None = None,
         crf: int = 18,
         preset: str = "veryfast",
         threads: int = 0,
@@ -77,11 +80,13 @@ class VideoWriter:
         if self.path.suffix.lower() != ".mp4":
             raise BadSetting(f"The output '{self.path.name}' must be an mp4: give a name that ends in .mp4.")
         self._shape = (height, width, 3)
-        rate = Fraction(fps).limit_denominator(1001)
+        self._rate = rate = Fraction(fps).limit_denominator(1001)
         speech = load_speech(audio, allow_silence=True) if isinstance(audio, (str, os.PathLike)) else audio
         self._partial = PartialFile(self.path)
         try:
-            sound, options = (None, []) if speech is None else _sound_track(speech)
+            length = 0.0 if speech is None else (frames or speech.frames(fps)) / float(rate)
+            self._planned = None if speech is None else frames or speech.frames(fps)
+            sound, options = (None, []) if speech is None else _sound_track(speech, length)
             with sound or contextlib.nullcontext():
                 self._child = Child(
                     [
@@ -146,8 +151,39 @@ class VideoWriter:
             self._fail()
         self._abandon.detach()
         self._child.close()
+        if self._planned is not None and self.frames < self._planned:
+            self._shorten()
         self._partial.keep()
         return self.path
+
+    def _shorten(self) -> None:
+        """Cut the sound to the frames that came, without encoding again."""
+        whole, self._partial = self._partial, PartialFile(self.path)
+        seconds = f"{self.frames / float(self._rate):.6f}"
+        try:
+            with whole.temporary.open("rb") as file:
+                copy = [
+                    "-protocol_whitelist",
+                    "fd,pipe",
+                    "-f",
+                    "mov",
+                    "-i",
+                    "fd:",
+                    "-map",
+                    "0",
+                    "-c",
+                    "copy",
+                    "-t",
+                    seconds,
+                ]
+                rest = ["-movflags", "+faststart", "-f", "mp4", "-y", f"file:{self._partial.temporary}"]
+                with Child([*copy, *rest], stdin=file, seconds=STALLED + self.frames) as child:
+                    status, log = child.wait(), child.text()
+        finally:
+            whole.discard()
+        if status != 0:
+            self._partial.discard()
+            raise OutputFailed(_reason(self.path, log))
 
     def abort(self) -> None:
         """Stop the encoder and remove what was written. Safe to call at any time."""
@@ -221,21 +257,23 @@ def _widen(pipe: IO[bytes]) -> None:
         fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, 1 << 20)  # type: ignore[attr-defined,unused-ignore]
 
 
-def _sound_track(speech: Speech) -> tuple[IO[Any], list[str]]:
-    """An open file with the sound, and ffmpeg's options to read it, fit it to the frames and encode it."""
-    encode = ["-map", "1:a:0", "-af", f"{TIMING},apad", "-shortest", "-shortest_buf_duration", "1",
-              "-c:a", "aac", "-b:a", "160k", "-ar", "48000"]  # fmt: skip
+def _sound_track(speech: Speech, seconds: float) -> tuple[IO[Any], list[str]]:
+    """An open file with the sound, and ffmpeg's options to read it, fit it to `seconds` exactly and encode it."""
+    fit = f"apad=whole_dur={seconds:.6f},atrim=end={seconds:.6f}"
+    encode = ["-map", "1:a:0", "-af", f"{TIMING},{fit}", "-c:a", "aac", "-b:a", "160k", "-ar", "48000"]
     if speech.source is not None and speech.stamp is not None:
         with contextlib.suppress(OSError):
             file: IO[Any] = speech.source.open("rb")
             status = os.fstat(file.fileno())
             if (status.st_size, status.st_mtime_ns) == speech.stamp:
                 part = f"{TIMING},atrim=start={speech.start:.6f}:duration={speech.seconds:.6f},asetpts=PTS-STARTPTS"
-                encode[3] = f"{part},apad"
+                encode[3] = f"{part},{fit}"
                 return file, [*UNTRUSTED, "-fd", str(file.fileno()), "-i", "fd:", *encode, "-ac", "2"]
             file.close()
     file = tempfile.TemporaryFile()  # noqa: SIM115  (the caller closes it)
-    file.write((np.clip(speech.waveform, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes())
+    for first in range(0, len(speech.waveform), 1 << 18):
+        piece = np.clip(speech.waveform[first : first + (1 << 18)], -1.0, 1.0)
+        file.write((piece * 32767.0).round().astype("<i2").tobytes())
     file.seek(0)
     raw = ["-protocol_whitelist", "fd,pipe", "-f", "s16le", "-ar", "16000", "-ac", "1"]
     return file, [*raw, "-fd", str(file.fileno()), "-i", "fd:", *encode, "-ac", "1"]

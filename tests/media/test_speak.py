@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from moda.errors import BadText
+from moda.media import online
+from moda.media.espeak import languages
+from moda.media.speak import clean, speak, voices
+from moda.media.voices import guess_language, to_online
+
+HELLO = "Hello, how are you today? I am quite well, thank you."
+
+
+def test_an_offline_sentence() -> None:
+    speech = speak(HELLO, "en-us", offline=True)
+    assert 2.0 < speech.seconds < 6.0 and speech.notice == "" and speech.name == "en-us+Annie"
+    assert np.all(speech.waveform[:1600] == 0) and np.all(speech.waveform[-3200:] == 0)
+    assert -27 < speech.level < -18 and speech.peak <= 0.9
+    assert speak(HELLO, "en-us", offline=True).digest == speech.digest
+
+
+def test_every_language_speaks_at_one_loudness() -> None:
+    for code in ("de", "fr-fr", "es", "it", "pl", "tr", "fi", "vi", "sw", "hu", "id", "nl"):
+        speech = speak("1, 2, 3, 4, 5, papa lama soda", code, offline=True)
+        assert speech.seconds > 1.5 and -27 < speech.level < -18, code
+    for code, text in (("cmn", "你好世界"), ("ja", "こんにちは"), ("ru", "Привет"), ("ar", "مرحبا"), ("hi", "नमस्ते")):
+        assert speak(text, code, offline=True).seconds > 0.6, code
+
+
+def test_rate_and_pitch_do_what_they_say() -> None:
+    normal, slow, fast = (speak(HELLO, "en-gb", rate=rate, offline=True).seconds for rate in (1.0, 0.5, 2.0))
+    assert slow > 1.5 * normal and fast < 0.7 * normal
+
+    def fundamental(pitch: float) -> float:
+        wave = speak("aaaaaaaaaa", "en-us+Andy", pitch=pitch, offline=True).waveform
+        middle = wave[len(wave) // 2 - 2048 : len(wave) // 2 + 2048].astype(np.float64)
+        match = np.correlate(middle, middle, "full")[4095:]
+        low, high = 16_000 // 400, 16_000 // 60
+        return 16_000 / (low + int(np.argmax(match[low:high])))
+
+    assert fundamental(-6) < 0.85 * fundamental(0) < 0.85 * fundamental(6)
+
+
+def test_a_female_and_a_male_voice_differ() -> None:
+    assert speak(HELLO, "en-us+Annie", offline=True).digest != speak(HELLO, "en-us+Andy", offline=True).digest
+
+
+@pytest.mark.parametrize("text", ["", "   \n", "!!! ... ---", "😀😀", "\x00\x01\x07", "\ud800", "x" * 20_000, None])
+def test_texts_that_cannot_be_spoken(text: str) -> None:
+    with pytest.raises(BadText) as caught:
+        speak(text, offline=True)
+    assert str(caught.value).endswith(".") and len(str(caught.value)) < 200
+
+
+def test_the_limit_is_five_thousand_letters() -> None:
+    assert clean("a" * 5000) == "a" * 5000
+    with pytest.raises(BadText, match="5,001"):
+        clean("a" * 5001)
+
+
+def test_control_characters_and_markup_are_harmless() -> None:
+    assert clean("a\x00b\tc\r\nd\u202ee") == "ab c de"
+    speech = speak("<speak><break time='60s'/>hi</speak> [[h@'loU]] & so on", "en", offline=True)
+    assert speech.seconds < 15
+
+
+@pytest.mark.parametrize(
+    ("voice", "hint"),
+    [("klingonese", "auto"), ("en-gb+anni", "Annie"), ("en-GB-SonjaNeural2", "SoniaNeural"), ("xx", "auto"),
+     ("../../etc/passwd", "auto"), ("en+../../x", ""), ("x" * 5000, "auto"), ("en-gb+", "")],
+)  # fmt: skip
+def test_unknown_voices(voice: str, hint: str) -> None:
+    if voice.endswith("+"):
+        assert speak("hi", voice, offline=True).name.startswith("en-gb")
+        return
+    with pytest.raises(BadText) as caught:
+        speak("hi", voice, offline=True)
+    assert hint in str(caught.value) and len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(("rate", "pitch"), [(0.1, 0), (5, 0), (float("nan"), 0), (1, 20), (1, float("inf"))])
+def test_out_of_range(rate: float, pitch: float) -> None:
+    with pytest.raises(BadText):
+        speak("hi", "en", rate=rate, pitch=pitch, offline=True)
+
+
+def test_the_list_of_voices() -> None:
+    listed = voices()
+    names = [voice.name for voice in listed]
+    assert len(names) == len(set(names)) and len({voice.language for voice in listed if not voice.online}) > 100
+    assert {voice.gender for voice in listed} == {"female", "male"}
+    known = {language.code for language in languages()}
+    for voice in listed[:: max(1, len(listed) // 25)]:
+        if not voice.online:
+            assert voice.language in known
+            assert speak("1 2 3", voice.name, offline=True).name == voice.name
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("Hello, this is the first day of the year.", "en-us"), ("Guten Tag, ich bin nicht müde.", "de"),
+     ("Bonjour, je suis avec vous.", "fr-fr"), ("¿Cómo está usted? Muy bien.", "es"), ("你好，世界", "cmn"),
+     ("こんにちは世界", "ja"), ("안녕하세요", "ko"), ("Привет, как дела", "ru"), ("Привіт, як справи", "uk"),
+     ("مرحبا بكم", "ar"), ("नमस्ते दुनिया", "hi"), ("Γειά σου", "el"), ("Cześć, jak się masz", "pl"), ("ok", "en-us")],
+)  # fmt: skip
+def test_the_language_is_guessed(text: str, language: str) -> None:
+    assert guess_language(text) == language
+    assert to_online(language) is not None
+
+
+def test_threads_do_not_mix_their_voices() -> None:
+    jobs = [(f"number {index} speaks", "en-us" if index % 2 else "de") for index in range(8)]
+    alone = [speak(*job, offline=True).digest for job in jobs]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda job: speak(*job, offline=True).digest, jobs))
+    assert alone == together
+
+
+def test_without_the_internet_the_offline_voice_speaks_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    # An address reserved for documentation: nothing ever answers there, with or without the internet.
+    monkeypatch.setattr(online, "HOST", "192.0.2.1")
+    fresh = online.OnlineVoices()
+    monkeypatch.setattr("moda.media.speak.service", lambda: fresh)
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    started = time.monotonic()
+    speech = speak("Guten Tag", "de-DE-ConradNeural")
+    assert time.monotonic() - started < 8
+    assert speech.name == "de+Andy" and "offline voice" in speech.notice
+    assert speak("Guten Tag", "de-DE-ConradNeural", offline=True).digest == speech.digest
+    with pytest.raises(BadText, match="internet"):
+        speak("Guten Tag", "de", offline=False)
+    with pytest.raises(BadText, match="offline one"):
+        speak("Guten Tag", "de+Annie", offline=False)
+
+
+@settings(max_examples=40, deadline=None)
+@given(text=st.text(max_size=60), voice=st.sampled_from(["auto", "en-us", "cmn", "ja", "hi+Andy", "fr"]))
+def test_any_text_ends_in_speech_or_a_sentence(text: str, voice: str) -> None:
+    try:
+        speech = speak(text, voice, offline=True)
+    except BadText as fault:
+        assert str(fault).endswith(".")
+    else:
+        assert speech.seconds >= 0.3 and speech.peak <= 0.9
