@@ -1,0 +1,159 @@
+"""Guidance per modality: what each scale means, and what it costs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from moda.errors import BadSetting
+from moda.generator.guidance import Guidance, GuidedModel, rescale_velocity
+from moda.generator.network import MoDA, MoDAConfig
+from tests.generator.inputs import one_hot
+
+
+@pytest.fixture(scope="module")
+def small() -> MoDA:
+    config = MoDAConfig(
+        width=32, heads=2, blocks4=1, blocks2=1, blocks1=1, speech_shape=(6,),
+        condition_tokens="single", has_null_identity=True,
+    )  # fmt: skip
+    model = MoDA.from_config(config, torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        for value in model.parameters():
+            value += 0.2 * torch.randn(value.shape, generator=torch.Generator().manual_seed(value.numel()))
+    return model.eval()
+
+
+X = torch.randn(1, 20, 70, generator=torch.Generator().manual_seed(1))
+SPEECH = torch.randn(20, 6, generator=torch.Generator().manual_seed(2))
+IDENTITY = torch.randn(63, generator=torch.Generator().manual_seed(3))
+FIRST = torch.zeros(1, 70)
+
+
+@torch.inference_mode()
+def guided(model: MoDA, guidance: Guidance, s: float = 0.5, x: torch.Tensor = X) -> torch.Tensor:
+    prepared = GuidedModel.prepare(model, guidance, SPEECH, one_hot(4), IDENTITY)
+    return prepared.velocity(x, s, FIRST.expand(len(x), -1))
+
+
+@torch.inference_mode()
+def plain(model: MoDA, speech: bool = True, emotion: bool = True, identity: bool = True) -> torch.Tensor:
+    """The network asked directly, with the nulls of what is left out."""
+    motion = torch.cat([FIRST[:, None].expand_as(X), X], dim=-1)
+    return model(
+        motion,
+        torch.tensor([500.0]),
+        SPEECH[None],
+        one_hot(4 if emotion else 8)[None],
+        IDENTITY[None],
+        null_speech=torch.tensor([not speech]),
+        null_identity=torch.tensor([not identity]),
+    )
+
+
+def close(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return bool((a - b).abs().max() < 2e-4)
+
+
+def test_scale_one_is_plain_conditional_sampling(small: MoDA) -> None:
+    assert torch.allclose(guided(small, Guidance()), plain(small), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["speech", "emotion", "identity"])
+def test_scale_zero_ignores_the_modality(small: MoDA, name: str) -> None:
+    out = guided(small, Guidance(**{name: 0.0}))
+    assert close(out, plain(small, **{name: False}))
+    assert (out - plain(small)).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("name", ["speech", "emotion", "identity"])
+def test_scale_two_exaggerates_what_the_modality_adds(small: MoDA, name: str) -> None:
+    with_it, without = plain(small), plain(small, **{name: False})
+    assert close(guided(small, Guidance(**{name: 2.0})), with_it + (with_it - without))
+
+
+def test_all_three_are_a_sum_of_conditional_differences(small: MoDA) -> None:
+    full = plain(small)
+    wanted = full + 0.5 * (full - plain(small, speech=False)) - 0.7 * (full - plain(small, emotion=False))
+    wanted = wanted + 2.0 * (full - plain(small, identity=False))
+    assert close(guided(small, Guidance(speech=1.5, emotion=0.3, identity=3.0)), wanted)
+
+
+def test_everything_off_is_the_unconditional_network(small: MoDA) -> None:
+    off = guided(small, Guidance(speech=0.0, emotion=0.0, identity=0.0))
+    assert close(off, plain(small, speech=False, emotion=False, identity=False))
+
+
+@torch.inference_mode()
+def test_joint_guidance_of_the_reference(small: MoDA) -> None:
+    full, without = plain(small), plain(small, speech=False, emotion=False)
+    assert close(guided(small, Guidance(joint=1.2)), without + 1.2 * (full - without))
+    assert close(guided(small, Guidance(joint=1.0)), full)
+
+
+@pytest.mark.parametrize(
+    ("guidance", "rows"),
+    [
+        (Guidance(), 1),
+        (Guidance(speech=0.0, emotion=0.0), 1),
+        (Guidance(speech=2.0), 2),
+        (Guidance(speech=2.0, emotion=0.0), 2),
+        (Guidance(speech=2.0, emotion=1.5, identity=1.5), 4),
+        (Guidance(joint=1.2), 2),
+        (Guidance(joint=1.0), 1),
+    ],
+)
+def test_only_needed_branches_run_in_one_call_per_step(small: MoDA, guidance: Guidance, rows: int) -> None:
+    calls: list[int] = []
+    hook = small.final.register_forward_hook(lambda module, given, out: calls.append(len(out)))
+    try:
+        guided(small, guidance)
+        guided(small, guidance, x=X.expand(3, -1, -1))
+    finally:
+        hook.remove()
+    assert calls == [rows, 3 * rows] and guidance.branches == rows
+
+
+@torch.inference_mode()
+def test_takes_in_a_batch_do_not_mix(small: MoDA) -> None:
+    two = torch.cat([X, X.flip(1)])
+    scales = Guidance(speech=2.0, emotion=1.5)
+    assert close(guided(small, scales, x=two)[1:], guided(small, scales, x=X.flip(1)))
+
+
+def test_interval_limits_exaggeration_but_not_ignoring(small: MoDA) -> None:
+    limited = Guidance(speech=0.0, emotion=2.0, interval=(0.6, 0.9))
+    assert close(guided(small, limited), plain(small, speech=False))
+    inside = Guidance(speech=0.0, emotion=2.0, interval=(0.4, 0.6))
+    assert not close(guided(small, inside), plain(small, speech=False))
+
+
+def test_rescaling_restores_the_spread_of_the_clean_estimate() -> None:
+    v, s = X * 0.3, 0.5
+    strong = 5.0 * X
+    full = rescale_velocity(X, strong, v, s, 1.0)
+    spread = lambda velocity: (X - s * velocity).std(dim=1).square().mean().sqrt()  # noqa: E731
+    assert abs(float(spread(full) / spread(v)) - 1) < 0.02
+    assert float(spread(v)) < float(spread(rescale_velocity(X, strong, v, s, 0.5))) < float(spread(strong))
+
+
+@pytest.mark.parametrize("value", [-0.1, 11.0, float("nan"), float("inf")])
+def test_scales_out_of_range_are_refused(value: float) -> None:
+    for name in ("speech", "emotion", "identity", "joint"):
+        with pytest.raises(BadSetting, match="from 0 to 10"):
+            Guidance(**{name: value})
+
+
+def test_clashing_settings_are_refused(small: MoDA) -> None:
+    with pytest.raises(BadSetting, match="joint"):
+        Guidance(joint=1.2, speech=2.0)
+    with pytest.raises(BadSetting, match="interval"):
+        Guidance(interval=(0.8, 0.2))
+    with pytest.raises(BadSetting, match="rescale"):
+        Guidance(rescale=2.0)
+
+
+@pytest.mark.parametrize("scale", [0.0, 2.0])
+def test_identity_guidance_needs_a_trained_null(dit_t: MoDA, scale: float) -> None:
+    with pytest.raises(BadSetting, match="identity guidance"):
+        GuidedModel.prepare(dit_t, Guidance(identity=scale), torch.zeros(8, 12, 768), one_hot(4), IDENTITY)

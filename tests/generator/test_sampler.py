@@ -1,0 +1,214 @@
+"""Segments and clips: the published sampler's numbers, and what ours promises beyond them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from moda.errors import BadSetting, BadSpeech, Cancelled
+from moda.generator.flow import euler, schedule
+from moda.generator.guidance import Guidance, GuidedModel
+from moda.generator.network import MoDA, MoDAConfig
+from moda.generator.sampler import (
+    NoiseByFrame,
+    PosePull,
+    SamplingOptions,
+    cross_fade,
+    sample_clip,
+    segment_starts,
+    smooth_pose,
+    velocity_of,
+)
+from tests.generator.inputs import named, one_hot
+from tests.parity import fixture, largest_difference
+
+EXPECTED = fixture("sample")
+SPEECH = named("sample/audio", (200, 12, 768))
+IDENTITY = named("sample/ref_kp", (1, 21, 3), 0.4).flatten()
+FIRST = named("sample/prev_motion", (1, 1, 70)).flatten()
+REFERENCE = SamplingOptions.reference()
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(("emotion", "scale"), [(4, 1.2), (4, 1.0), (8, 1.2)])
+def test_reference_segment(dit_t: MoDA, emotion: int, scale: float) -> None:
+    guided = GuidedModel.prepare(dit_t, Guidance(joint=scale), SPEECH[:80], one_hot(emotion), IDENTITY)
+    noise = named("sample/latents", (1, 80, 70))
+    out = euler(velocity_of(guided, FIRST[None]), noise, schedule("reference", 10))
+    assert largest_difference(EXPECTED, f"subclip/emo{emotion}/cfg{scale}", out.numpy()) < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("frames", "emotion"), [(40, 4), (80, 4), (81, 4), (200, 4), (200, 8)])
+def test_reference_clip(dit_t: MoDA, frames: int, emotion: int) -> None:
+    out = sample_clip(dit_t, SPEECH[:frames], one_hot(emotion), IDENTITY, FIRST, REFERENCE, [7])
+    assert largest_difference(EXPECTED, f"clip{frames}/emo{emotion}", out[0].numpy()) < 1e-4
+
+
+def test_reference_noise_is_drawn_a_segment_at_a_time() -> None:
+    noise = NoiseByFrame(7, REFERENCE, 70)
+    drawn = torch.cat([noise.segment(64 * i, 80) for i in range(3)])
+    assert torch.equal(drawn, torch.from_numpy(EXPECTED["clip200/emo4/latents"]))
+
+
+def test_reference_smoothing_and_joining() -> None:
+    smoothed = smooth_pose(named("sample/smooth_in", (1, 6, 70)))
+    assert largest_difference(EXPECTED, "smooth/out", smoothed.numpy()) < 1e-6
+    before, after = named("sample/fuse_prev", (1, 20, 70)), named("sample/fuse_cur", (1, 18, 70))
+    joined = cross_fade(before, after, 16)[:, : before.shape[1]]
+    assert largest_difference(EXPECTED, "fuse/out", joined.numpy()) < 1e-6
+
+
+def test_reference_clip_from_its_segments() -> None:
+    """Smooth each of the stored segments, join, drop the padding, smooth again: the stored clip."""
+    segments = [smooth_pose(s[None]) for s in torch.from_numpy(EXPECTED["clip200/emo4/segments"])]
+    clip = segments[0]
+    for segment in segments[1:]:
+        clip = cross_fade(clip, segment, 16)
+    out = smooth_pose(clip[:, :200])[0]
+    assert largest_difference(EXPECTED, "clip200/emo4", out.numpy()) < 1e-5
+
+
+# Ours, on a small network.
+
+
+@pytest.fixture(scope="module")
+def small() -> MoDA:
+    config = MoDAConfig(
+        width=32, heads=2, blocks4=1, blocks2=1, blocks1=1, speech_shape=(6,),
+        condition_tokens="single", has_null_identity=True,
+    )  # fmt: skip
+    model = MoDA.from_config(config, torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        for value in model.parameters():
+            value += 0.1 * torch.randn(value.shape, generator=torch.Generator().manual_seed(value.numel()))
+    return model.eval()
+
+
+def take(model: MoDA, frames: int, seeds: tuple[int, ...] = (5,), **more: object) -> torch.Tensor:
+    speech = torch.sin(torch.arange(frames)[:, None] * torch.arange(1, 7) * 0.1)
+    options = more.pop("options", SamplingOptions(steps=4))
+    return sample_clip(model, speech, one_hot(4), torch.zeros(63), torch.zeros(70), options, seeds, **more)  # type: ignore[arg-type]
+
+
+@settings(deadline=None, max_examples=30)
+@given(frames=st.integers(1, 400), joining=st.sampled_from(["anchored", "reference"]))
+def test_segments_cover_every_frame(frames: int, joining: str) -> None:
+    options = SamplingOptions(joining=joining)
+    starts = segment_starts(frames, options)
+    assert starts[0] == 0 and starts[-1] + 80 >= frames
+    assert all(0 < b - a <= 64 for a, b in pairwise(starts))
+    if joining == "anchored" and frames > 80:
+        assert starts[-1] + 80 == frames  # ends with the speech: nothing padded
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 17, 79, 80, 81, 95, 96, 97, 144, 145, 301])
+def test_any_length_gives_that_many_finite_frames(small: MoDA, frames: int) -> None:
+    out = take(small, frames)
+    assert out.shape == (1, frames, 70) and out.dtype == torch.float32 and torch.isfinite(out).all()
+
+
+@pytest.mark.parametrize("solver", ["euler", "heun", "ab2"])
+def test_one_step_works(small: MoDA, solver: str) -> None:
+    for kind in ("full", "reference"):
+        out = take(small, 90, options=SamplingOptions(steps=1, solver=solver, schedule=kind))
+        assert torch.isfinite(out).all()
+
+
+def test_a_take_depends_on_its_own_seed_alone(small: MoDA) -> None:
+    together = take(small, 170, (5, 9, 5))
+    assert torch.equal(together[0], take(small, 170, (5,))[0])
+    assert torch.equal(together[1], take(small, 170, (9,))[0])
+    assert torch.equal(together[0], together[2])
+    assert (together[0] - together[1]).abs().mean() > 0.1
+    batched = take(small, 170, (5, 9), options=SamplingOptions(steps=4, batch_takes=True))
+    assert (batched - together[:2]).abs().max() < 1e-4
+
+
+def test_a_shorter_speech_changes_nothing_but_its_last_segment(small: MoDA) -> None:
+    long, short = take(small, 400)[0], take(small, 260)[0]
+    assert torch.equal(long[:190], short[:190])
+
+
+def test_no_jump_where_segments_meet(small: MoDA) -> None:
+    """Steps between frames at the seams are no larger than elsewhere."""
+    options = SamplingOptions(steps=4, smooth_pose=False)
+    clip = torch.cat(list(take(small, 720, (0, 1, 2, 3), options=options)), dim=-1)
+    speed = clip.diff(dim=0).square().mean(dim=1).sqrt()
+    seams = torch.zeros(len(speed), dtype=torch.bool)
+    for start in segment_starts(720, options)[1:]:
+        seams[start - 2 : start + 18] = True
+    assert speed[seams].mean() < 1.1 * speed[~seams].mean()
+    assert speed[seams].max() < 1.25 * speed[~seams].max()
+
+
+def test_lazy_features_are_asked_for_a_segment_at_a_time(small: MoDA) -> None:
+    asked = []
+
+    class Lazy:
+        def __len__(self) -> int:
+            return 300
+
+        def __getitem__(self, frames: slice) -> torch.Tensor:
+            asked.append((frames.start, frames.stop))
+            return torch.zeros(frames.stop - frames.start, 6)
+
+    sample_clip(small, Lazy(), one_hot(4), torch.zeros(63), torch.zeros(70), SamplingOptions(steps=1), [1, 2])
+    assert asked == [(0, 80), (64, 144), (128, 208), (192, 272), (220, 300)]
+
+
+def prior(frames: int) -> torch.Tensor:
+    return torch.sin(torch.arange(frames)[:, None] * 0.05 + torch.arange(7)).float()
+
+
+@pytest.mark.parametrize("solver", ["euler", "heun", "ab2"])
+def test_pose_strength(small: MoDA, solver: str) -> None:
+    """0 is no prior to the bit, 1 follows it, in between the distance falls."""
+    options = SamplingOptions(steps=6, solver=solver)
+    frames, free = 170, take(small, 170, options=options)
+    distances = []
+    for strength in (0.0, 0.25, 0.5, 0.75, 1.0):
+        out = take(small, frames, options=options, pose_pull=PosePull(prior(frames), strength))
+        if strength == 0.0:
+            assert torch.equal(out, free)
+        distances.append(float((out[0, :, 63:] - prior(frames)).abs().mean()))
+    assert all(a > b for a, b in pairwise(distances)), distances
+    assert distances[-1] < 0.01 < distances[0]  # smoothing over three frames leaves a trace of the prior's bends
+
+
+def test_pose_mask_leaves_the_other_dimensions_free(small: MoDA) -> None:
+    pull = PosePull(prior(100), 1.0, mask=(0, 0, 0, 0, 1, 1, 1))
+    out = take(small, 100, pose_pull=pull)[0, :, 63:]
+    assert (out[:, 4:] - prior(100)[:, 4:]).abs().max() < 0.05
+    assert (out[:, :4] - prior(100)[:, :4]).abs().mean() > 0.2
+
+
+def test_progress_and_cancelling(small: MoDA) -> None:
+    seen: list[tuple[int, int]] = []
+    take(small, 170, (1, 2), callback=lambda done, total: seen.append((done, total)))
+    assert seen == [(i + 1, 24) for i in range(24)]  # 3 segments x 2 takes x 4 steps
+    with pytest.raises(Cancelled):
+        take(small, 170, cancelled=lambda: True)
+
+
+def test_bad_input_is_named(small: MoDA) -> None:
+    with pytest.raises(BadSpeech, match="short"):
+        take(small, 0)
+    with pytest.raises(BadSetting, match="emotion track"):
+        sample_clip(small, torch.zeros(9, 6), one_hot(4).expand(8, -1), torch.zeros(63), torch.zeros(70))
+    with pytest.raises(BadSetting, match="pose prior has 5"):
+        take(small, 9, pose_pull=PosePull(prior(5), 0.5))
+    with pytest.raises(BadSetting, match="strength"):
+        PosePull(prior(5), 1.5)
+    with pytest.raises(BadSetting, match="strength"):
+        PosePull(prior(5), float("nan"))
+    with pytest.raises(BadSetting, match="shape"):
+        PosePull(torch.zeros(5, 3), 0.5)
+    with pytest.raises(BadSetting, match="joining"):
+        SamplingOptions(joining="glue")
+    with pytest.raises(BadSetting, match="overlap"):
+        SamplingOptions(overlap=80)
