@@ -13,7 +13,7 @@ from moda.portrait.canonical import Pose, fit_pose, mirror_map
 
 WORK_SIDE = 1280
 """Longest side of the copy in which whole-picture detection runs; tiles are cut from the full picture."""
-SMALLEST_TILE = 900
+SMALLEST_TILE = 700
 LOOKS = (5.0, 7.5)
 """Sides, in IOD, of the upright squares in which a face is judged; landmarks are measured in the first."""
 LOOK_DOWN = 0.42
@@ -119,7 +119,8 @@ def _candidates(image: np.ndarray, tiles: bool, thorough: bool) -> list[graphs.D
         work = cv2.resize(image, (round(width * factor), round(height * factor)), interpolation=cv2.INTER_AREA)
     found = [_moved(d, 1 / factor, 0, 0) for d in _boxes(work)]
     # The full-range network sees a face from about a tenth of its view; a usable face has about 80 px.
-    sides = [SMALLEST_TILE * 2.0**k for k in range(6) if tiles and SMALLEST_TILE * 2**k < 0.8 * longest]
+    smallest = max(SMALLEST_TILE, longest / 6)
+    sides = [smallest * 2.0**k for k in range(6) if tiles and smallest * 2**k < 0.8 * longest]
     if thorough:
         sides = sorted({*sides, longest * 0.6, longest * 0.4}, reverse=True)
     for side in sides:
