@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import threading
-import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,13 +28,17 @@ MAX_INTENSITY = 1.5
 PLAIN_SHARE = 0.88  # of the class at intensity 1; the rest is neutral, which leaves room for "furious"
 BLEND_SECONDS = 0.5  # length of the raised cosine between two timed emotions
 
-NO_EMOTION = frozenset(("", "none", "null", "nothing", "any", "auto", "unspecified", "no preference", "-", "n/a"))
+NO_EMOTION = frozenset(
+    ("", "none", "none.", "null", "nothing", "any", "auto", "unspecified", "no preference", "-", "n/a")
+)
 
 # Calibration, on the tuning half of tests/conditions/prompts.tsv.
-SIMILARITY_TEMPERATURE = 0.06  # of the soft maximum over a class's prototypes
-CLASS_TEMPERATURE = 0.045  # of the softmax over the classes
+KERNEL, RIDGE = 3.0, 0.1  # leave-one-out over the prototypes
+SHARPNESS = 5.5  # of the softmax over the classes: least leave-one-out cross entropy
+LEVEL_TEMPERATURE = 0.06  # how local the intensity of the prototypes is read
 UNSURE_BELOW, SURE_ABOVE = 0.26, 0.42  # cosine to the nearest prototypes
-ASK_BELOW = 0.35  # confidence under which the hint is given
+CLEAR_CLASS = 0.5  # weight of the first class from which the reading counts as clear
+ASK_BELOW = 0.45  # confidence under which the hint is given
 
 UNSURE_HINT = (
     "Not sure what this means, so the face stays close to neutral; try English words such as "
@@ -49,7 +52,7 @@ class Emotion:
 
     mixture: (9,) float32 over `CLASSES`, >= 0, sum 1: what the network is given.
     intensity: 0 to 1.5; 1 is the plain word. Up to 1.5 it moves weight from neutral to the emotion.
-    confidence: 0 to 1; below 0.35 there is a `hint`.
+    confidence: 0 to 1; below 0.45 there is a `hint`.
     dominant: the class that is meant most, whatever its intensity ("a bit angry" is anger).
     hint: one sentence for the person when the text was not understood, else None.
     """
@@ -82,12 +85,11 @@ def understand(text: str) -> Emotion:
     if not isinstance(text, str):
         raise BadText(f"An emotion must be given as text, not as {type(text).__name__}.")
     if len(text) > MAX_CHARACTERS:
-        raise BadText(
-            f"The emotion text has {len(text)} characters; describe the emotion in at most {MAX_CHARACTERS}."
-        )
-    name = text.strip().strip(".!?\"' ").casefold()
+        raise BadText(f"The emotion text has {len(text)} characters; describe the emotion in at most {MAX_CHARACTERS}.")
+    name = text.strip().casefold()
     if name in NO_EMOTION:
         return _named("none", text)
+    name = name.strip(".!?\"' ")
     if name in CLASSES:
         return _named(name, text)
     return _understand_text(text)
@@ -136,7 +138,7 @@ def _understand_text(text: str) -> Emotion:
     word_core, word_intensity = _from_words(reading)
     if reading.words and not (reading.hits and reading.coverage == 1.0):
         core, intensity, confidence = _from_meaning(reading)
-        confidence *= _latin_share(text)
+        confidence *= _english(text)
         intensity *= reading.degree
     else:
         core, intensity, confidence = np.zeros(len(FELT)), 0.0, 0.0
@@ -218,40 +220,45 @@ def _from_meaning(reading: Reading) -> tuple[np.ndarray, float, float]:
     """The rest of the text by its embedding -> (weights (8,), intensity, confidence in [0, 1])."""
     from moda.conditions.sentence import sentence_encoder
 
-    similarity = _prototype_embeddings() @ sentence_encoder().embed([reading.rest])[0]
-    classes, levels = _prototype_labels()
-    kernel = np.exp((similarity - similarity.max()) / SIMILARITY_TEMPERATURE)
-    scores = np.array([np.log(kernel[classes == c].sum()) for c in range(len(FELT))])
-    scores *= SIMILARITY_TEMPERATURE / CLASS_TEMPERATURE
+    prototypes_, heads, classes, levels = _prototypes()
+    similarity = prototypes_ @ sentence_encoder().embed([reading.rest])[0]
+    scores = SHARPNESS * (_kernel(similarity) @ heads)
     core = np.exp(scores - scores.max())
     core /= core.sum()
-    own = kernel * (classes == int(core.argmax()))
+    own = np.exp((similarity - 1.0) / LEVEL_TEMPERATURE) * (classes == int(core.argmax()))
     intensity = float((own * levels).sum() / own.sum())
     nearest = float(np.sort(similarity)[-3:].mean())
     confidence = np.clip((nearest - UNSURE_BELOW) / (SURE_ABOVE - UNSURE_BELOW), 0.0, 1.0)
-    return core, intensity, float(confidence)
+    # A guess spread over many classes is no understanding either.
+    return core, intensity, float(confidence * min(1.0, core.max() / CLEAR_CLASS))
 
 
-def _latin_share(text: str) -> float:
-    """Share of the letters that are Latin: the sentence model reads English only."""
+def _english(text: str) -> float:
+    """1 for letters of the English alphabet only, falling to 0 where half are others: the model reads English."""
     letters = [letter for letter in text if letter.isalpha()]
-    return sum("LATIN" in unicodedata.name(letter, "") for letter in letters) / max(len(letters), 1)
+    foreign = sum(not letter.isascii() for letter in letters) / max(len(letters), 1)
+    return max(0.0, 1.0 - 2.0 * foreign)
 
 
 _LOADING = threading.Lock()
 
 
-@functools.cache
-def _prototype_labels() -> tuple[np.ndarray, np.ndarray]:
-    _, classes, levels = prototypes.listed()
-    return np.array([CLASSES.index(name) for name in classes]), np.array(levels)
+def _kernel(cosine: np.ndarray) -> np.ndarray:
+    """Gaussian kernel of two unit vectors by their cosine."""
+    return np.exp(KERNEL * (cosine - 1.0))
 
 
 @functools.cache
-def _load_prototypes() -> np.ndarray:
-    return prototypes.embeddings()
+def _fitted() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Prototypes (N, 384), kernel ridge regression on their classes (N, 8), class numbers (N,), levels (N,)."""
+    points = prototypes.embeddings()
+    _, names, levels = prototypes.listed()
+    classes = np.array([CLASSES.index(name) for name in names])
+    targets = np.where(classes[:, None] == np.arange(len(FELT)), 1.0, -1.0)
+    heads = np.linalg.solve(_kernel(points @ points.T) + RIDGE * np.eye(len(points)), targets)
+    return points, heads, classes, np.array(levels)
 
 
-def _prototype_embeddings() -> np.ndarray:
+def _prototypes() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     with _LOADING:
-        return _load_prototypes()
+        return _fitted()

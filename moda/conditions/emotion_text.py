@@ -19,17 +19,18 @@ EXCLAMATION = 1.1  # "!" makes what it ends this much stronger
 # Word groups that hold a negation without negating the emotion that follows.
 NOT_NEGATIONS = ("not only", "not just", "nothing but", "no doubt", "no wonder", "not without")
 
-FUNCTION_WORDS = frozenset(
-    "a an the this that these those i me my mine you your he him his she her it its we us our they them their "
-    "am is are was were be been being do does did doing have has had having will would shall should can could may "
-    "might must of in on at by for from to with into onto about over under as if then than and or so too very just "
-    "only also there here who whom whose which when where how why all any some each both one ones other such own "
-    "same up out off again more most feel feels feeling felt look looks looking sound sounds sounding seem seems "
-    "like speak speaks speaking speech voice tone person someone somebody man woman face expression mood way "
-    "emotion emotional emotions yet but not no never still ever now today".split()
-)
+_FUNCTION_WORDS = """
+a an the this that these those i me my mine you your he him his she her it its we us our they them their
+am is are was were be been being do does did doing have has had having will would shall should can could may
+might must of in on at by for from to with into onto about over under as if then than and or so too very just
+only also there here who whom whose which when where how why all any some each both one ones other such own
+same up out off again more most feel feels feeling felt look looks looking sound sounds sounding seem seems
+like speak speaks speaking speech voice tone person someone somebody man woman face expression mood way
+emotion emotional emotions yet but not no never still ever now today
+"""
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
-_WORD = re.compile(r"[a-z]+(?:['-][a-z]+)*")
+_WORD = re.compile(r"[a-z]+(?:['-][a-z]+)*|\d{1,3} ?%")
 _CLAUSE_END = re.compile(r"[,.;:!?/()\[\]\n+&|]+|\bbut\b|\byet\b|\bthough\b|\balthough\b")
 
 
@@ -101,7 +102,7 @@ def _clauses(text: str) -> list[tuple[list[str], bool]]:
         stop = end.start() if end else len(text)
         words = _WORD.findall(text[start:stop])
         if words:
-            clauses.append((words, bool(end) and "!" in end.group()))
+            clauses.append((words, end is not None and "!" in end.group()))
         start = end.end() if end else stop
     return clauses
 
@@ -113,12 +114,11 @@ def _read_clause(words: list[str]) -> tuple[list[Hit], float, int, int, list[str
     degree, negated_until, position = 1.0, -1, 0
     content = understood = 0
     while position < len(words):
-        kind, length, value = _match(words, position)
+        entry, length = _match(words, position)
         chunk = words[position : position + length]
-        if kind == "emotion":
-            weights, strength = value
+        if entry.kind == "emotion":
             negated = position <= negated_until
-            hits.append(Hit(weights, strength * degree, negated))
+            hits.append(Hit(entry.weights, entry.factor * degree, negated))
             degree = 1.0
             content += length
             understood += length
@@ -128,9 +128,9 @@ def _read_clause(words: list[str]) -> tuple[list[Hit], float, int, int, list[str
                 negated_until = position + length + NEGATION_REACH
             else:
                 negated_until = -1
-        elif kind == "degree":
-            degree *= value
-        elif kind == "negation":
+        elif entry.kind == "degree":
+            degree *= entry.factor
+        elif entry.kind == "negation":
             negated_until = position + length - 1 + NEGATION_REACH
             kept += chunk
         else:
@@ -149,44 +149,55 @@ def _read_clause(words: list[str]) -> tuple[list[Hit], float, int, int, list[str
 _NEGATION_WORDS = frozenset(word for phrase in NEGATIONS for word in phrase.split())
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """What a word group does: "emotion" (weights, strength), "degree" (factor), "negation" or "other"."""
+
+    kind: str
+    factor: float = 1.0
+    weights: dict[str, float] = field(default_factory=dict)
+
+
+_OTHER = _Entry("other")
+
+
 @functools.cache
-def _tables() -> tuple[dict[str, tuple[str, object]], int]:
-    """Every word group that means something -> (kind, value), and the most words one of them has."""
-    table: dict[str, tuple[str, object]] = {}
+def _tables() -> tuple[dict[str, _Entry], int]:
+    """Every word group that means something, and the most words that one of them has."""
+    table: dict[str, _Entry] = {}
     for name, strengths in WORDS.items():
         for strength, words in strengths.items():
             for word in words.split():
-                table[word.replace("-", " ")] = table[word] = ("emotion", ({name: 1.0}, strength))
+                table[word] = table[word.replace("-", " ")] = _Entry("emotion", strength, {name: 1.0})
     for group in (BLENDS, PHRASES):
-        for phrase, (strength, weights) in group.items():
-            table[phrase] = ("emotion", (weights, strength))
-    for phrase, factor in DEGREES.items():
-        table[phrase] = ("degree", factor)
-    for phrase in NEGATIONS:
-        table[phrase] = ("negation", None)
-    for phrase in NOT_NEGATIONS:
-        table[phrase] = ("other", None)
+        table.update((phrase, _Entry("emotion", factor, weights)) for phrase, (factor, weights) in group.items())
+    table.update((phrase, _Entry("degree", factor)) for phrase, factor in DEGREES.items())
+    table.update((phrase, _Entry("negation")) for phrase in NEGATIONS)
+    table.update((phrase, _OTHER) for phrase in NOT_NEGATIONS)
     return table, max(len(phrase.split()) for phrase in table)
 
 
-def _match(words: list[str], position: int) -> tuple[str, int, object]:
-    """The longest known word group at a position -> (kind, words it takes, value); unknown words are "other"."""
+def _match(words: list[str], position: int) -> tuple[_Entry, int]:
+    """The longest known word group at a position, and how many words it takes."""
     table, longest = _tables()
     for length in range(min(longest, len(words) - position), 0, -1):
         found = table.get(" ".join(words[position : position + length]))
         if found:
-            return found[0], length, found[1]
-    for form in _base_forms(words[position]):
+            return found, length
+    word = words[position]
+    if word[-1] == "%":
+        return _Entry("degree", max(0.05, min(int(word[:-1]) / 100, 1.5))), 1
+    for form in _base_forms(word):
         found = table.get(form)
-        if found and found[0] == "emotion":
-            return "emotion", 1, found[1]
-    return "other", 1, None
+        if found and (found.kind == "emotion" or form == word[:-1]):
+            return found, 1
+    return _OTHER, 1
 
 
 def _base_forms(word: str) -> list[str]:
     """Plainer forms an inflected word may come from: "angrily" -> "angry", "smiles" -> "smile"."""
     forms = []
-    if len(word) > 3 and word[-1] == word[-2]:
+    if len(word) > 2 and word[-1] == word[-2]:
         forms.append(word[:-1])  # "happyy" that was "happyyyy"
     for ending, replacements in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
@@ -194,8 +205,10 @@ def _base_forms(word: str) -> list[str]:
     return forms
 
 
+# fmt: off
 _ENDINGS = (
     ("ily", ("y",)), ("iness", ("y",)), ("ier", ("y",)), ("iest", ("y",)), ("ies", ("y",)), ("ied", ("y",)),
     ("ness", ("",)), ("ly", ("", "le")), ("fully", ("ful",)), ("ing", ("", "e", "ed")), ("ed", ("", "e", "ing")),
     ("es", ("", "e")), ("s", ("",)), ("er", ("", "e")), ("est", ("", "e")),
-)  # fmt: skip
+)
+# fmt: on

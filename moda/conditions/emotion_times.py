@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from dataclasses import dataclass, replace
@@ -26,7 +27,11 @@ _HEAD = re.compile(
     re.IGNORECASE,
 )
 _SEPARATOR = re.compile(r"[;|\n]+|,(?=\s*(?:from\s+)?\d+(?:[.:]\d+)?\s*(?:s\b|secs?\b|seconds?\b|-|–|—))")
-_LOOKS_TIMED = re.compile(rf"^\s*[-+]?\d[\d.:]*\s*\w{{0,3}}{_DASH}[-+]?\d?", re.IGNORECASE)
+# What was surely meant as a time, readable or not ("-1-3s", "0-3x"), but no age ("20-30 years old").
+_ATTEMPT = re.compile(
+    rf"^\s*(?:from\s+)?[-+]?[\d.:]+(?:e\d+)?\s*[a-z]{{0,3}}{_DASH}(?:[-+]?[\d.:]+(?!\s*-?(?:y|%))|\s|$)", re.IGNORECASE
+)
+_TIME_INSIDE = re.compile(rf"(?<![\w.:]){_SECONDS}(?:{_UNIT})?{_DASH}{_SECONDS}{_UNIT}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,8 @@ class Span:
 
 
 def is_timed(text: str) -> bool:
-    """Whether any part of the text starts with a time."""
-    return isinstance(text, str) and any(_HEAD.match(part) for part in _parts(text))
+    """Whether any part of the text starts with a time, or with what was meant as one."""
+    return isinstance(text, str) and any(_HEAD.match(part) or _ATTEMPT.match(part) for part in _parts(text))
 
 
 def _parts(text: str) -> list[str]:
@@ -52,8 +57,10 @@ def parse(text: str) -> list[Span]:
     spans = []
     for part in _parts(text):
         head = _HEAD.match(part)
-        if not head or _LOOKS_TIMED.match(part[head.end() :]):
+        if not head:
             raise BadText(f"No readable time in {_quoted(part)}; {EXAMPLE}.")
+        if _TIME_INSIDE.search(part, head.end()):
+            raise BadText(f"Two times stand in {_quoted(part)}; put a semicolon before the second: {EXAMPLE}.")
         start_text = head["a"] or head["c"] or head["e"]
         end_text = head["b"] or head["d"]
         start, end = _seconds(start_text), _seconds(end_text) if end_text else math.inf
@@ -61,7 +68,7 @@ def parse(text: str) -> list[Span]:
             raise BadText(f"The emotion {_quoted(part)} ends before it starts; {EXAMPLE}.")
         spans.append(Span(start, end, part[head.end() :].strip()))
     spans.sort(key=lambda span: span.start)
-    for index, (first, second) in enumerate(zip(spans, spans[1:])):
+    for index, (first, second) in enumerate(itertools.pairwise(spans)):
         if second.start < first.end:
             if math.isinf(first.end) and second.start > first.start:  # "0s- calm; 3s- angry": the next one ends it
                 spans[index] = replace(first, end=second.start)

@@ -7,86 +7,97 @@ stronger ones ("furious" 1.35). Inflected forms are found by `emotion_text`, so 
 from __future__ import annotations
 
 # class -> strength -> words
+# fmt: off
 WORDS: dict[str, dict[float, str]] = {
     "anger": {
         0.6: "annoyed irritated irked vexed testy impatient grumpy cranky grouchy grumbling displeased tetchy "
         "bothered peeved miffed disgruntled moody snappy touchy sulky irritable nettled grumble annoyance "
-        "irritation impatience displeasure stern",
+        "provoked irritation impatience displeasure stern",
         0.85: "frustrated exasperated cross resentful aggravated agitated indignant bitter offended complaining "
-        "quarrelsome frustration exasperation resentment indignation jealous envious ill-tempered bad-tempered "
-        "short-tempered argumentative confrontational",
-        1.0: "angry anger mad hostile aggressive irate scolding shouting yelling argue arguing argument quarrel "
-        "snarling growling temper hostility aggression threatening vengeful revenge menacing combative wroth "
-        "belligerent antagonistic glaring scowling scowl glare heated hate hatred spiteful",
-        1.35: "furious fury rage raging enraged livid seething outraged outrage wrath wrathful incensed infuriated "
-        "fuming irascible ferocious murderous apoplectic berserk screaming explosive violent boiling",
+        "quarrelsome frustration exasperation resentment indignation jealous envious ill-tempered "
+        "bad-tempered short-tempered argumentative confrontational",
+        1.0: "angry anger mad hostile aggressive irate scolding shouting yelling argue arguing argument "
+        "quarrel snarling growling temper hostility aggression threatening vengeful revenge menacing "
+        "combative wroth defiant belligerent antagonistic glaring scowling scowl glare heated hate hatred "
+        "spiteful",
+        1.35: "furious fury rage raging enraged livid seething outraged outrage wrath wrathful incensed "
+        "infuriated fuming irascible ferocious murderous apoplectic berserk screaming explosive violent "
+        "boiling",
     },
     "contempt": {
         0.7: "wry ironic irony sceptical skeptical unimpressed sardonic dry snide dismissive smirk smirking "
         "know-it-all supercilious aloof snooty",
-        1.0: "contempt contemptuous disdain disdainful scorn scornful smug sneer sneering sarcastic sarcasm cynical "
-        "cynic mocking mock mockery condescending condescension patronising patronizing arrogant arrogance haughty "
-        "snobbish snob derisive derision ridicule ridiculing disrespectful disrespect belittling superior scoff "
-        "scoffing jeering taunting gloating conceited vain pompous self-satisfied insolent holier-than-thou "
-        "elitist stuck-up jaded pathetic beneath despise despising smugness",
+        1.0: "contempt contemptuous disdain disdainful scorn scornful smug sneer sneering sarcastic sarcasm "
+        "cynical cynic mocking mock mockery condescending condescension patronising patronizing arrogant "
+        "arrogance haughty snobbish snob derisive derision ridicule ridiculing disrespectful disrespect "
+        "belittling superior scoff scoffing jeering taunting gloating conceited vain pompous "
+        "self-satisfied insolent holier-than-thou elitist stuck-up judgmental judgemental bigheaded "
+        "imperious jaded pathetic beneath despise despising smugness",
     },
     "disgust": {
         0.6: "queasy squeamish distaste unappetising unappetizing icky distasteful",
-        1.0: "disgust disgusted disgusting gross revolted revolting revulsion repulsed repulsive repelled nauseated "
-        "nauseous nausea sickened sickening yuck yucky ew eww ugh vile foul stench stinking filthy slimy "
-        "loathing loathe aversion repugnant rancid putrid rotten rotting mouldy moldy vomit vomiting puke barf "
-        "gag gagging retch retching bleh blech nasty maggots stinks stinky abhorrence grossed",
+        1.0: "disgust disgusted disgusting gross revolted revolting revulsion repulsed repulsive repelled "
+        "nauseated nauseous nausea sickened sickening yuck yucky ew eww ugh vile foul stench stinking "
+        "filthy slimy loathing loathe aversion repugnant rancid putrid rotten rotting mouldy moldy vomit "
+        "vomiting puke barf gag gagging retch retching bleh blech nasty maggots stinks stinky abhorrence "
+        "grossed appalled detestable grimace grimacing disgustingly repulsion",
     },
     "fear": {
-        0.6: "nervous uneasy worried worry apprehensive tense timid shy hesitant insecure unsettled concerned jumpy "
-        "restless edgy wary unsure jittery nervousness unease tentative bashful fidgety stressed worrying",
-        0.9: "anxious anxiety alarmed dread dreading paranoid distressed intimidated threatened trembling shaking "
-        "vulnerable alarm quivering",
+        0.6: "nervous uneasy worried worry apprehensive tense timid shy hesitant insecure unsettled concerned "
+        "jumpy restless edgy wary unsure fragile exposed powerless inadequate jittery nervousness unease "
+        "tentative bashful fidgety stressed worrying",
+        0.9: "anxious anxiety alarmed dread dreading paranoid distressed intimidated threatened trembling "
+        "shaking vulnerable alarm quivering",
         1.0: "fear fearful afraid scared frightened fright scary spooked cowering haunted frightening",
         1.35: "terrified terror petrified panic panicking panicked panicky horrified horror hysterical "
         "terror-stricken panic-stricken horror-struck aghast terrifying",
     },
     "happiness": {
-        0.6: "content contented pleased satisfied amused hopeful friendly gentle kind polite relieved comfortable "
-        "grateful thankful sympathetic reassuring cosy peaceful serene contentment amusement relief gratitude "
-        "good-natured encouraging compassionate caring confident optimistic hope soft pleasant wholesome mellow",
-        0.85: "cheerful glad smile smiling upbeat warm playful affectionate tender loving fond proud pride lively "
-        "silly mischievous cheeky flirty flirtatious humorous funny witty enthusiastic eager inspired charming "
-        "enthusiasm chipper optimism bright bubbly sunny welcoming fun good-humoured lighthearted light-hearted "
-        "carefree cheer jovial jolly love romantic energetic spirited vivacious chuckling chuckle cute grin "
-        "motivated great wonderful lovely fantastic joking joke congratulations motherly seductive",
-        1.0: "happy happiness joy joyful joyous delighted delight excited excitement merry laughing laugh laughter "
-        "celebrating celebration grinning beaming glowing radiant giggly giggling giggle gleeful glee blissful "
-        "enjoying glowing cheering yay hooray haha",
+        0.6: "content contented pleased satisfied amused hopeful friendly gentle kind polite relieved "
+        "comfortable grateful thankful sympathetic reassuring cosy peaceful serene contentment amusement "
+        "relief gratitude good-natured encouraging compassionate caring confident optimistic hope soft "
+        "pleasant wholesome mellow appreciated valued accepted trusting courageous inspiring nice sweet",
+        0.85: "cheerful glad smile smiling upbeat warm playful affectionate tender loving fond proud pride "
+        "lively silly mischievous cheeky flirty flirtatious humorous funny witty enthusiastic eager "
+        "inspired charming enthusiasm chipper optimism bright bubbly sunny welcoming fun good-humoured "
+        "lighthearted light-hearted carefree cheer jovial jolly love romantic energetic spirited "
+        "vivacious chuckling chuckle cute grin motivated great wonderful lovely fantastic joking joke "
+        "congratulations motherly seductive",
+        1.0: "happy happiness joy joyful joyous delighted delight excited excitement merry laughing laugh "
+        "laughter celebrating celebration grinning beaming glowing radiant giggly giggling giggle gleeful "
+        "glee blissful enjoying cheering yay hooray haha",
         1.35: "ecstatic ecstasy overjoyed thrilled elated euphoric euphoria jubilant exhilarated exuberant "
         "exultant rapturous blissed triumphant",
     },
     "neutral": {
         1.0: "neutral calm expressionless emotionless unemotional deadpan blank indifferent indifference plain "
         "default normal ordinary stoic impassive composed poker-faced matter-of-fact factual objective "
-        "businesslike professional flat monotone robotic even-tempered level-headed detached dispassionate "
-        "newsreader newscaster relaxed steady formal serious impartial apathetic poised unaffected inexpressive "
-        "neutrally balanced straight-faced controlled normally everyday collected unfazed unmoved",
+        "businesslike professional flat monotone robotic even-tempered level-headed detached "
+        "dispassionate newsreader newscaster relaxed steady formal serious impartial apathetic poised "
+        "unaffected inexpressive neutrally balanced straight-faced controlled normally everyday collected "
+        "unfazed unmoved",
     },
     "sadness": {
         0.6: "down blue gloomy disappointed wistful melancholy melancholic unhappy regretful regret nostalgic "
-        "pensive low glum homesick tired weary discouraged dejected disheartened downcast sombre somber bored "
-        "disappointment resigned apologetic sorry forlorn subdued listless bummed exhausted let-down dispirited "
-        "downhearted nostalgia worn-out disillusioned pity",
-        1.0: "sad sadness sorrow sorrowful lonely crying cry tearful tears teary hurt depressed depression rejected "
-        "mournful mourning grieving guilty guilt ashamed shame miserable misery hopeless pitiful woeful defeated "
-        "remorseful remorse weeping weepy heavy-hearted loneliness gloom melancholia desolate bereaved funeral "
-        "tragic helpless abandoned upset despondent anguish anguished suffering",
-        1.35: "devastated heartbroken sobbing inconsolable despair despairing grief grief-stricken crushed distraught "
-        "suicidal broken-hearted wailing shattered",
+        "pensive low glum homesick tired weary discouraged dejected disheartened downcast sombre somber "
+        "bored disappointment resigned apologetic sorry forlorn subdued listless bummed exhausted "
+        "let-down dispirited downhearted nostalgia worn-out disillusioned pity",
+        1.0: "sad sadness sorrow sorrowful lonely crying cry tearful tears teary hurt depressed depression "
+        "rejected mournful mourning grieving guilty guilt ashamed shame miserable misery hopeless pitiful "
+        "woeful defeated remorseful remorse weeping weepy heavy-hearted loneliness gloom melancholia "
+        "desolate bereaved funeral tragic humiliated humiliation betrayed isolated excluded worthless "
+        "empty pained helpless abandoned upset despondent anguish anguished suffering",
+        1.35: "devastated heartbroken sobbing inconsolable despair despairing grief grief-stricken crushed "
+        "distraught suicidal broken-hearted wailing shattered",
     },
     "surprise": {
         0.7: "puzzled curious perplexed confused quizzical intrigued bemused baffled bewildered wondering "
         "confusion bewilderment unexpected",
         1.0: "surprise surprised surprising startled astonished amazed astonishment amazement disbelief "
-        "incredulous unbelievable wow whoa gasp gasping speechless awe awed awestruck wide-eyed wonder gobsmacked "
-        "flabbergasted stupefied unexpectedly omg incredible startling what",
-        1.35: "shocked shock stunned astounded dumbfounded thunderstruck dumbstruck mind-blown shocking astounding",
+        "incredulous unbelievable wow whoa gasp gasping speechless awe awed awestruck wide-eyed wonder "
+        "gobsmacked flabbergasted stupefied unexpectedly omg incredible startling what",
+        1.35: "shocked shock stunned astounded dumbfounded thunderstruck dumbstruck mind-blown shocking "
+        "astounding",
     },
 }
 
@@ -172,6 +183,8 @@ PHRASES: dict[str, tuple[float, dict[str, float]]] = {
     "gritted teeth": (1.0, {"anger": 1.0}),
     "clenched jaw": (1.0, {"anger": 1.0}),
     "clenched teeth": (1.0, {"anger": 1.0}),
+    "teeth bared": (1.1, {"anger": 1.0}),
+    "bared teeth": (1.1, {"anger": 1.0}),
     "seeing red": (1.3, {"anger": 1.0}),
     "off the hook": (0.7, {"happiness": 1.0}),
     "looking down on": (1.0, {"contempt": 1.0}),
@@ -192,7 +205,14 @@ PHRASES: dict[str, tuple[float, dict[str, float]]] = {
     "sick to my stomach": (1.1, {"disgust": 1.0}),
     "wrinkled nose": (1.0, {"disgust": 1.0}),
     "nose wrinkled": (1.0, {"disgust": 1.0}),
+    "bad smell": (0.9, {"disgust": 1.0}),
+    "bitter taste": (0.8, {"disgust": 1.0}),
+    "bitter medicine": (0.8, {"disgust": 1.0}),
+    "off putting": (0.7, {"disgust": 1.0}),
     "gone off": (0.9, {"disgust": 1.0}),
+    "do not hurt": (1.1, {"fear": 1.0}),
+    "do not kill": (1.3, {"fear": 1.0}),
+    "do not shoot": (1.3, {"fear": 1.0}),
     "scared out of": (1.35, {"fear": 1.0}),
     "scared to death": (1.35, {"fear": 1.0}),
     "scared stiff": (1.35, {"fear": 1.0}),
@@ -266,6 +286,9 @@ DEGREES: dict[str, float] = {
     "overwhelmingly": 1.45, "overwhelming": 1.4, "overwhelmed": 1.35, "paralysed": 1.4, "paralyzed": 1.4,
     "out of control": 1.4, "uncontrollably": 1.4, "beyond words": 1.4, "as hell": 1.35, "to death": 1.4,
     "dripping with": 1.35, "bursting with": 1.4, "full of": 1.25, "filled with": 1.25, "consumed by": 1.4,
+    "mad with": 1.35, "wild with": 1.35, "crazy with": 1.35, "shaking with": 1.35, "trembling with": 1.35,
+    "crying with": 1.3, "overcome with": 1.4, "overcome by": 1.4, "beside himself with": 1.4, "sick with": 1.3,
+    "beside herself with": 1.4, "speechless with": 1.3, "seized by": 1.35, "consumed with": 1.4, "tears of": 1.2,
     "boiling over with": 1.4, "fucking": 1.35, "bloody": 1.25, "damn": 1.2, "hopping": 1.3,
 }
 
