@@ -6,6 +6,7 @@ a 3-D volume that the warping module can turn and deform. It depends on the port
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -61,12 +62,10 @@ class AppearanceEncoder(nn.Module):
         widths = [config.width * 2**level for level in range(config.down_blocks + 1)]
         self.stem = nn.Conv2d(config.picture_channels, widths[0], 3, padding=1)
         self.down = nn.ModuleList(
-            nn.Conv2d(before, after, 3, padding=1) for before, after in zip(widths, widths[1:])
+            nn.Conv2d(before, after, 3, padding=1) for before, after in itertools.pairwise(widths)
         )
         self.lift = nn.Conv2d(widths[-1], config.volume_channels * config.volume_depth, 1)
-        self.blocks = nn.ModuleList(
-            ResidualBlock3d(config.volume_channels) for _ in range(config.residual_blocks)
-        )
+        self.blocks = nn.ModuleList(ResidualBlock3d(config.volume_channels) for _ in range(config.residual_blocks))
 
     def forward(self, pictures: Tensor) -> Tensor:
         x = functional.relu(self.stem(pictures))

@@ -52,9 +52,7 @@ class Writer:
         """(gain, shift) in float64 of an evaluated batch norm."""
         self.source.take(f"{theirs}.num_batches_tracked", ())  # a training counter: there, but of no use
         leaves = ("weight", "bias", "running_mean", "running_var")
-        gain, shift, mean, variance = (
-            self.source.take(f"{theirs}.{leaf}", (channels,)).double() for leaf in leaves
-        )
+        gain, shift, mean, variance = (self.source.take(f"{theirs}.{leaf}", (channels,)).double() for leaf in leaves)
         gain = gain / torch.sqrt(variance + BATCH_NORM_EPS)
         return gain, shift - gain * mean
 
@@ -67,8 +65,7 @@ class Writer:
         """A convolution followed by a batch norm: one convolution."""
         shape = self.shapes[f"{ours}.weight"]
         weight, bias = (
-            self.source.take(f"{conv}.{leaf}", size).double()
-            for leaf, size in (("weight", shape), ("bias", shape[:1]))
+            self.source.take(f"{conv}.{leaf}", size).double() for leaf, size in (("weight", shape), ("bias", shape[:1]))
         )
         gain, shift = self.batch_norm(norm, shape[0])
         self.state[f"{ours}.weight"] = (weight * gain.view(-1, *[1] * (weight.ndim - 1))).float()

@@ -7,6 +7,7 @@ weights when they are loaded.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -75,7 +76,7 @@ class PictureGenerator(nn.Module):
             ModulatedBlock(config.width, config.width, config) for _ in range(config.middle_blocks)
         )
         widths = (config.width, *config.up_widths)
-        self.up = nn.ModuleList(ModulatedBlock(a, b, config) for a, b in zip(widths, widths[1:]))
+        self.up = nn.ModuleList(ModulatedBlock(a, b, config) for a, b in itertools.pairwise(widths))
         channels = config.picture_channels * config.last_upscale**2
         self.picture = nn.Conv2d(widths[-1], channels, 3, padding=1)
 

@@ -5,6 +5,7 @@ ConvNeXt V2 tiny (arXiv 2301.00808) with linear heads (LivePortrait, arXiv 2407.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -107,7 +108,7 @@ class MotionExtractor(nn.Module):
         self.stem = nn.Sequential(nn.Conv2d(3, widths[0], 4, stride=4), ChannelsFirstNorm(widths[0], eps=config.eps))
         self.down = nn.ModuleList(
             nn.Sequential(ChannelsFirstNorm(before, eps=config.eps), nn.Conv2d(before, after, 2, stride=2))
-            for before, after in zip(widths, widths[1:])
+            for before, after in itertools.pairwise(widths)
         )
         self.stages = nn.ModuleList(
             nn.Sequential(*(ConvNeXtBlock(width, config.eps) for _ in range(depth)))

@@ -12,6 +12,7 @@ Nothing here materialises the 22 flow fields. A proposal is the grid plus one co
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -78,7 +79,7 @@ class Hourglass(nn.Module):
     def __init__(self, config: WarpingConfig) -> None:
         super().__init__()
         widths = config.hourglass_widths()
-        self.down = nn.ModuleList(nn.Conv3d(a, b, 3, padding=1) for a, b in zip(widths, widths[1:]))
+        self.down = nn.ModuleList(nn.Conv3d(a, b, 3, padding=1) for a, b in itertools.pairwise(widths))
         ups = []
         incoming = widths[-1]
         for level in reversed(range(config.hourglass_levels)):

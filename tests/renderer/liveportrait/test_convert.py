@@ -93,7 +93,7 @@ def test_spectral_norm_is_folded_with_the_stored_vectors(files):
 
 class TestFiles:
     def test_absent(self, tmp_path):
-        with pytest.raises(WeightsMissing, match="gone.pth is not there"):
+        with pytest.raises(WeightsMissing, match=r"gone\.pth is not there"):
             read_checkpoint(tmp_path / "gone.pth", "an example")
 
     @pytest.mark.parametrize("keep", [0, 1, 200, 0.5, 0.99])

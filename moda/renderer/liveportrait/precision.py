@@ -1,0 +1,56 @@
+"""Which precision, memory layout and batch size suit a device."""
+
+from __future__ import annotations
+
+import copy
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from moda.renderer.liveportrait.convert import Networks
+
+M = TypeVar("M", bound=nn.Module)
+
+CPU_BATCH = 2
+CUDA_BATCH = 16
+
+
+def default_dtype(device: torch.device) -> torch.dtype:
+    """float16 on CUDA, as the reference; float32 elsewhere."""
+    return torch.float16 if device.type == "cuda" else torch.float32
+
+
+def default_batch(device: torch.device) -> int:
+    """Frames at once: enough to fill a GPU, few enough for a laptop's memory."""
+    return CUDA_BATCH if device.type == "cuda" else CPU_BATCH
+
+
+def place(networks: Networks, device: torch.device, dtype: torch.dtype, *, fast: bool = True) -> Networks:
+    """Copies of the networks on ``device``. Only W and G, which run every frame, compute in ``dtype``."""
+    appearance, motion, warping, generator, retargeting = networks
+    if device.type == "cpu" and dtype == torch.float32:
+        if fast:
+            from moda.renderer.liveportrait.fast import accelerate_generator, accelerate_warping
+
+            return networks._replace(warping=accelerate_warping(warping), generator=accelerate_generator(generator))
+        return networks
+    layout = device.type == "cuda"  # tensor cores want the channels innermost
+    return Networks(
+        moved(appearance, device, torch.float32, layout),
+        moved(motion, device, torch.float32, layout),
+        moved(warping, device, dtype, layout),
+        moved(generator, device, dtype, layout),
+        type(retargeting)(*(moved(network, device, torch.float32, False) for network in retargeting)),
+    )
+
+
+def moved(network: M, device: torch.device, dtype: torch.dtype, channels_last: bool) -> M:
+    """A copy of ``network``; the one given is left as it is."""
+    network = copy.deepcopy(network).to(device, dtype)
+    if channels_last:
+        formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+        for parameter in network.parameters():
+            if parameter.ndim in formats:
+                parameter.data = parameter.data.contiguous(memory_format=formats[parameter.ndim])
+    return network
