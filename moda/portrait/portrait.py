@@ -13,6 +13,7 @@ from moda.errors import FaceNotUsable, NoFaceFound
 from moda.portrait.canonical import Pose, fit_pose
 from moda.portrait.crop import Crop, crop_face
 from moda.portrait.faces import Face, find_all, measure_face, pick_face
+from moda.portrait.glasses import wears_glasses
 from moda.portrait.identity import identity_descriptor
 from moda.portrait.measures import brow_height, eye_openness, lip_gap, mouth_width, smile_corner
 from moda.portrait.pictures import MAX_MEGAPIXELS, load_picture
@@ -46,7 +47,7 @@ class Portrait:
     """The full fit behind `pose`: scale (px per IOD), rotation, translation."""
     rest: dict[str, float]
     """What the face does in the picture: gap (inner lips / IOD), mouth_width, smile, eye_left, eye_right (height /
-    width), brow_left, brow_right (/ IOD)."""
+    width), brow_left, brow_right (/ IOD), glasses (1.0 if framed glasses are seen)."""
     hints: list[str] = field(default_factory=list)
     """What could be better about the picture, a sentence each."""
     name: str = "portrait"
@@ -134,6 +135,7 @@ def learn_face(image: np.ndarray, face: Face, name: str = "portrait") -> Portrai
     """Everything about one face of `image` (H, W, 3) uint8 RGB, without judging whether it is usable."""
     placement = fit_pose(face.landmarks)
     rest = rest_of(face.landmarks)
+    rest["glasses"] = float(wears_glasses(image, face.landmarks))
     pitch, yaw, roll = (float(angle) for angle in placement.angles)
     digest = hashlib.sha256(str(image.shape).encode())
     digest.update(np.ascontiguousarray(image).data)
@@ -223,6 +225,8 @@ def hints_for(image: np.ndarray, face: Face, placement: Pose, rest: dict[str, fl
         hints.append("The mouth is open; a picture with closed lips gives better teeth and lip closure.")
     if min(rest["eye_left"], rest["eye_right"]) < 0.12:
         hints.append("The eyes are nearly closed; a picture with open eyes gives better blinks.")
+    if rest["glasses"]:
+        hints.append("Glasses may bend a little when the eyes close; a picture without them gives cleaner blinks.")
     x0, y0, x1, y1 = face.box
     margin = 0.12 * (x1 - x0)
     if x0 < margin or y0 < margin or x1 > width - margin or y1 > height - margin:
