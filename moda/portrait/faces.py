@@ -9,15 +9,12 @@ import numpy as np
 
 from moda.errors import BadSetting, NoFaceFound
 from moda.portrait import graphs
-from moda.portrait.canonical import Pose, fit_pose, mirror_map
+from moda.portrait.canonical import fit_pose, mirror_map
+from moda.portrait.cuts import from_cut, square, upright
+from moda.portrait.detection import candidates, distinct, overlap
 
-WORK_SIDE = 1280
-"""Longest side of the copy in which whole-picture detection runs; tiles are cut from the full picture."""
-SMALLEST_TILE = 700
 LOOKS = (5.0, 7.5)
 """Sides, in IOD, of the upright squares in which a face is judged; landmarks are measured in the first."""
-LOOK_DOWN = 0.42
-"""How far below the eyes, in IOD, the centre of those squares lies."""
 LOOK_SIZE = 512
 HUMAN_CERTAINTY = 1.02
 """Threshold of `Face.certainty`. Measured: 17 humanlike faces (paintings, a clay statue, a 3D character, photos) score
@@ -61,105 +58,6 @@ class Face:
         return self.certainty >= HUMAN_CERTAINTY
 
 
-def square(
-    image: np.ndarray, centre: Sequence[float] | np.ndarray, side: float, limit: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Cut an upright square, replicate what lies outside, and shrink it to at most `limit` pixels.
-
-    Returns the cut (n, n, 3) and `(scale, x0, y0)`, so that picture = cut / scale + (x0, y0).
-    """
-    import cv2
-
-    height, width = image.shape[:2]
-    n = max(round(side), 8)
-    x0, y0 = round(centre[0] - n / 2), round(centre[1] - n / 2)
-    part = image[max(y0, 0) : max(y0 + n, 0), max(x0, 0) : max(x0 + n, 0)]
-    if part.size == 0:
-        return np.zeros((8, 8, 3), np.uint8), np.array([8 / n, x0, y0])
-    out = (max(-y0, 0), max(y0 + n - height, 0), max(-x0, 0), max(x0 + n - width, 0))
-    factor = min(1.0, limit / n)
-    if factor < 1.0:  # shrink before padding: the padding may be as large as the picture
-        size = (max(round(part.shape[1] * factor), 1), max(round(part.shape[0] * factor), 1))
-        part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-        out = tuple(round(v * factor) for v in out)  # type: ignore[assignment]
-    if any(out):
-        part = cv2.copyMakeBorder(part, *out, borderType=cv2.BORDER_REPLICATE)
-    return np.ascontiguousarray(part), np.array([factor, x0, y0])
-
-
-def _boxes(image: np.ndarray, full_only: bool = False) -> list[graphs.Detection]:
-    found = graphs.detect(image, full_range=True)
-    return found if full_only else found + graphs.detect(image)
-
-
-def _tiles(width: int, height: int, side: int) -> list[tuple[int, int]]:
-    """Corners of tiles of `side` that cover the picture with a quarter of overlap or more."""
-
-    def starts(length: int) -> list[int]:
-        if length <= side:
-            return [0]
-        count = int(np.ceil((length - side) / (side * 0.75))) + 1
-        return [round(v) for v in np.linspace(0, length - side, count)]
-
-    return [(x, y) for y in starts(height) for x in starts(width)]
-
-
-def _candidates(image: np.ndarray, tiles: bool, thorough: bool) -> list[graphs.Detection]:
-    """Raw detections in pixels of the picture, from the whole and (`tiles`) from ever smaller parts of it.
-
-    `thorough` uses both detectors in the tiles, and tiles even in small pictures.
-    """
-    import cv2
-
-    height, width = image.shape[:2]
-    longest = max(height, width)
-    factor = min(1.0, WORK_SIDE / longest)
-    work = image
-    if factor < 1.0:
-        work = cv2.resize(image, (round(width * factor), round(height * factor)), interpolation=cv2.INTER_AREA)
-    found = [_moved(d, 1 / factor, 0, 0) for d in _boxes(work)]
-    # The full-range network sees a face from about a tenth of its view; a usable face has about 80 px.
-    smallest = max(SMALLEST_TILE, longest / 6)
-    sides = [smallest * 2.0**k for k in range(6) if tiles and smallest * 2**k < 0.8 * longest]
-    if thorough:
-        sides = sorted({*sides, longest * 0.6, longest * 0.4}, reverse=True)
-    for side in sides:
-        for x, y in _tiles(width, height, round(side)):
-            tile = image[y : y + round(side), x : x + round(side)]
-            shrink = min(1.0, 640 / max(tile.shape[:2]))
-            if shrink < 1.0:
-                size = (max(round(tile.shape[1] * shrink), 1), max(round(tile.shape[0] * shrink), 1))
-                tile = cv2.resize(tile, size, interpolation=cv2.INTER_AREA)
-            found += [_moved(d, 1 / shrink, x, y) for d in _boxes(tile, full_only=not thorough)]
-    return found
-
-
-def _moved(detection: graphs.Detection, scale: float, x: float, y: float) -> graphs.Detection:
-    x0, y0, x1, y1 = detection.box
-    box = (x0 * scale + x, y0 * scale + y, x1 * scale + x, y1 * scale + y)
-    return graphs.Detection(box, detection.score)
-
-
-def _overlap(a: Sequence[float], b: Sequence[float]) -> float:
-    """Intersection over the smaller box: 1 when one lies inside the other."""
-    wide = min(a[2], b[2]) - max(a[0], b[0])
-    high = min(a[3], b[3]) - max(a[1], b[1])
-    if wide <= 0 or high <= 0:
-        return 0.0
-    return wide * high / max(min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1])), 1e-6)
-
-
-def _distinct(found: list[graphs.Detection], limit: int) -> list[graphs.Detection]:
-    """Non-maximum suppression; the detectors' own leaves a dozen boxes to a face."""
-    kept: list[graphs.Detection] = []
-    for detection in sorted(found, key=lambda d: -d.score):
-        if detection.score >= 0.5 and all(_overlap(detection.box, k.box) < 0.5 for k in kept):
-            kept.append(detection)
-            if len(kept) == limit:
-                break
-    return kept
-
-
 def _landmarks(image: np.ndarray, centre: Sequence[float], side: float) -> np.ndarray | None:
     cut, (scale, x0, y0) = square(image, centre, side, 512)
     found = graphs.mesh_landmarks(cut)
@@ -171,38 +69,6 @@ def _landmarks(image: np.ndarray, centre: Sequence[float], side: float) -> np.nd
 def _hull(landmarks: np.ndarray) -> tuple[float, float, float, float]:
     low, high = landmarks[:468, :2].min(0), landmarks[:468, :2].max(0)
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
-
-
-def upright(image: np.ndarray, pose: Pose, side: float, size: int = LOOK_SIZE) -> tuple[np.ndarray, np.ndarray]:
-    """Cut a square of `side` IOD around the face, turned so that the eyes are level.
-
-    Returns the cut (size, size, 3) and the matrix (2, 3) that takes picture pixels to cut pixels.
-    """
-    import cv2
-
-    angle = np.radians(float(pose.angles[2]))
-    across, down = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
-    centre = pose.translation[:2] + down * LOOK_DOWN * pose.scale
-    wide = side * pose.scale
-    factor = size / wide
-    matrix = factor * np.stack([across, down])
-    matrix = np.concatenate([matrix, (size / 2 - matrix @ centre)[:, None]], axis=1)
-    # Shrink by area first: bilinear sampling of a much larger face would alias.
-    reach = wide * (abs(across[0]) + abs(across[1])) + 8
-    part, (scale, x0, y0) = square(image, centre, reach, round(reach * min(1.0, 1.5 * factor)))
-    onto = matrix.copy()
-    onto[:, 2] += matrix[:, :2] @ np.array([x0, y0])
-    onto[:, :2] /= scale
-    cut = cv2.warpAffine(part, onto, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return cut, matrix
-
-
-def _from_cut(landmarks: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Landmarks in an `upright` cut -> landmarks in the picture."""
-    inverse = np.linalg.inv(matrix[:, :2])
-    flat = (landmarks[:, :2] - matrix[:, 2]) @ inverse.T
-    depth = landmarks[:, 2:] * np.sqrt(abs(np.linalg.det(inverse)))
-    return np.concatenate([flat, depth], axis=1).astype(np.float32)
 
 
 def measure_face(image: np.ndarray, box: Sequence[float]) -> Face | None:
@@ -220,7 +86,7 @@ def measure_face(image: np.ndarray, box: Sequence[float]) -> Face | None:
     landmarks = first
     marks = []
     for side in LOOKS:
-        cut, matrix = upright(image, pose, side)
+        cut, matrix = upright(image, pose, side, LOOK_SIZE)
         found = graphs.mesh_landmarks(cut)
         twins = graphs.mesh_landmarks(np.ascontiguousarray(cut[:, ::-1]))
         error = 0.5
@@ -230,7 +96,7 @@ def measure_face(image: np.ndarray, box: Sequence[float]) -> Face | None:
             error = float(np.linalg.norm((twin - found[0])[:468, :2], axis=1).mean() / (LOOK_SIZE / side))
             if side == LOOKS[0]:
                 # Both views err independently, so their mean is the better measurement.
-                landmarks = _from_cut((found[0] + twin) / 2 if error < 0.06 else found[0], matrix)
+                landmarks = from_cut((found[0] + twin) / 2 if error < 0.06 else found[0], matrix)
         marks.append((_best(cut, False), _best(cut, True), error))
         if marks[0][0] + marks[0][1] - 10.0 * error > SURE:
             break
@@ -256,12 +122,12 @@ def find_all(image: np.ndarray, limit: int = 24, every: bool = True) -> list[Fac
         every: False stops as soon as a face fills a good part of the picture, without looking for small ones.
     """
     if not every:
-        faces = _measured(image, _distinct(_candidates(image, tiles=False, thorough=False), limit))
+        faces = _measured(image, distinct(candidates(image, tiles=False, thorough=False), limit))
         if any(face.human and face.size > DOMINANT * max(image.shape[:2]) for face in faces):
             return faces
-    faces = _measured(image, _distinct(_candidates(image, tiles=True, thorough=False), limit))
+    faces = _measured(image, distinct(candidates(image, tiles=True, thorough=False), limit))
     if not any(face.human for face in faces):
-        faces = _measured(image, _distinct(_candidates(image, tiles=True, thorough=True), limit))
+        faces = _measured(image, distinct(candidates(image, tiles=True, thorough=True), limit))
     return faces
 
 
@@ -274,7 +140,7 @@ def _measured(image: np.ndarray, detections: list[graphs.Detection]) -> list[Fac
     faces.sort(key=lambda face: (-face.human, -face.score))
     kept: list[Face] = []
     for face in faces:
-        if all(_overlap(face.box, other.box) < 0.5 for other in kept):
+        if all(overlap(face.box, other.box) < 0.5 for other in kept):
             kept.append(face)
     return sorted(kept, key=lambda face: -face.size)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from moda.portrait.canonical import fit_pose
-from moda.portrait.faces import upright
+from moda.portrait.cuts import upright
 
 _UNIT = 120
 """Pixels per IOD of the cut that is looked at."""

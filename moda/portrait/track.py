@@ -11,7 +11,8 @@ import numpy as np
 from moda.errors import BadVideo
 from moda.portrait import graphs
 from moda.portrait.canonical import fit_pose
-from moda.portrait.faces import find_all, square
+from moda.portrait.cuts import square
+from moda.portrait.faces import find_all
 from moda.portrait.footage import read_frames
 from moda.portrait.measures import brow_height, eye_openness, lip_gap, mouth_width, smile_corner
 
