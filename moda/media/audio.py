@@ -67,7 +67,7 @@ class Speech:
     @classmethod
     def _owning(cls, array: np.ndarray, about: dict[str, Any]) -> Speech:
         array.flags.writeable = False
-        return cls(array, len(array) / RATE, hashlib.sha256(memoryview(array)).hexdigest(), **about)
+        return cls(array, len(array) / RATE, hashlib.sha256(array.data).hexdigest(), **about)
 
     @property
     def peak(self) -> float:

@@ -39,7 +39,8 @@ def main() -> int:
     out = sys.stdout.buffer
     if "text" not in request:
         library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(Voice))
-        listed, found = library.espeak_ListVoices(None), []
+        found: list[list[str]] = []
+        listed = library.espeak_ListVoices(None)
         while listed[len(found)]:
             voice = listed[len(found)].contents
             code = ctypes.string_at(voice.languages + 1)  # after one byte of priority
