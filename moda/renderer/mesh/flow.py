@@ -59,25 +59,35 @@ def rasterise(
 
 @jit
 def paint_eye(
-    frame: np.ndarray, patch: np.ndarray, upper: np.ndarray, lower: np.ndarray, numbers: np.ndarray, lash: np.ndarray
+    frame: np.ndarray,
+    seen: np.ndarray,
+    white: np.ndarray,
+    disc: np.ndarray,
+    upper: np.ndarray,
+    lower: np.ndarray,
+    numbers: np.ndarray,
+    lash: np.ndarray,
 ) -> None:
-    """Draw the eyeball between the lids into ``frame`` (H, W, 3) uint8.
+    """Draw the eyeball between the lids, and the lash line, into ``frame`` (H, W, 3) uint8.
 
-    upper, lower: (n,) rims in px below the corner line, over equal steps from corner to corner. ``numbers``:
-    0-1 left corner (x, y), 2-3 unit vector along, 4 width px, 5 patch px per frame px along, 6 the same down,
-    7-8 patch position of the left corner, 9-11 iris u, v, radius, 12-13 iris shift in patch px, 14 lid shadow 0..1,
-    15 shadow depth px, 16 lash line alpha, 17 lash half width px, 18 sharpness (1 / soft px), 19 opacity.
+    seen (h, w, 4) uint8: the picture's own eyeball, alpha where the picture shows it; white (h, w, 4) uint8: the
+    eyeball without its iris, alpha where the picture is clear of lashes; disc (h, w, 3) uint8: the whole iris. upper, lower: (n,) rims in px below the corner line, over equal
+    steps from corner to corner. ``numbers``: 0-1 left corner (x, y), 2-3 unit vector along, 4 width px, 5 sheet px
+    per frame px along, 6 the same down, 7-8 sheet position of the left corner, 9-11 iris u, v, radius, 12-13 iris
+    shift in sheet px, 14 lid shadow 0..1, 15 shadow depth px, 16 lash line alpha, 17 lash half width px, 18 sharpness
+    (1 / soft px), 19 opacity, 20 how much the drawn iris replaces the picture's own, 21 how far the upper
+    lid has been lifted from its lash line, 0..1.
     """
     height, width = frame.shape[0], frame.shape[1]
-    ph, pw = patch.shape[0], patch.shape[1]
+    ph, pw = seen.shape[0], seen.shape[1]
     n = upper.shape[0]
     ax, ay, ex, ey, span = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
     iris_u, iris_v, radius = numbers[9], numbers[10], numbers[11]
     half = numbers[17]
     low_y, high_y = 1e9, -1e9
     for i in range(n):
-        low_y = min(low_y, upper[i])
-        high_y = max(high_y, lower[i])
+        low_y = min(low_y, upper[i], lower[i])
+        high_y = max(high_y, upper[i], lower[i])
     low_y -= 3 * half + 2
     high_y += 3 * half + 2
     x_min, x_max, y_min, y_max = 1e9, -1e9, 1e9, -1e9
@@ -100,32 +110,45 @@ def paint_eye(
             f = at - i
             top = upper[i] * (1 - f) + upper[i + 1] * f
             bottom = lower[i] * (1 - f) + lower[i + 1] * f
-            cover = min(max((v - top) * numbers[18] + 0.5, 0.0), 1.0) * min(max((bottom - v) * numbers[18] + 0.5, 0.0), 1.0)
+            sharp = numbers[18]
+            cover = min(max((v - top) * sharp + 0.5, 0.0), 1.0) * min(max((bottom - v) * sharp + 0.5, 0.0), 1.0)
             cover *= min(max((bottom - top) * 0.8, 0.0), 1.0) * numbers[19]
             if cover > 0.003:
-                pu = numbers[7] + u * numbers[5]
-                pv = numbers[8] + v * numbers[6]
-                du, dv = pu - iris_u - numbers[12], pv - iris_v - numbers[13]
-                away = np.sqrt(du * du + dv * dv) / max(radius, 1e-3)
-                fade = min(max((2.3 - away) / 1.3, 0.0), 1.0)
-                fade = fade * fade * (3 - 2 * fade)
-                pu -= numbers[12] * fade
-                pv -= numbers[13] * fade
-                pu = min(max(pu, 0.0), pw - 1.001)
-                pv = min(max(pv, 0.0), ph - 1.001)
+                pu = min(max(numbers[7] + u * numbers[5], 0.0), pw - 1.001)
+                pv = min(max(numbers[8] + v * numbers[6], 0.0), ph - 1.001)
                 iu, iv = int(pu), int(pv)
                 fu, fv = pu - iu, pv - iv
+                w00, w10 = (1 - fu) * (1 - fv), fu * (1 - fv)
+                w01, w11 = (1 - fu) * fv, fu * fv
+                own = w00 * seen[iv, iu, 3] + w10 * seen[iv, iu + 1, 3] + w01 * seen[iv + 1, iu, 3]
+                own += w11 * seen[iv + 1, iu + 1, 3]
+                clear = w00 * white[iv, iu, 3] + w10 * white[iv, iu + 1, 3] + w01 * white[iv + 1, iu, 3]
+                clear += w11 * white[iv + 1, iu + 1, 3]
+                own = (own * (1 - numbers[21]) + min(own, clear) * numbers[21]) / 255.0 * (1.0 - numbers[20])
+                du, dv = pu - iris_u - numbers[12], pv - iris_v - numbers[13]
+                inside = min(max((radius - np.sqrt(du * du + dv * dv)) / (0.10 * radius) + 0.5, 0.0), 1.0)
+                qu = min(max(pu - numbers[12], 0.0), pw - 1.001)
+                qv = min(max(pv - numbers[13], 0.0), ph - 1.001)
+                ju, jv = int(qu), int(qv)
+                gu, gv = qu - ju, qv - jv
                 shade = 1.0 - numbers[14] * np.exp(-max(v - top, 0.0) / numbers[15])
+                fixed = 1.0 - 0.34 * np.exp(-max(v - top, 0.0) / numbers[15])
                 for c in range(3):
-                    value = (patch[iv, iu, c] * (1 - fu) + patch[iv, iu + 1, c] * fu) * (1 - fv) + (
-                        patch[iv + 1, iu, c] * (1 - fu) + patch[iv + 1, iu + 1, c] * fu
-                    ) * fv
-                    frame[y, x, c] = np.uint8(frame[y, x, c] * (1 - cover) + value * shade * cover + 0.5)
+                    mine = w00 * seen[iv, iu, c] + w10 * seen[iv, iu + 1, c] + w01 * seen[iv + 1, iu, c]
+                    mine += w11 * seen[iv + 1, iu + 1, c]
+                    ball = w00 * white[iv, iu, c] + w10 * white[iv, iu + 1, c] + w01 * white[iv + 1, iu, c]
+                    ball += w11 * white[iv + 1, iu + 1, c]
+                    iris = (disc[jv, ju, c] * (1 - gu) + disc[jv, ju + 1, c] * gu) * (1 - gv) + (
+                        disc[jv + 1, ju, c] * (1 - gu) + disc[jv + 1, ju + 1, c] * gu
+                    ) * gv
+                    drawn = (ball * (1 - inside) + iris * inside) * fixed
+                    value = mine * shade * own + drawn * (1 - own)
+                    frame[y, x, c] = np.uint8(frame[y, x, c] * (1 - cover) + value * cover + 0.5)
             if numbers[16] > 0.003:
                 t = u / span
                 bell = min(max(4.0 * t * (1 - t), 0.0), 1.0)
                 thick = half * (0.35 + 0.65 * bell)
-                d = (v - top) / thick
+                d = (v - max(top, bottom)) / thick if top > bottom else (v - top) / thick
                 if d > -3.0 and d < 3.0:
                     a = numbers[16] * np.exp(-d * d) * min(1.0, 6.0 * t, 6.0 * (1 - t))
                     for c in range(3):
@@ -238,10 +261,10 @@ def paint_mouth(
                         ) * fv
                         colour[c] = colour[c] * (1 - a) + value * light * a
             # shade: under the upper lip, above the lower lip, towards the corners
-            shade = 1.0 - 0.52 * np.exp(-(v - lip_top) / (0.045 * unit))
+            shade = 1.0 - 0.40 * np.exp(-(v - lip_top) / (0.035 * unit))
             shade *= 1.0 - 0.24 * np.exp(-(lip_bottom - v) / (0.03 * unit))
             narrow = min(gap / (0.085 * unit), 1.0)
-            shade *= 0.42 + 0.58 * narrow
+            shade *= 0.50 + 0.50 * narrow
             # the portrait's own teeth, which carry their own shade
             if numbers[16] > 0.003:
                 ou = numbers[14] + u * numbers[13]
@@ -257,13 +280,14 @@ def paint_mouth(
                         value = (own[iv, iu, c] * (1 - fu) + own[iv, iu + 1, c] * fu) * (1 - fv) + (
                             own[iv + 1, iu, c] * (1 - fu) + own[iv + 1, iu + 1, c] * fu
                         ) * fv
-                        colour[c] = colour[c] * shade * (1 - a) + value * (1.0 - 0.5 * (1.0 - shade)) * a
+                        dim = shade * (0.88 + 0.12 * shade) if c > 0 else shade
+                        colour[c] = colour[c] * dim * (1 - a) + value * (1.0 - 0.5 * (1.0 - dim)) * a
                 else:
                     for c in range(3):
-                        colour[c] *= shade
+                        colour[c] *= shade * (0.86 + 0.14 * shade) if c > 0 else shade
             else:
                 for c in range(3):
-                    colour[c] *= shade
+                    colour[c] *= shade * (0.86 + 0.14 * shade) if c > 0 else shade
             for c in range(3):
                 value = frame[y, x, c] * (1 - cover) + min(max(colour[c], 0.0), 255.0) * cover
                 frame[y, x, c] = np.uint8(value + 0.5)

@@ -34,7 +34,9 @@ class Mouth:
     lower: np.ndarray
     own: np.ndarray  # (h, w, 4) float32: the picture's own inside, alpha 0 where it has none
     toothy: float  # 0..1: how much of the own inside is teeth
+    arch: float  # width of the dental arch over the usual one
     tones: teeth.Tones
+    seam: np.ndarray  # (3,) float32 RGB of the line between closed lips
 
 
 def lip_lines(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,17 +85,52 @@ def _own_inside(
         if len(middle):
             end = float(np.median(lowest[middle])) / OWN_PX - half_v
             rows = np.arange(h)[:, None]
-            run = np.zeros(w)
-            run[columns] = lowest[columns]
+            run = np.interp(np.arange(w), columns, lowest[columns])
             run = cv2.blur(run.astype(np.float32)[None], (9, 1))[0]
-            cover = ((rows <= run[None] + 1) & (inside > 0.3)).astype(np.float32)
-            cover = cv2.GaussianBlur(cover, (0, 0), 1.6)
+            # Sideways as far as the picture shows the inside: its dark corners are the best ones.
+            open_columns = np.flatnonzero((inside > 0.5).any(0))
+            first, last = open_columns[0] + 4, open_columns[-1] - 4
+            side = np.clip(np.minimum(np.arange(w) - first, last - np.arange(w)) / 14.0, 0, 1)
+            cover = (rows <= run[None] + 1).astype(np.float32)
+            cover = cv2.GaussianBlur(cover, (0, 0), 1.6) * side[None]
         # Continue upwards and sideways, for when the lips bare more than the picture shows.
-        known = inside * cover
-        weight = cv2.GaussianBlur(known, (0, 0), 9) + 1e-5
-        spread = cv2.GaussianBlur(rgb * known[..., None], (0, 0), 9) / weight[..., None]
-        rgb = rgb * inside[..., None] + spread * (1 - inside[..., None])
+        # Only sure teeth count as known: near the lips the picture mixes in their colour.
+        sure = cv2.erode((inside > 0.9).astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32) * (cover > 0.3)
+        spread = rgb
+        total = np.zeros((h, w, 1), np.float32)
+        filled = np.zeros_like(rgb)
+        for sigma in (2.0, 5.0, 12.0, 30.0):
+            weight = cv2.GaussianBlur(sure, (0, 0), sigma)[..., None]
+            spread = cv2.GaussianBlur(rgb * sure[..., None], (0, 0), sigma) / np.maximum(weight, 1e-4)
+            gain = np.clip(weight * 12, 0, 1) * (1 - total)
+            filled += spread * gain
+            total += gain
+        filled += spread * (1 - total)
+        soft = cv2.GaussianBlur(cv2.erode(inside, np.ones((3, 3), np.uint8)), (0, 0), 1.2)[..., None]
+        rgb = rgb * soft + filled * (1 - soft)
     return np.concatenate([rgb, cover[..., None]], -1).astype(np.float32), toothy, end
+
+
+def _seam_colour(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """A dark shade of the lips."""
+    height, width = image.shape[:2]
+    marks = points[[12, 38, 268, 15, 86, 316], :2].astype(int)
+    lips = np.median(image[np.clip(marks[:, 1], 0, height - 1), np.clip(marks[:, 0], 0, width - 1)], axis=0)
+    return (lips * np.array([0.50, 0.42, 0.42])).astype(np.float32)
+
+
+def part_lips(points: np.ndarray, iod: float) -> np.ndarray:
+    """Open mouths: move the inner rims a little into the lips (in a copy), or teeth would stick to their edges."""
+    points = points.copy()
+    upper, lower = np.array(LIP_UPPER_INNER[1:-1]), np.array(LIP_LOWER_INNER[1:-1])
+    gap = points[lower, :2] - points[upper, :2]
+    length = np.linalg.norm(gap, axis=1, keepdims=True)
+    if float(length.max()) < 0.045 * iod:
+        return points
+    push = gap / np.maximum(length, 1e-6) * np.minimum(0.014 * iod, 0.25 * length)
+    points[upper, :2] -= push
+    points[lower, :2] += push
+    return points
 
 
 def build_mouth(
@@ -130,5 +167,7 @@ def build_mouth(
     return Mouth(
         middle, along, gap, width / iod, edge,
         teeth.coloured(upper, tones.tooth, tones.gum), teeth.coloured(lower, tones.tooth * 0.84, tones.gum * 0.8),
-        np.ascontiguousarray(own), toothy if toothy > 0.18 else 0.0, tones,
+        np.ascontiguousarray(own), toothy if toothy > 0.18 else 0.0,
+        float(np.clip((width / iod + 0.06) / 0.84, 0.62, 1.05)), tones,
+        _seam_colour(image, points),
     )  # fmt: skip

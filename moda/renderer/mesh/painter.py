@@ -13,7 +13,13 @@ from . import mouth as mouth_
 from .pose import Turn
 from .rig import Rig
 from .stage import Stage
+from .topology import LEFT_EYE, LIP_LOWER_OUTER, LIP_UPPER_OUTER, RIGHT_EYE
 
+PARTS = (
+    np.array([*LEFT_EYE.upper, *LEFT_EYE.lower, *LEFT_EYE.crease]),
+    np.array([*RIGHT_EYE.upper, *RIGHT_EYE.lower, *RIGHT_EYE.crease]),
+    np.array([*LIP_UPPER_OUTER, *LIP_LOWER_OUTER]),
+)
 HALF = 2  # the flow is rasterised at half the frame's size
 
 
@@ -29,6 +35,13 @@ class Painter:
         self.map = np.zeros((h, w, 2), np.float32)
         self.depth = np.empty((h, w), np.float32)
         self.triangles = np.ascontiguousarray(np.vstack([rig.mesh.skin, rig.mesh.holes]), np.int32)
+        centres = rig.mesh.position[self.triangles, :2].mean(1)
+        self.parts = []
+        for marks in PARTS:
+            spots = rig.mesh.position[marks, :2]
+            reach = 0.25 * float(rig.head.scale)
+            near = ((centres > spots.min(0) - reach) & (centres < spots.max(0) + reach)).all(1)
+            self.parts.append(np.ascontiguousarray(self.triangles[near]))
         self.rest = stage.to_frame(rig.mesh.position[:, :2])
         gx, gy = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
         self.grid_x = (gx - np.float32(stage.texture_offset[0])) * np.float32(stage.texture_scale)
@@ -52,14 +65,26 @@ class Painter:
         x0, y0, x1, y1 = stage.box
         self.map[:] = 0.0
         self.depth[:] = 1e9
-        position = ((placed - (x0, y0)) / HALF).astype(np.float32)
+        position = (placed - (x0, y0)).astype(np.float32)
         source = (self.rest - placed).astype(np.float32)
-        flow.rasterise(position, depth.astype(np.float32), source, self.triangles, self.map, self.depth)
+        z = depth.astype(np.float32)
+        flow.rasterise(position / np.float32(HALF), z, source, self.triangles, self.map, self.depth)
         w, h = self.map_size
         # Sample positions 0, 2, 4, ... -> every pixel: exact bilinear by an affine map.
         full = cv2.warpAffine(
             self.map, np.array([[2.0, 0, 0], [0, 2.0, 0]]), (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )  # fmt: skip
+        # Around eyes and mouth the flow jumps at the rims: there it is rasterised at full size.
+        for part, marks in zip(self.parts, PARTS):
+            spots = position[marks]
+            a, b = np.floor(spots.min(0)).astype(int) - 3, np.ceil(spots.max(0)).astype(int) + 4
+            a, b = np.maximum(a, 0), np.minimum(b, (x1 - x0, y1 - y0))
+            if (b <= a).any():
+                continue
+            patch = np.ascontiguousarray(full[a[1] : b[1], a[0] : b[0]])
+            far = np.full(patch.shape[:2], 1e9, np.float32)
+            flow.rasterise(position - a.astype(np.float32), z, source, part, patch, far)
+            full[a[1] : b[1], a[0] : b[0]] = patch
         scale = np.float32(stage.texture_scale)
         map_x = full[..., 0] * scale + self.grid_x
         map_y = full[..., 1] * scale + self.grid_y
@@ -71,6 +96,7 @@ class Painter:
         eye, stage = self.eyes[side], self.stage
         upper, lower = lids[2 * side], lids[2 * side + 1]
         gaze = np.array([actions[INDEX["gaze_x"]], -actions[INDEX["gaze_y"]]])
+        turned = float(np.clip(np.hypot(*gaze) / 0.10, 0, 1))
         activity = min(1.0, 12.0 * (abs(upper) + abs(lower)) + 20.0 * float(np.abs(gaze).max()))
         if activity < 0.004 or eye.ratio < 0.07:
             return
@@ -94,9 +120,10 @@ class Painter:
         numbers = np.array([
             left[0], left[1], along[0], along[1], span, per_u, per_v,
             eyes_.MARGIN * eye.width * eye.patch_scale, eyes_.HALF_HEIGHT * eye.width * eye.patch_scale,
-            *eye.iris, shift[0], shift[1], 0.30 * closed, 0.09 * span, 0.72 * line, half, 1.0, activity,
+            *eye.iris, shift[0], shift[1], 0.30 * closed, 0.09 * span, 0.72 * line, half, 1.0, activity, turned,
+            float(np.clip(-upper / 0.06, 0, 1)),
         ])  # fmt: skip
-        flow.paint_eye(frame, eye.patch, rims[0], rims[1], numbers, eye.lash)
+        flow.paint_eye(frame, eye.seen, eye.white, eye.disc, rims[0], rims[1], numbers, eye.lash)
 
     def _mouth(
         self, frame: np.ndarray, moved: np.ndarray, unposed: np.ndarray, actions: np.ndarray, turn: Turn
@@ -113,6 +140,8 @@ class Painter:
         u = np.linspace(0, span, mouth_.SAMPLES)
         rims = [np.interp(u, (line - left) @ along, (line - left) @ down) for line in (top, bottom)]
         largest = float((rims[1] - rims[0]).max())
+        if mouth.gap > 0.0 and largest < 0.05 * unit:
+            self._seam(frame, 0.5 * (top + bottom), unit, 1.0 - max(largest, 0.0) / (0.05 * unit))
         if largest < 0.004 * unit:
             return
         if mouth.gap > 0.0:
@@ -136,7 +165,7 @@ class Painter:
         yaw = np.radians(float(head.angles[1]) + turn.yaw)
         arches = []
         for curve, lateral in ((teeth.UPPER_ARCH, 0.0), (teeth.LOWER_ARCH, -0.06 * float(actions[INDEX["mouth_left"]]))):
-            across = curve.across * np.cos(yaw) - curve.back * np.sin(yaw) * -1.0 + lateral
+            across = mouth.arch * (curve.across * np.cos(yaw) + curve.back * np.sin(yaw)) + lateral
             visible = np.concatenate([[True], np.diff(across) > 1e-5])
             centre = len(across) // 2
             lo = centre - int(np.argmin(visible[: centre + 1][::-1])) if not visible[: centre + 1].all() else 0
@@ -149,10 +178,10 @@ class Painter:
             arches.append(np.stack([(length + teeth.HALF_SPAN) * teeth.PX, light], 1))
         jaw_drop = float((unposed[14, :2] - mouth.centre[:2]) @ rig.down) / iod
         upper_edge = seat_v + mouth.edge * unit
-        lower_edge = seat_v + (0.045 + 0.74 * max(jaw_drop, 0.0)) * unit
+        lower_edge = seat_v + (0.060 + 0.78 * max(jaw_drop, 0.0)) * unit
         gap = largest / unit
         tongue = float(np.clip((gap - 0.05) / 0.05, 0, 1))
-        tongue_top = seat_v + (0.07 + 0.52 * max(jaw_drop, 0.0)) * unit
+        tongue_top = seat_v + (0.055 + 0.42 * max(jaw_drop, 0.0)) * unit
         pucker = float(np.clip(actions[INDEX["pucker"]], 0, 1))
         own_scale = mouth_.OWN_PX / unit
         own_u = mouth_.OWN_HALF[0] * mouth_.OWN_PX
@@ -163,9 +192,23 @@ class Painter:
         numbers = np.array([
             left[0], left[1], along[0], along[1], span, unit, upper_edge, lower_edge,
             teeth.PX / unit, teeth.EDGE_AT * teeth.PX, tongue_top, 0.33 * unit, tongue, own_scale, start_u, start_v,
-            1.0 if mouth.toothy > 0 else 0.0, opacity, 1.0 - 0.75 * pucker, seat_u, 0.9, largest,
+            1.0 if mouth.toothy > 0 else 0.0, opacity, 0.0 if mouth.toothy > 0 else 1.0 - 0.75 * pucker, seat_u, 0.9, largest,
         ])  # fmt: skip
         tones = np.stack([mouth.tones.cavity, mouth.tones.tongue, mouth.tones.gum]).astype(np.float32)
         flow.paint_mouth(
             frame, rims[0], rims[1], arches[0], arches[1], mouth.upper, mouth.lower, mouth.own, tones, numbers
         )  # fmt: skip
+
+    def _seam(self, frame: np.ndarray, line: np.ndarray, unit: float, strength: float) -> None:
+        """The dark line between lips that were apart in the picture and are closed now. line (n, 2) frame px."""
+        pad = 4 + int(0.04 * unit)
+        a = np.maximum(np.floor(line.min(0)).astype(int) - pad, 0)
+        b = np.minimum(np.ceil(line.max(0)).astype(int) + pad, self.stage.size)
+        if (b <= a + 2).any():
+            return
+        mask = np.zeros((b[1] - a[1], b[0] - a[0]), np.uint8)
+        spots = np.round((line[3:-3] - a) * 16).astype(np.int32)
+        cv2.polylines(mask, [spots], False, 255, max(1, round(0.016 * unit)), cv2.LINE_AA, 4)
+        alpha = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), max(0.6, 0.007 * unit))[..., None] * (0.9 * strength)
+        part = frame[a[1] : b[1], a[0] : b[0]]
+        part[:] = np.round(part * (1 - alpha) + self.mouth.seam * alpha).astype(np.uint8)

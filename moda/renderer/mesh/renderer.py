@@ -61,6 +61,7 @@ class MeshRenderer:
         iod = float(head.scale)
         height, width = image.shape[:2]
         points = eyes_.refine_lids(image, portrait.landmarks.astype(np.float64), iod)
+        points = mouth_.part_lips(points, iod)
         centre = np.asarray(head.translation[:2], np.float64) + head.rotation[:2, 1].astype(np.float64) * 0.45 * iod
         window = crop_window(centre, iod, (height, width))
         grow = 0.7 * iod
@@ -77,13 +78,13 @@ class MeshRenderer:
         mesh = build_mesh(points, head, region, field)
         lids = eyes_.lid_rows(mesh.position[:468], glasses, iod)
         balls = (
-            eyes_.build_eye(image, EYES[0], points, iod),
-            eyes_.build_eye(image, EYES[1], points, iod),
+            eyes_.build_eye(image, EYES[0], points, portrait.landmarks),
+            eyes_.build_eye(image, EYES[1], points, portrait.landmarks),
         )
-        sclera = teeth.sclera_of([ball.patch for ball in balls], [ball.iris for ball in balls])
+        sclera = teeth.sclera_of([ball.white[..., :3] for ball in balls], [ball.iris for ball in balls])
         tones = teeth.measure_tones(image, points, iod, sclera)
         mouth = mouth_.build_mouth(image, points, iod, tones, mesh.position)
-        rig = build_rig(mesh, head, mouth.gap, lids, (balls[0].ratio, balls[1].ratio), glasses)
+        rig = build_rig(mesh, head, mouth.gap, lids, (balls[0].ratio, balls[1].ratio), glasses, portrait.rest["smile"])
         return Prepared(image, rig, field, balls, mouth, region, window, glasses)
 
     def frames(
@@ -123,7 +124,7 @@ class MeshRenderer:
     ) -> np.ndarray:
         """One frame from action values (1, 17) and pose (7,)."""
         rig = prepared.rig
-        actions = relative_actions(values, at_rest, rig.gap)[0]
+        actions = relative_actions(values, at_rest, rig.gap, rig.smiling)[0]
         turn = turn_of(pose, still, rig.head)
         lids = (
             *lid_weights(actions, 0, rig.eye_ratio[0]),

@@ -14,7 +14,7 @@ from . import eyes, table
 from .deform import action_fields
 from .geometry import FaceMesh
 from .pose import Turn
-from .topology import LIP_LOWER_INNER, LIP_UPPER_INNER
+from .topology import EYES, LIP_LOWER_INNER, LIP_UPPER_INNER
 
 TABLE_ACTIONS = tuple(name for name in ACTIONS if name in table.MOUTH_ACTIONS or name in table.BROW_ACTIONS)
 JAW_GAP = 0.300
@@ -40,23 +40,29 @@ class Rig:
     down: np.ndarray  # (2,) unit vector downwards in the face
     gap: float  # inner-lip opening in the picture, IOD
     eye_ratio: tuple[float, float]
+    smiling: float  # how much of a full smile the picture already shows, 0..1
 
 
-def build_rig(mesh: FaceMesh, head: Pose, gap: float, lids: np.ndarray, ratio: tuple[float, float], glasses: bool) -> Rig:
-    """lids: (4, 468, 3) px from :func:`eyes.lid_rows`."""
+def build_rig(mesh: FaceMesh, head: Pose, gap: float, lids: np.ndarray, ratio: tuple[float, float], glasses: bool, corners: float) -> Rig:
+    """lids: (4, 468, 3) px from :func:`eyes.lid_rows`; corners: height of the mouth corners, IOD."""
     iod = float(head.scale)
     rotation = head.rotation.astype(np.float64)
     fields = _fields() @ rotation.T * iod
     if glasses:
         for name in table.BROW_ACTIONS:
             fields[TABLE_ACTIONS.index(name)] *= 0.35
+    lids = lids.copy()
+    for side in (0, 1):  # the upper lid slides in front of the lower one
+        lids[2 * side, list(EYES[side].upper[1:-1]), 2] -= 0.05 * iod
+        lids[2 * side, list(EYES[side].crease), 2] -= 0.03 * iod
     rows = np.vstack([fields, lids])
     basis = np.einsum("vk,akc->avc", mesh.follow, rows)
     down = rotation[:2, 1] / np.linalg.norm(rotation[:2, 1])
-    return Rig(mesh, basis.reshape(len(rows), -1), head, down, gap, ratio)
+    smiling = float(np.clip((corners - 0.03) / 0.15, 0, 1))
+    return Rig(mesh, basis.reshape(len(rows), -1), head, down, gap, ratio, smiling)
 
 
-def relative_actions(values: np.ndarray, at_rest: np.ndarray, gap: float) -> np.ndarray:
+def relative_actions(values: np.ndarray, at_rest: np.ndarray, gap: float, smiling: float = 0.0) -> np.ndarray:
     """Absolute action values (T, 17) -> what must change in the picture (T, 17).
 
     at_rest (17,): the values that show the portrait as it is. jaw_open is absolute (0 = closed) and so is
@@ -78,6 +84,8 @@ def relative_actions(values: np.ndarray, at_rest: np.ndarray, gap: float) -> np.
         k = INDEX[name]
         rest = float(np.clip(at_rest[k], -0.5, 0.8))
         relative[:, k] = (values[:, k] - rest) / (1.0 - rest)
+    smile = INDEX["smile"]
+    relative[:, smile] *= np.where(relative[:, smile] > 0, 1.0 - 0.65 * smiling, 1.0)
     for name, (low, high) in table.LIMITS.items():
         k = INDEX[name]
         relative[:, k] = np.clip(relative[:, k], low, high)

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-PX = 420  # sheet px per IOD of arc length
+PX = 210  # sheet px per IOD of arc length
 HALF_SPAN = 0.78  # IOD of arc length, each side
 SHEET_HEIGHT = 0.24  # IOD
 EDGE_AT = 0.03  # IOD from the sheet's edge-side rim to the biting edge
 
 UPPER_WIDTHS = (0.136, 0.106, 0.120, 0.112, 0.108, 0.160)
 UPPER_CROWNS = (0.166, 0.148, 0.160, 0.138, 0.128, 0.115)
-UPPER_STEPS = (0.0, 0.011, 0.001, 0.010, 0.016, 0.022)  # how far the biting edge stays back
+UPPER_STEPS = (0.0, 0.007, 0.002, 0.009, 0.014, 0.020)  # how far the biting edge stays back
 LOWER_WIDTHS = (0.086, 0.093, 0.108, 0.110, 0.112, 0.170)
 LOWER_CROWNS = (0.135, 0.138, 0.150, 0.130, 0.120, 0.110)
 LOWER_STEPS = (0.0, 0.002, 0.0, 0.010, 0.014, 0.020)
@@ -60,17 +60,17 @@ def row_sheet(widths: tuple[float, ...], crowns: tuple[float, ...], steps: tuple
                 continue
             xs = x[on][None]
             mid = 0.12 if k < 2 else 0.0
-            edge = step + 0.020 * np.abs(xs) ** 4 + 0.012 * np.clip(xs, 0, 1) ** 3
+            edge = step + 0.011 * np.abs(xs) ** 5 + 0.006 * np.clip(xs, 0, 1) ** 3
             if k == 2:
-                edge = step + 0.030 * np.abs(xs - 0.08) ** 1.4
+                edge = step + 0.013 * np.abs(xs - 0.08) ** 1.6
             gum = crown * (1 - 0.13 * xs**2 - mid * 0.1 * np.abs(xs))
-            cover = np.clip((rise - edge) * PX / 2.0 + 0.5, 0, 1) * np.clip((gum - rise) * PX / 2.5 + 0.5, 0, 1)
+            cover = np.clip((rise - edge) * PX / 2.2 + 0.5, 0, 1) * np.clip((gum - rise) * PX / 2.5 + 0.5, 0, 1)
             t = np.clip(rise / crown, 0, 1)
-            tone = 0.98 - 0.16 * np.clip(t - 0.45, 0, 1) ** 1.2 - 0.07 * np.exp(-((t / 0.10) ** 2))
-            tone = tone - 0.10 * np.abs(xs) ** 4
+            tone = 0.99 - 0.13 * np.clip(t - 0.45, 0, 1) ** 1.2 - 0.035 * np.exp(-((t / 0.10) ** 2))
+            tone = tone - 0.05 * np.abs(xs) ** 4
             tone = tone + 0.07 * np.exp(-(((xs + 0.12 * side) / 0.42) ** 2) - ((t - 0.42) / 0.26) ** 2)
             gap = (1 - np.abs(xs)) * width / 2
-            tone = tone * (1 - 0.34 * np.exp(-((gap / 0.0055) ** 2)))
+            tone = tone * (1 - 0.20 * np.exp(-((gap / 0.0050) ** 2)))
             shade[:, on] = tone
             enamel[:, on] = cover
             gum_line[on] = gum[0]
@@ -79,7 +79,7 @@ def row_sheet(widths: tuple[float, ...], crowns: tuple[float, ...], steps: tuple
     gum_cover = np.clip((rise - gum_line[None] + 0.004) * PX / 3.0 + 0.5, 0, 1) * (1 - enamel)
     enamel[:, behind] = 0
     gum_cover[:, behind] = 0
-    return np.stack([shade, enamel, gum_cover], -1).astype(np.float32)
+    return cv2.GaussianBlur(np.stack([shade, enamel, gum_cover], -1).astype(np.float32), (0, 0), 0.7)
 
 
 def coloured(sheet: np.ndarray, tooth: np.ndarray, gum: np.ndarray) -> np.ndarray:
@@ -121,17 +121,17 @@ def measure_tones(image: np.ndarray, points: np.ndarray, iod: float, sclera: np.
     luma = skins @ np.array([0.299, 0.587, 0.114])
     lit = skins[luma >= np.median(luma)].mean(0)
     light = float(lit @ np.array([0.299, 0.587, 0.114]))
-    pale = light + 0.30 * (lit - light)  # the skin's hue, mostly washed out
+    pale = light + 0.20 * (lit - light)  # the skin's hue, mostly washed out
     tint = pale / max(light, 1.0)
-    level = 1.02 * light
+    level = 1.10 * light
     if sclera is not None:
         white = float(sclera @ np.array([0.299, 0.587, 0.114]))
         if white > 20:
-            level = max(0.94 * light, min(1.12 * white, 1.30 * light))
+            level = max(1.04 * light, min(1.15 * white, 1.40 * light))
             own = np.clip(sclera / white, 0.75, 1.3)
             tint = 0.5 * tint + 0.5 * (0.6 * own + 0.4)
     level = min(level, 232.0)
-    tooth = np.clip(level * tint * np.array([1.02, 1.0, 0.95]), 0, 245)
+    tooth = np.clip(level * tint * np.array([1.02, 1.0, 0.93]), 0, 245)
     warmth = float(np.clip((lit.max() - lit.min()) / max(light, 1.0) / 0.45, 0.0, 1.0))  # 0 for black and white
 
     def flesh(rgb: tuple[float, float, float], amount: float) -> np.ndarray:
