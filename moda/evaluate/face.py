@@ -19,7 +19,7 @@ from moda.evaluate.signals import GAP_PER_JAW, RATE, REGIONS, Array, Signals
 
 RAISE = 0.045
 PAUSE_FRAMES = 10
-PAUSE_DB = 30.0
+PAUSE_DB = 24.0
 
 
 def face_measures(signals: Signals, waveform: npt.ArrayLike | None = None) -> dict[str, float]:
@@ -48,7 +48,7 @@ def face_measures(signals: Signals, waveform: npt.ArrayLike | None = None) -> di
 def quiet(waveform: npt.ArrayLike, frames: int) -> np.ndarray:
     """(frames,) mask of pauses of at least 0.4 s, less 0.16 s at both ends, where lips are still on their way.
 
-    Quiet is 30 dB under the clip's loud frames (95th percentile of frame energy), or -60 dBFS.
+    Quiet is 24 dB under the clip's loud frames (95th percentile of frame energy), or -60 dBFS.
     """
     level = loudness(waveform, frames)
     mask = level < max(float(np.percentile(level, 95)) - PAUSE_DB, -60.0)

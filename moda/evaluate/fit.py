@@ -87,27 +87,35 @@ def leave_one_out(clips: Sequence[Clip]) -> dict[str, tuple[Sync, Regressor]]:
     return found
 
 
-def align(waveform: npt.ArrayLike, words: str) -> list[tuple[str, float, float]]:
-    """Phonemes (ARPAbet, start s, end s) of known words in a waveform (N,) at 16 kHz, by pocketsphinx.
+def align(waveform: npt.ArrayLike, words: str = "") -> list[tuple[str, float, float]]:
+    """Phonemes (ARPAbet, start s, end s) of a waveform (N,) at 16 kHz by pocketsphinx; without words it guesses them.
 
-    Raises BadSpeech where the words do not fit the sound or hold a word the dictionary lacks.
+    Raises BadSpeech where the words do not fit the sound, or the dictionary has none of them.
     """
     from pocketsphinx import Decoder
 
     sound = np.asarray(waveform, np.float64)
     pcm = (sound / max(float(np.abs(sound).max(initial=0.0)), 1e-6) * 26000).astype("<i2").tobytes()
+
+    def listen(decoder: Decoder) -> None:
+        decoder.start_utt()
+        decoder.process_raw(pcm, full_utt=True)
+        decoder.end_utt()
+
     try:
+        if not words:
+            guess = Decoder(loglevel="FATAL")
+            listen(guess)
+            words = guess.hyp().hypstr if guess.hyp() else ""
         decoder = Decoder(lm=None, loglevel="FATAL")
-        decoder.set_align_text(" ".join(w for w in "".join(c if c.isalpha() or c == "'" else " " for c in words.lower()).split()))
-        for second in (False, True):
-            if second:
-                decoder.set_alignment()
-            decoder.start_utt()
-            decoder.process_raw(pcm, full_utt=True)
-            decoder.end_utt()
-        phones = [(p.name, p.start / 100, (p.start + p.duration) / 100) for word in decoder.get_alignment() for p in word]
+        plain = "".join(c if c.isalpha() or c == "'" else " " for c in words.lower()).split()
+        decoder.set_align_text(" ".join(word for word in plain if decoder.lookup_word(word)))
+        listen(decoder)
+        decoder.set_alignment()
+        listen(decoder)
+        phones = [(p.name, p.start / 100, (p.start + p.duration) / 100) for w in decoder.get_alignment() for p in w]
     except (RuntimeError, TypeError) as error:
-        raise BadSpeech("The words do not fit the speech, or hold a word that the dictionary lacks.") from error
+        raise BadSpeech("The words do not fit the speech, or the dictionary has none of them.") from error
     if not phones:
         raise BadSpeech("The words could not be aligned with the speech.")
     return phones
@@ -133,18 +141,17 @@ def expected_opening(phonemes: Sequence[tuple[str, float, float]], frames: int) 
 
 
 def fit_speech(folder: Path) -> Regressor:
-    """A regressor fitted on aligned speech: the one that ships. Needs pocketsphinx and transcripts.tsv."""
+    """A regressor fitted on aligned speech: the one that ships. Needs pocketsphinx; transcripts.tsv gives words."""
     from moda.media.audio import load_speech
 
+    table = folder / "transcripts.tsv"
+    lines = table.read_text(encoding="utf-8").splitlines() if table.is_file() else []
+    words = dict(line.split("\t", 1) for line in lines if "\t" in line)
     pairs = []
-    for line in (folder / "transcripts.tsv").read_text(encoding="utf-8").splitlines():
-        name, _, words = line.partition("\t")
-        files = [p for p in folder.iterdir() if p.stem == name]
-        if not files or not words.strip():
-            continue
-        waveform = load_speech(files[0]).waveform
+    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in (".flac", ".wav", ".ogg", ".mp3")):
+        waveform = load_speech(path).waveform
         try:
-            phonemes = align(waveform, words)
+            phonemes = align(waveform, words.get(path.stem, ""))
         except BadSpeech:
             continue
         frames = int(len(waveform) / 16_000 * RATE)

@@ -52,7 +52,7 @@ def _table() -> dict[str, Measure]:
         ("opening_high", "Mouth opening, high", "jaw", "inside", "lips", "90th percentile of inner-lip gap, 0.30 IOD = 1"),
         ("opening_above_5hz", "Mouth power above 5 Hz", "share", "lower", "lips", "Welch power of the gap above 5 Hz / all"),
         ("closed_share", "Lips together", "share", "inside", "lips", "frames with gap < 0.1 jaw"),
-        ("quiet_opening", "Mouth in pauses", "jaw", "lower", "lips", "median gap in pauses >= 0.4 s, 30 dB under loud"),
+        ("quiet_opening", "Mouth in pauses", "jaw", "lower", "lips", "median gap in pauses >= 0.4 s, 24 dB under loud"),
         ("pitch_std", "Nodding, spread", "deg", "inside", "head", "std of pitch"),
         ("yaw_std", "Turning, spread", "deg", "inside", "head", "std of yaw"),
         ("roll_std", "Leaning, spread", "deg", "inside", "head", "std of roll"),

@@ -1,0 +1,201 @@
+"""Judging a motion model on real speakers: `python -m moda.evaluate.model VIDEOS [--checkpoint FOLDER]`.
+
+For every real talking video the model plans a motion from the video's sound alone. Printed for each clip:
+
+* r, best, lag: correlation of the generated inner-lip opening with the real speaker's, at zero lag and at the best.
+* sync: lip-sync correlation of the generated motion by a regressor fitted on the other real speakers; `own` is what
+  the real speaker's own lips score.
+Over all clips: mismatched r (motion of one speech against the lips of another), AUC of matched against mismatched, and
+every movement measure against the range of real people. The last line is one number for choosing a checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from moda.evaluate.fit import Clip, align, footage, leave_one_out
+from moda.evaluate.measures import MEASURES
+from moda.evaluate.signals import RATE, Array, Signals, signals_of_motion
+from moda.evaluate.sync import Regressor, Sync, correlation, score, score_against
+from moda.evaluate.takes import movement_measures
+from moda.settings import Settings
+
+if TYPE_CHECKING:
+    from moda.pipeline import TalkingHead
+    from moda.portrait.portrait import Portrait
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One clip: generated lips against the real ones, and both against the sound."""
+
+    name: str
+    lips: Sync
+    sync: Sync
+    own: Sync
+    values: dict[str, float]
+    generated: Array
+    real: Array
+
+
+def judge(
+    head: TalkingHead, portrait: Portrait, clips: Sequence[Clip], settings: Settings, words: dict[str, str] | None = None
+) -> list[Judged]:
+    """Plan every clip's speech and hold the motion against the real speaker. words: what is said, where known."""
+    from moda.media.audio import Speech
+
+    real_scores = leave_one_out(clips)
+    judged = []
+    for clip in clips:
+        speech = Speech.of(clip.waveform.astype(np.float32))
+        signals = signals_of_motion(head.plan(portrait, speech, settings).motion)
+        own, regressor = real_scores[clip.name]
+        # Frame t of the picture belongs to the sound `late` earlier: shift the real lips, not the sound.
+        frames = np.arange(len(clip.signals))
+        at = frames + clip.late_ms / 1000 * RATE
+        real = np.interp(at, frames, clip.signals.opening)
+        phonemes = align(clip.waveform, words[clip.name]) if words and clip.name in words else []
+        values = movement_measures(signals, clip.waveform, phonemes, regressor)
+        lips = score_against(signals.opening, real)
+        judged.append(Judged(clip.name, lips, score(signals.opening, clip.waveform, regressor), own, values,
+                             signals.opening, real))  # fmt: skip
+    return judged
+
+
+def mismatched(judged: Sequence[Judged]) -> list[float]:
+    """Correlation of each generated opening with the lips of every other speaker, over the shorter of the two."""
+    found = []
+    for a in judged:
+        for b in judged:
+            count = min(len(a.generated), len(b.real))
+            if a.name != b.name and count >= 40:
+                found.append(correlation(a.generated[:count], b.real[:count]))
+    return found
+
+
+def area_under_curve(matched: Sequence[float], others: Sequence[float]) -> float:
+    """Chance that a matched pair scores above a mismatched one; 0.5 = no better than guessing."""
+    a, b = np.asarray(matched)[:, None], np.asarray(others)[None]
+    return float(((a > b) + 0.5 * (a == b)).mean()) if a.size and b.size else float("nan")
+
+
+def totals(judged: Sequence[Judged]) -> dict[str, float]:
+    """What the table ends with; see the module's text."""
+    matched, others = [j.lips.correlation for j in judged], mismatched(judged)
+    return {
+        "lips_r": float(np.mean(matched)),
+        "lips_best": float(np.mean([j.lips.best for j in judged])),
+        "lag_median_ms": float(np.median([j.lips.lag_ms for j in judged])),
+        "lags_beyond_80_ms": float(sum(abs(j.lips.lag_ms) > 80 for j in judged)),
+        "mismatched_r": float(np.mean(others)) if others else float("nan"),
+        "auc": area_under_curve(matched, others),
+        "sync": float(np.mean([j.sync.correlation for j in judged])),
+        "sync_of_real": float(np.mean([j.own.correlation for j in judged])),
+        "sync_confidence": float(np.mean([j.sync.confidence for j in judged])),
+    }
+
+
+def table(judged: Sequence[Judged]) -> str:
+    """Text for people: a line a clip, the totals, and the movement measures against real people's."""
+    lines = [f"{'clip':22} {'r':>6} {'best':>6} {'lag':>6}   {'sync':>6} {'lag':>6} {'own':>6}"]
+    for j in judged:
+        lines.append(f"{j.name:22} {j.lips.correlation:6.3f} {j.lips.best:6.3f} {j.lips.lag_ms:6.0f}   "
+                     f"{j.sync.correlation:6.3f} {j.sync.lag_ms:6.0f} {j.own.correlation:6.3f}")  # fmt: skip
+    lines.append("  ".join(f"{k} {v:.3f}" for k, v in totals(judged).items()))
+    lines.append(f"{'':26} {'p10':>8} {'p50':>8} {'p90':>8}   {'real people':>24}")
+    for name in judged[0].values:
+        column = np.array([j.values.get(name, np.nan) for j in judged])
+        column = column[np.isfinite(column)]
+        if len(column):
+            measure = MEASURES[name]
+            low, middle, high = np.percentile(column, (10, 50, 90))
+            real = "" if measure.real is None else " / ".join(f"{v:.3g}" for v in measure.real)
+            mark = {True: "", False: "  outside", None: ""}[measure.fits(float(middle))]
+            lines.append(f"{measure.label:26} {low:8.3g} {middle:8.3g} {high:8.3g}   {real:>24}{mark}")
+    closures = [j.values["closure"] for j in judged if np.isfinite(j.values.get("closure", np.nan))]
+    if closures:
+        lines.append(f"p, b, m closed: {np.mean(closures):.2f} of the clips whose words are known")
+    return "\n".join(lines)
+
+
+def judge_speech(head: TalkingHead, portrait: Portrait, folder: Path, settings: Settings, regressor: Regressor) -> str:
+    """Lip sync on a folder of speech without pictures, e.g. in other languages: a line for each file."""
+    lines = [f"{'speech':22} {'sync':>6} {'best':>6} {'lag':>6} {'confid.':>8}"]
+    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in (".wav", ".mp3", ".flac", ".ogg")):
+        speech = head.speech(path)
+        speech = speech.trim(0, 20.0) if speech.seconds > 20 else speech
+        signals: Signals = signals_of_motion(head.plan(portrait, speech, settings).motion)
+        sync = score(signals.opening, speech.waveform, regressor)
+        lines.append(f"{path.stem:22} {sync.correlation:6.3f} {sync.best:6.3f} {sync.lag_ms:6.0f} {sync.confidence:8.3f}")
+    return "\n".join(lines)
+
+
+def load_head(model: str, checkpoint: Path | None) -> TalkingHead:
+    """The named model, or a moda-lite checkpoint in a folder, with the mesh renderer."""
+    from moda.pipeline import TalkingHead
+
+    if checkpoint is None:
+        return TalkingHead.load(model=model, renderer="mesh")
+    from moda.planning import LiteModel
+
+    return replace(TalkingHead.load(model=None, renderer="mesh"), model=LiteModel(checkpoint))
+
+
+def any_portrait() -> Any:
+    """A public-domain portrait that a dependency carries."""
+    from importlib.resources import files
+
+    return Path(str(files("skimage") / "data" / "astronaut.png"))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line; see the module's text."""
+    parser = argparse.ArgumentParser(prog="python -m moda.evaluate.model", description=__doc__.split("\n")[0])
+    parser.add_argument("videos", type=Path, help="folder of talking videos")
+    parser.add_argument("--model", default="moda-lite")
+    parser.add_argument("--checkpoint", type=Path, help="folder with config.json and model.safetensors")
+    parser.add_argument("--portrait", type=Path, help="a portrait; default: one that a dependency carries")
+    parser.add_argument("--cache", type=Path, help="folder that keeps what was followed in the videos")
+    parser.add_argument("--speech", type=Path, help="folder of speech to score as well")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings, e.g. steps=8 seed=3")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    options = parser.parse_args(arguments)
+    settings = Settings.from_mapping({k: _number(v) for k, v in (pair.split("=", 1) for pair in options.set)})
+    head = load_head(options.model, options.checkpoint)
+    portrait = head.portrait(options.portrait or any_portrait())
+    clips = footage(options.videos, options.cache)
+    about = options.videos / "videos.json"
+    known = json.loads(about.read_text()) if about.is_file() else {}
+    words = {Path(name).stem: facts["words"] for name, facts in known.items() if "words" in facts}
+    judged = judge(head, portrait, clips, settings, words)
+    if options.json:
+        facts = {j.name: {"lips": j.lips.as_dict(), "sync": j.sync.as_dict(), "values": j.values} for j in judged}
+        print(json.dumps({"totals": totals(judged), "clips": facts}))
+        return
+    print(table(judged))
+    if options.speech:
+        from moda.evaluate.sync import fit
+
+        everyone = fit([clip.pair() for clip in clips], source="footage")
+        print(judge_speech(head, portrait, options.speech, settings, everyone))
+    print(f"score {totals(judged)['lips_r']:.4f}")
+
+
+def _number(text: str) -> float | int | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+if __name__ == "__main__":
+    main()
