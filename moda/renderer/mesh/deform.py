@@ -46,7 +46,7 @@ def _solve(energy: np.ndarray, known: np.ndarray, values: np.ndarray) -> np.ndar
 
 def action_fields(canonical: np.ndarray) -> dict[str, np.ndarray]:
     """The displacement (468, 3) in IOD of every action in the table, for a canonical face (468, 3) in IOD."""
-    stiffness, area = cotangent_laplacian(canonical, topology.skin_triangles())
+    stiffness, area = cotangent_laplacian(canonical, topology.landmark_triangles())
     energy = stiffness @ (stiffness / area[:, None]) + EPSILON * stiffness
     energy += 1e-9 * np.eye(len(energy)) * np.trace(energy) / len(energy)
     mirror = mirror_map()

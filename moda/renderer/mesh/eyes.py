@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from .curves import spline_matrix
-from .topology import EYES, EyeLandmarks
+from .topology import EYES, FACE, LASH_ROWS, EyeLandmarks
 
 SAMPLES = 65
 _SPLINE = spline_matrix(9, SAMPLES)
@@ -43,6 +43,8 @@ class Eye:
     patch_scale: float  # patch px per picture px
     iris: tuple[float, float, float]  # u, v, radius in patch px
     lash: np.ndarray  # (3,) float32 colour of the closed lash line
+    lid: np.ndarray  # (3,) float32 colour of a lid, for eyes behind glasses
+    glasses: bool
 
 
 def sample(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -105,7 +107,7 @@ def _fit_iris(
     grey = cv2.cvtColor(np.clip(patch, 0, 255).astype(np.uint8), cv2.COLOR_RGB2GRAY).astype(np.float32)
     grey = cv2.GaussianBlur(grey, (0, 0), max(1.0, 0.05 * radius))
     angles = np.radians(np.concatenate([np.arange(-55, 56, 10), np.arange(125, 236, 10)]))
-    radii = np.arange(0.60, 1.85, 0.04) * radius
+    radii = np.arange(0.80, 1.85, 0.04) * radius
     best, answer = 0.0, iris
     for du in np.arange(-0.28, 0.29, 0.07) * radius:
         for dv in np.arange(-0.21, 0.22, 0.07) * radius:
@@ -116,7 +118,7 @@ def _fit_iris(
             step = profile[:, 3:] - profile[:, :-3]
             both = shown[:, 3:] & shown[:, :-3]
             count = both.sum(0)
-            score = np.clip(step, -10, 45)
+            score = np.clip(step, -12, 22)
             score = np.where(count >= 7, (score * both).sum(0) / np.maximum(count, 1), 0.0)
             r = radii[1:-2] + 0.5 * (radii[1] - radii[0])
             score = score * np.exp(-((np.log(r / radius) / 0.45) ** 2) - (du * du + dv * dv) / (0.35 * radius) ** 2)
@@ -131,12 +133,20 @@ def eye_lines(marks: EyeLandmarks, positions: np.ndarray) -> tuple[np.ndarray, n
     return _SPLINE @ positions[list(marks.upper), :2], _SPLINE @ positions[list(marks.lower), :2]
 
 
-def lid_rows(points: np.ndarray, glasses: bool, iod: float) -> np.ndarray:
-    """Displacements (4, 468, 3) px: left upper lid, left lower lid, right upper lid, right lower lid.
+def crease_line(marks: EyeLandmarks, positions: np.ndarray) -> np.ndarray:
+    """The crease above the upper lid as a (65, 2) curve."""
+    return _SPLINE @ positions[list(marks.crease), :2]
 
-    Adding both rows of an eye with weight 1 makes its rims meet. With glasses the skin near the frame stays.
+
+def lid_rows(points: np.ndarray, glasses: bool, iod: float) -> np.ndarray:
+    """Displacements (4, 486, 3) px: left upper lid, left lower lid, right upper lid, right lower lid.
+
+    Adding both rows of an eye with weight 1 makes its rims meet. With glasses nothing moves: the frame lies on the
+    skin, so the closing lid is painted instead.
     """
-    rows = np.zeros((4, 468, 3))
+    rows = np.zeros((4, FACE, 3))
+    if glasses:
+        return rows
     bell = np.sin(np.linspace(0, np.pi, 9)) ** 0.6
     for e, eye in enumerate(EYES):
         up, lo = np.array(eye.upper), np.array(eye.lower)
@@ -148,11 +158,11 @@ def lid_rows(points: np.ndarray, glasses: bool, iod: float) -> np.ndarray:
         rows[2 * e, up] += drop * bell[:, None]
         rows[2 * e + 1, lo] = -(1 - UPPER_SHARE) * gap
         lift = gap * bell[:, None]
-        rows[2 * e, list(eye.crease)] += (0.26 if glasses else 0.46) * lift
-        if not glasses:
-            rows[2 * e, list(eye.above)] += 0.15 * lift
-            rows[2 * e, list(eye.brow)] += 0.03 * lift[4]
-            rows[2 * e + 1, list(eye.below)] -= 0.08 * lift
+        rows[2 * e, list(LASH_ROWS[e])] = 0.97 * rows[2 * e, up]
+        rows[2 * e, list(eye.crease)] += 0.46 * lift
+        rows[2 * e, list(eye.above)] += 0.15 * lift
+        rows[2 * e, list(eye.brow)] += 0.03 * lift[4]
+        rows[2 * e + 1, list(eye.below)] -= 0.08 * lift
     return rows
 
 
@@ -207,7 +217,20 @@ def _complete(
     return white, disc
 
 
-def build_eye(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, found: np.ndarray) -> Eye:
+def _lid_colour(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, iod: float) -> np.ndarray:
+    """The skin's colour of one upper lid: the middle shades of the strip between lashes and crease."""
+    height, width = image.shape[:2]
+    rim, fold = points[list(marks.upper[2:-2]), :2], points[list(marks.crease[2:-2]), :2]
+    strip = np.concatenate([rim + t * (fold - rim) for t in (0.45, 0.6, 0.75, 0.9)])
+    spread = np.array([(dx, dy) for dx in (-0.03, 0, 0.03) for dy in (-0.01, 0, 0.01)]) * iod
+    spots = (strip[:, None] + spread[None]).reshape(-1, 2).astype(int)
+    colours = image[np.clip(spots[:, 1], 0, height - 1), np.clip(spots[:, 0], 0, width - 1)].astype(np.float32)
+    luma = colours @ np.array([0.299, 0.587, 0.114], np.float32)
+    low, high = np.percentile(luma, [40, 80])
+    return colours[(luma >= low) & (luma <= high)].mean(0).astype(np.float32)
+
+
+def build_eye(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, found: np.ndarray, glasses: bool) -> Eye:
     """Analyse one eye. image (H, W, 3) uint8 RGB; points (478, 3) px with refined rims, found: as detected."""
     left, right = points[marks.upper[0], :2], points[marks.upper[-1], :2]
     width = float(np.linalg.norm(right - left))
@@ -255,5 +278,5 @@ def build_eye(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, found:
     return Eye(
         marks, left.copy(), along, width, ratio, np.ascontiguousarray(seen),
         np.dstack([np.clip(white, 0, 255).astype(np.uint8), clear]), np.clip(disc, 0, 255).astype(np.uint8), scale, iris,
-        lash.astype(np.float32),
+        lash.astype(np.float32), _lid_colour(image, marks, points, iod=width / 0.5), glasses,
     )  # fmt: skip

@@ -67,16 +67,19 @@ def paint_eye(
     lower: np.ndarray,
     numbers: np.ndarray,
     lash: np.ndarray,
+    lid: np.ndarray,
+    crease: np.ndarray,
 ) -> None:
-    """Draw the eyeball between the lids, and the lash line, into ``frame`` (H, W, 3) uint8.
+    """Draw the eyeball between the lids, the lash line and, where lids do not warp, the lid into ``frame`` (H, W, 3) uint8.
 
     seen (h, w, 4) uint8: the picture's own eyeball, alpha where the picture shows it; white (h, w, 4) uint8: the
     eyeball without its iris, alpha where the picture is clear of lashes; disc (h, w, 3) uint8: the whole iris. upper, lower: (n,) rims in px below the corner line, over equal
-    steps from corner to corner. ``numbers``: 0-1 left corner (x, y), 2-3 unit vector along, 4 width px, 5 sheet px
+    steps from corner to corner; crease (n,): the same for the fold above. ``numbers``: 0-1 left corner (x, y), 2-3 unit vector along, 4 width px, 5 sheet px
     per frame px along, 6 the same down, 7-8 sheet position of the left corner, 9-11 iris u, v, radius, 12-13 iris
     shift in sheet px, 14 lid shadow 0..1, 15 shadow depth px, 16 lash line alpha, 17 lash half width px, 18 sharpness
     (1 / soft px), 19 opacity, 20 how much the drawn iris replaces the picture's own, 21 how far the upper
-    lid has been lifted from its lash line, 0..1.
+    lid has been lifted from its lash line, 0..1, 22 share of the opening that a painted lid covers (0 = lids are warped),
+    23 how much the stretched skin of a warped lid is smoothed.
     """
     height, width = frame.shape[0], frame.shape[1]
     ph, pw = seen.shape[0], seen.shape[1]
@@ -88,7 +91,9 @@ def paint_eye(
     for i in range(n):
         low_y = min(low_y, upper[i], lower[i])
         high_y = max(high_y, upper[i], lower[i])
-    low_y -= 3 * half + 2
+        if numbers[23] > 0.0:
+            low_y = min(low_y, crease[i])
+    low_y -= 6 * half + 2
     high_y += 3 * half + 2
     x_min, x_max, y_min, y_max = 1e9, -1e9, 1e9, -1e9
     for su in range(2):
@@ -111,6 +116,30 @@ def paint_eye(
             top = upper[i] * (1 - f) + upper[i + 1] * f
             bottom = lower[i] * (1 - f) + lower[i + 1] * f
             sharp = numbers[18]
+            if numbers[23] > 0.0:
+                roof = crease[i] * (1 - f) + crease[i + 1] * f
+                tall = top - roof
+                if tall > 2.0 and v > roof and v < top:
+                    from_roof, from_rim = (v - roof) / tall, (top - v) / span
+                    t = u / span
+                    a = min(from_roof / 0.6, 1.0) * min(from_rim / 0.09, 1.0) * min(1.0, 4.0 * t, 4.0 * (1 - t))
+                    a = a * a * (3 - 2 * a) * numbers[23]
+                    lit = (0.93 + 0.10 * np.sin(3.14159 * t)) * (0.95 + 0.08 * np.sin(3.14159 * from_roof))
+                    for c in range(3):
+                        frame[y, x, c] = np.uint8(frame[y, x, c] * (1 - a) + min(lid[c] * lit, 255.0) * a + 0.5)
+            if numbers[22] > 0.0:
+                roof = top
+                closing = numbers[22]
+                top = roof + (bottom + 0.03 * span - roof) * 0.92 * closing
+                bottom = bottom - 0.06 * (bottom - roof) * closing
+                skin = min(max((v - roof) / (0.04 * span) + 0.2, 0.0), 1.0) * min(max((top - v) * sharp + 0.5, 0.0), 1.0)
+                skin *= min(1.0, 5.0 * u / span, 5.0 * (1 - u / span)) * min(1.0, 4.0 * closing)
+                if skin > 0.003:
+                    fall = (v - roof) / max(top - roof, 1.0)
+                    lit = 0.74 + 0.26 * np.sin(min(max(fall, 0.0), 1.0) * 2.7)
+                    lit *= 0.90 + 0.10 * np.sin(3.14159 * u / span)
+                    for c in range(3):
+                        frame[y, x, c] = np.uint8(frame[y, x, c] * (1 - skin) + min(lid[c] * lit, 255.0) * skin + 0.5)
             cover = min(max((v - top) * sharp + 0.5, 0.0), 1.0) * min(max((bottom - v) * sharp + 0.5, 0.0), 1.0)
             cover *= min(max((bottom - top) * 0.8, 0.0), 1.0) * numbers[19]
             if cover > 0.003:
@@ -149,8 +178,9 @@ def paint_eye(
                 bell = min(max(4.0 * t * (1 - t), 0.0), 1.0)
                 thick = half * (0.35 + 0.65 * bell)
                 d = (v - max(top, bottom)) / thick if top > bottom else (v - top) / thick
-                if d > -3.0 and d < 3.0:
-                    a = numbers[16] * np.exp(-d * d) * min(1.0, 6.0 * t, 6.0 * (1 - t))
+                if d > -6.0 and d < 3.0:
+                    soft = 0.34 * np.exp(-d * d / 9.0) if d < 0.0 else 0.34 * np.exp(-d * d)
+                    a = numbers[16] * (0.66 * np.exp(-d * d) + soft) * min(1.0, 5.0 * t, 5.0 * (1 - t))
                     for c in range(3):
                         frame[y, x, c] = np.uint8(frame[y, x, c] * (1 - a) + lash[c] * a + 0.5)
 

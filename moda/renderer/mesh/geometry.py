@@ -24,13 +24,13 @@ BACK_DEPTH = 1.25
 
 @dataclass(frozen=True)
 class FaceMesh:
-    """position (V, 3) px with z away from the viewer; the first 468 vertices are the landmarks."""
+    """position (V, 3) px with z away from the viewer; first the 468 landmarks, then the lash rows."""
 
     position: np.ndarray
     skin: np.ndarray  # (n, 3) int32 triangles, clockwise on the picture
     holes: np.ndarray  # (46, 3) int32 eye and mouth openings
     rigid: np.ndarray  # (V,) 0..1: how far a vertex follows the head
-    follow: np.ndarray  # (V, 468) how much of each landmark's expression a vertex takes on
+    follow: np.ndarray  # (V, 486) how much of each face vertex's expression a vertex takes on
 
 
 def smoothstep(x: np.ndarray, low: float = 0.0, high: float = 1.0) -> np.ndarray:
@@ -130,9 +130,10 @@ def build_mesh(landmarks: np.ndarray, pose: Pose, region: tuple[float, float, fl
     canonical = canonical_face().astype(np.float64) @ pose.rotation.T.astype(np.float64) * iod + origin
     z = face[:, 2] - face[:, 2].mean() + canonical[:, 2].mean()
     face[:, 2] = 0.5 * z + 0.5 * canonical[:, 2]
-    skin = topology.skin_triangles()
-    face = _unfold(face, skin, iod)
+    face = _unfold(face, topology.landmark_triangles(), iod)
     _merge_closed_lips(face, iod)
+    face = topology.with_lash_rows(face)
+    skin = topology.skin_triangles()
 
     oval = np.array(topology.OVAL)
     outline = face[oval, :2]
@@ -156,11 +157,11 @@ def build_mesh(landmarks: np.ndarray, pose: Pose, region: tuple[float, float, fl
     outside = np.vstack([rings, grid[rim | (distance > 0.34 * iod)]])
     flat = np.vstack([face[:, :2], outside])
 
-    index = np.concatenate([oval, np.arange(topology.COUNT, len(flat))])
+    index = np.concatenate([oval, np.arange(topology.FACE, len(flat))])
     simplices = index[Delaunay(flat[index]).simplices].astype(np.int32)
     middle = flat[simplices].mean(1)
     out = np.array([cv2.pointPolygonTest(contour, (float(x), float(y)), True) < 0 for x, y in middle])
-    ring_only = (simplices < topology.COUNT).all(1)
+    ring_only = (simplices < topology.FACE).all(1)
     sheet = simplices[out | ~ring_only]
     area = _signed_area(flat, sheet)
     sheet[area < 0] = sheet[area < 0][:, ::-1]
@@ -179,12 +180,12 @@ def build_mesh(landmarks: np.ndarray, pose: Pose, region: tuple[float, float, fl
     z_out = (depth * (1 - back) + BACK_DEPTH * back) * iod + origin[2]
     position = np.column_stack([flat, np.concatenate([face[:, 2], z_out])])
     triangles = np.vstack([skin, sheet])
-    _limit_depth_slope(position, triangles, topology.COUNT)
+    _limit_depth_slope(position, triangles, topology.FACE)
 
     below = smoothstep(upright[:, 1] - field.chin, -0.3, 0.2)
     fade = np.exp(-((d / (0.42 + 0.14 * below)) ** 2)) * field.rim(outside)
-    follow = np.zeros((len(flat), topology.COUNT))
-    follow[np.arange(topology.COUNT), np.arange(topology.COUNT)] = 1.0
-    follow[topology.COUNT :, oval] = weight * fade[:, None]
+    follow = np.zeros((len(flat), topology.FACE))
+    follow[np.arange(topology.FACE), np.arange(topology.FACE)] = 1.0
+    follow[topology.FACE :, oval] = weight * fade[:, None]
     rigid = field.rigid(position[:, :2])
     return FaceMesh(position, np.ascontiguousarray(triangles, np.int32), topology.hole_triangles(), rigid, follow)

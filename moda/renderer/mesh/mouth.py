@@ -116,7 +116,7 @@ def _seam_colour(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
     marks = points[[12, 38, 268, 15, 86, 316], :2].astype(int)
     lips = np.median(image[np.clip(marks[:, 1], 0, height - 1), np.clip(marks[:, 0], 0, width - 1)], axis=0)
-    return (lips * np.array([0.50, 0.42, 0.42])).astype(np.float32)
+    return (lips * np.array([0.58, 0.44, 0.40])).astype(np.float32)
 
 
 def part_lips(points: np.ndarray, iod: float) -> np.ndarray:

@@ -101,6 +101,7 @@ class Painter:
         if activity < 0.004 or eye.ratio < 0.07:
             return
         top, bottom = eyes_.eye_lines(eye.marks, moved)
+        fold = stage.to_frame(eyes_.crease_line(eye.marks, moved))
         top, bottom = stage.to_frame(top), stage.to_frame(bottom)
         left, right = top[0], top[-1]
         span = float(np.linalg.norm(right - left))
@@ -109,21 +110,22 @@ class Painter:
         along = (right - left) / span
         down = np.array([-along[1], along[0]])
         u = np.linspace(0, span, eyes_.SAMPLES)
-        rims = [np.interp(u, (line - left) @ along, (line - left) @ down) for line in (top, bottom)]
+        rims = [np.interp(u, (line - left) @ along, (line - left) @ down) for line in (top, bottom, fold)]
         zoom = float(np.sqrt(abs(np.linalg.det(turn.linear[:2, :2])))) * stage.scale
         per_u = eye.width * eye.patch_scale / span
         per_v = eye.patch_scale / max(zoom, 1e-3)
-        shift = gaze * np.array([0.13, 0.10]) * eye.width * eye.patch_scale / 0.5 * 0.62
+        shift = gaze * np.array([0.16, 0.10]) * eye.width * eye.patch_scale
         closed = float(np.clip(upper, 0, 1))
         line = closed * closed * (3 - 2 * closed)
-        half = max(0.011 * span * 2, 0.55)
+        half = max(0.021 * span, 0.6)
         numbers = np.array([
             left[0], left[1], along[0], along[1], span, per_u, per_v,
             eyes_.MARGIN * eye.width * eye.patch_scale, eyes_.HALF_HEIGHT * eye.width * eye.patch_scale,
-            *eye.iris, shift[0], shift[1], 0.30 * closed, 0.09 * span, 0.72 * line, half, 1.0, activity, turned,
-            float(np.clip(-upper / 0.06, 0, 1)),
+            *eye.iris, shift[0], shift[1], 0.30 * closed, 0.09 * span, 0.70 * line, half, 1.0, activity, turned,
+            float(np.clip(-upper / 0.06, 0, 1)), closed if eye.glasses else 0.0,
+            0.0 if eye.glasses else 0.60 * closed * closed,
         ])  # fmt: skip
-        flow.paint_eye(frame, eye.seen, eye.white, eye.disc, rims[0], rims[1], numbers, eye.lash)
+        flow.paint_eye(frame, eye.seen, eye.white, eye.disc, rims[0], rims[1], numbers, eye.lash, eye.lid, rims[2])
 
     def _mouth(
         self, frame: np.ndarray, moved: np.ndarray, unposed: np.ndarray, actions: np.ndarray, turn: Turn
@@ -208,7 +210,7 @@ class Painter:
             return
         mask = np.zeros((b[1] - a[1], b[0] - a[0]), np.uint8)
         spots = np.round((line[3:-3] - a) * 16).astype(np.int32)
-        cv2.polylines(mask, [spots], False, 255, max(1, round(0.016 * unit)), cv2.LINE_AA, 4)
-        alpha = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), max(0.6, 0.007 * unit))[..., None] * (0.9 * strength)
+        cv2.polylines(mask, [spots], False, 255, max(1, round(0.009 * unit)), cv2.LINE_AA, 4)
+        alpha = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), max(0.6, 0.007 * unit))[..., None] * (0.8 * strength)
         part = frame[a[1] : b[1], a[0] : b[0]]
         part[:] = np.round(part * (1 - alpha) + self.mouth.seam * alpha).astype(np.uint8)

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from moda.errors import BadSetting, Cancelled
-from moda.motion.actions import ACTIONS, INDEX, read_actions
+from moda.motion.actions import read_actions
 
 from . import eyes as eyes_
 from . import mouth as mouth_
@@ -53,7 +52,7 @@ class MeshRenderer:
     def prepare(self, portrait: Portrait, **options: Any) -> Prepared:
         """Mesh, weights, eyes and mouth of a portrait.
 
-        Options: ``glasses`` (bool): the person wears glasses; found from the picture when not given.
+        Options: ``glasses`` (bool): the person wears glasses; as found by the portrait when not given.
         """
         from moda.portrait.graphs import person_mask
 
@@ -74,12 +73,12 @@ class MeshRenderer:
         x0, y0, x1, y1 = (int(round(v)) for v in region)
         person = person_mask(image[y0 : y1 + 1, x0 : x1 + 1])
         field = head_field(person, points, head, region, (height, width))
-        glasses = bool(options.get("glasses", wears_glasses(image, points, iod)))
+        glasses = bool(options.get("glasses", portrait.rest.get("glasses", 0.0) > 0.5))
         mesh = build_mesh(points, head, region, field)
         lids = eyes_.lid_rows(mesh.position[:468], glasses, iod)
         balls = (
-            eyes_.build_eye(image, EYES[0], points, portrait.landmarks),
-            eyes_.build_eye(image, EYES[1], points, portrait.landmarks),
+            eyes_.build_eye(image, EYES[0], points, portrait.landmarks, glasses),
+            eyes_.build_eye(image, EYES[1], points, portrait.landmarks, glasses),
         )
         sclera = teeth.sclera_of([ball.white[..., :3] for ball in balls], [ball.iris for ball in balls])
         tones = teeth.measure_tones(image, points, iod, sclera)
@@ -132,29 +131,3 @@ class MeshRenderer:
         )
         moved, unposed = move(rig, actions, lids, turn)
         return painter.paint(moved, unposed, actions, lids, turn)
-
-
-def wears_glasses(image: np.ndarray, points: np.ndarray, iod: float) -> bool:
-    """Whether a frame crosses the bridge of the nose and runs below the eyes."""
-    grey = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (0, 0), max(0.6, 0.012 * iod)).astype(np.float32)
-
-    def strongest(a: np.ndarray, b: np.ndarray, spread: float) -> float:
-        """Largest step of brightness along lines from a to b, shifted sideways, median over them."""
-        t = np.linspace(0, 1, 60)[:, None]
-        along = (b - a) / max(float(np.linalg.norm(b - a)), 1e-6)
-        side = np.array([-along[1], along[0]])
-        found = []
-        for shift in np.linspace(-spread, spread, 7):
-            xy = (a + t * (b - a) + side * shift * iod).astype(np.float32)
-            profile = cv2.remap(grey, xy[None, :, 0], xy[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
-            found.append(float(np.abs(profile[4:] - profile[:-4]).max()))
-        return float(np.median(found))
-
-    bridge = strongest(points[9, :2], points[195, :2], 0.05)
-    below = [strongest(points[a, :2], points[b, :2], 0.10) for a, b in ((145, 50), (374, 280))]
-    skin = float(np.median([grey[int(np.clip(points[k, 1], 0, grey.shape[0] - 1)), int(np.clip(points[k, 0], 0, grey.shape[1] - 1))] for k in (50, 280, 205, 425)]))
-    limit = 0.30 * max(skin, 30.0)
-    return bridge > limit and min(below) > 0.9 * limit
-
-
-__all__ = ["ACTIONS", "INDEX", "MeshRenderer", "Prepared", "wears_glasses"]

@@ -14,7 +14,7 @@ from . import eyes, table
 from .deform import action_fields
 from .geometry import FaceMesh
 from .pose import Turn
-from .topology import EYES, LIP_LOWER_INNER, LIP_UPPER_INNER
+from .topology import EYES, LASH_ROWS, LIP_LOWER_INNER, LIP_LOWER_ROWS, LIP_UPPER_INNER, LIP_UPPER_ROWS, with_lash_rows
 
 TABLE_ACTIONS = tuple(name for name in ACTIONS if name in table.MOUTH_ACTIONS or name in table.BROW_ACTIONS)
 JAW_GAP = 0.300
@@ -35,7 +35,7 @@ class Rig:
     """Everything that moves. Lengths in px of the picture."""
 
     mesh: FaceMesh
-    basis: np.ndarray  # (A + 4, V * 3): table actions, then lid rows
+    basis: np.ndarray  # (A + 5, V * 3): table actions, lid rows, the rest of closing an open mouth
     head: Pose
     down: np.ndarray  # (2,) unit vector downwards in the face
     gap: float  # inner-lip opening in the picture, IOD
@@ -44,22 +44,45 @@ class Rig:
 
 
 def build_rig(mesh: FaceMesh, head: Pose, gap: float, lids: np.ndarray, ratio: tuple[float, float], glasses: bool, corners: float) -> Rig:
-    """lids: (4, 468, 3) px from :func:`eyes.lid_rows`; corners: height of the mouth corners, IOD."""
+    """lids: (4, 486, 3) px from :func:`eyes.lid_rows`; corners: height of the mouth corners, IOD."""
     iod = float(head.scale)
     rotation = head.rotation.astype(np.float64)
-    fields = _fields() @ rotation.T * iod
+    fields = with_lash_rows(_fields() @ rotation.T * iod)
     if glasses:
         for name in table.BROW_ACTIONS:
             fields[TABLE_ACTIONS.index(name)] *= 0.35
     lids = lids.copy()
     for side in (0, 1):  # the upper lid slides in front of the lower one
         lids[2 * side, list(EYES[side].upper[1:-1]), 2] -= 0.05 * iod
+        lids[2 * side, list(LASH_ROWS[side]), 2] -= 0.04 * iod
         lids[2 * side, list(EYES[side].crease), 2] -= 0.03 * iod
-    rows = np.vstack([fields, lids])
-    basis = np.einsum("vk,akc->avc", mesh.follow, rows)
     down = rotation[:2, 1] / np.linalg.norm(rotation[:2, 1])
+    close = _closing_row(mesh.position, fields[TABLE_ACTIONS.index("jaw_open")], gap / JAW_GAP, down)
+    rows = np.vstack([fields, lids, close[None]])
+    basis = np.einsum("vk,akc->avc", mesh.follow, rows)
     smiling = float(np.clip((corners - 0.03) / 0.15, 0, 1))
     return Rig(mesh, basis.reshape(len(rows), -1), head, down, gap, ratio, smiling)
+
+
+def _closing_row(position: np.ndarray, jaw: np.ndarray, own: float, down: np.ndarray) -> np.ndarray:
+    """What a full closing of the portrait's open mouth needs beyond jaw_open = -own, (486, 3) px.
+
+    The table's jaw closes the middle; the corners of a smile, or a gap of another shape, are closed pair by pair.
+    """
+    row = np.zeros((len(jaw), 3))
+    if own <= 0.01:
+        return row
+    upper, lower = np.array(LIP_UPPER_INNER), np.array(LIP_LOWER_INNER)
+    left = ((position[lower, :2] - position[upper, :2]) - own * (jaw[lower, :2] - jaw[upper, :2])) @ down
+    padded = np.pad(left, 1, mode="edge")
+    left = 0.25 * padded[:-2] + 0.5 * left + 0.25 * padded[2:]
+    move = left[:, None] * down[None]
+    row[upper[1:-1], :2] += 0.25 * move[1:-1]
+    row[lower[1:-1], :2] -= 0.75 * move[1:-1]
+    for weight, up, lo in zip((0.35, 0.6, 0.85), LIP_UPPER_ROWS, LIP_LOWER_ROWS):
+        row[list(up[1:-1]), :2] += 0.25 * weight * move[1:-1]
+        row[list(lo[1:-1]), :2] -= 0.75 * weight * move[1:-1]
+    return row
 
 
 def relative_actions(values: np.ndarray, at_rest: np.ndarray, gap: float, smiling: float = 0.0) -> np.ndarray:
@@ -100,14 +123,17 @@ def lid_weights(actions: np.ndarray, side: int, ratio: float) -> tuple[float, fl
     gaze = float(actions[INDEX["gaze_y"]])
     open_share = 1.0 - max(closed, 0.0)
     narrow = 0.0 if ratio < 0.16 else 1.0
-    upper = closed + open_share * narrow * (0.12 * squint - 0.16 * gaze)
-    lower = max(closed, -0.1) + open_share * narrow * (1.1 * squint - 0.25 * gaze)
+    follow = -0.12 * gaze if gaze > 0 else -0.42 * gaze
+    upper = closed + open_share * narrow * (0.12 * squint + follow)
+    lower = max(closed, -0.1) + open_share * narrow * (1.1 * squint + 0.3 * gaze)
     return float(np.clip(upper, -0.45, 1.0)), float(np.clip(lower, -0.3, 1.0)) if closed < 0.999 else 1.0
 
 
 def move(rig: Rig, actions: np.ndarray, lids: tuple[float, float, float, float], turn: Turn) -> tuple[np.ndarray, np.ndarray]:
     """One frame. actions (17,) relative. Returns moved vertices (V, 3) and the same without the pose (V, 3)."""
-    weights = np.concatenate([actions[[INDEX[name] for name in TABLE_ACTIONS]], lids])
+    own = rig.gap / JAW_GAP
+    closing = float(np.clip(-actions[INDEX["jaw_open"]] / own, 0, 1)) if own > 0.01 else 0.0
+    weights = np.concatenate([actions[[INDEX[name] for name in TABLE_ACTIONS]], lids, [closing]])
     still = rig.mesh.position + (weights @ rig.basis).reshape(-1, 3)
     _close_lips(rig, still, float(actions[INDEX["lips_press"]]))
     origin = rig.head.translation.astype(np.float64)

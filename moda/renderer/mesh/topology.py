@@ -81,8 +81,36 @@ def _strip(upper: tuple[int, ...], lower: tuple[int, ...]) -> list[tuple[int, in
     return faces
 
 
+LASH_ROWS = (tuple(range(COUNT, COUNT + 9)), tuple(range(COUNT + 9, COUNT + 18)))
+"""Extra vertices of the mesh above each upper rim: between the rim and them lie the lashes, which must not stretch."""
+FACE = COUNT + 18
+LASH_BAND = 0.36
+"""Where the lash row lies between the rim (0) and the crease (1)."""
+
+
+def with_lash_rows(values: np.ndarray) -> np.ndarray:
+    """(..., 468, k) values of the landmarks -> (..., 486, k) with the lash rows put between rim and crease."""
+    rows = [
+        (1 - LASH_BAND) * values[..., list(eye.upper), :] + LASH_BAND * values[..., list(eye.crease), :] for eye in EYES
+    ]
+    return np.concatenate([values[..., :COUNT, :], *rows], axis=-2)
+
+
+@lru_cache(maxsize=1)
 def skin_triangles() -> np.ndarray:
-    """(852, 3) int32: the skin, without eye and mouth openings; clockwise on the picture (y down)."""
+    """(n, 3) int32: the skin, without eye and mouth openings; clockwise on the picture (y down)."""
+    faces = face_triangles()[:, ::-1]
+    added = []
+    for eye, lash in zip(EYES, LASH_ROWS):
+        upper, crease = set(eye.upper), set(eye.crease)
+        between = np.array([{*f} <= upper | crease and bool({*f} & upper) and bool({*f} & crease) for f in faces])
+        faces = faces[~between]
+        added += _strip(eye.crease, lash) + _strip(lash, eye.upper)
+    return np.ascontiguousarray(np.vstack([faces, np.array(added)]), np.int32)
+
+
+def landmark_triangles() -> np.ndarray:
+    """(852, 3) int32: the same over the 468 landmarks alone."""
     return np.ascontiguousarray(face_triangles()[:, ::-1])
 
 
