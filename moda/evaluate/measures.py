@@ -76,6 +76,7 @@ def _table() -> dict[str, Measure]:
         ("flicker", "Flicker", "levels", "lower", "picture", "rms second difference of the skin's mean luminance"),
         ("wobble", "Face wobble", "IOD/f2", "lower", "picture", "rms second difference of straightened rigid landmarks"),
         ("background_change", "Background change", "levels", "lower", "picture", "largest |frame - first| outside the person"),
+        ("background_still", "Background still", "share", "higher", "picture", "pixels outside the person within 8 levels of the first frame"),
         ("background_flicker", "Background flicker", "levels", "lower", "picture", "mean |frame - last| outside the person"),
         ("identity_drift", "Identity drift", "share", "lower", "picture", "rms distance of rigid geometry from the portrait's / its size"),
         ("identity_spread", "Identity spread", "share", "lower", "picture", "the same between frames"),

@@ -1,9 +1,11 @@
 """What the pixels show: sharpness, flicker, a still background, wobble of the face, identity.
 
-* sharpness: Laplacian energy of the skin in the video over that of the portrait brought to the same size; 1 = as sharp.
+* sharpness: Laplacian energy of the skin in the video over that of the portrait; 1 = as sharp. Both are first brought to
+  0.8 of the smaller one's size, so that neither is blurred by resampling more than the other.
 * flicker: rms of the second difference over time of the skin's mean luminance, grey levels of 255; lower is better.
 * wobble: rms of the second difference of the straightened rigid landmarks, IOD per frame squared; lower is better.
 * background_change: largest difference from the first frame outside the person, grey levels; 0 where nothing moves.
+* background_still: share of the pixels outside the person that never differ from the first frame by more than 8 levels.
 * background_flicker: mean difference between neighbouring frames outside the person, grey levels.
 * identity_drift: rms distance of the face's rigid geometry from the portrait's, share of the face's size; lower is
   better. Expression and pose are taken off first.
@@ -29,6 +31,8 @@ EYES = ((33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 16
         (362, 398, 384, 385, 386, 387, 388, 466, 263, 249, 390, 373, 374, 380, 381, 382))  # fmt: skip
 SMALL = 512  # longest side at which the background is watched
 LEAST_BACKGROUND = 0.03
+COMPARED = 0.8
+ENCODING = 8  # grey levels that an encoder alone may change
 
 
 def skin_mask(shape: tuple[int, int], landmarks: Array) -> Picture:
@@ -91,11 +95,14 @@ def geometry_distance(face: Array, other: Array) -> float:
 
 @dataclass
 class Watch:
-    """Sees every frame once and remembers little: sums, the largest change, a few masks."""
+    """Sees every frame once and remembers little: sums, the largest change, a few masks.
+
+    scale: eye distance in pixels of the portrait that sharpness is compared with; None = no comparison.
+    """
 
     every: int = 8
-    details: list[float] = field(default_factory=list)
-    distances: list[float] = field(default_factory=list)
+    scale: float | None = None
+    details: list[tuple[float, float]] = field(default_factory=list)
     luminance: list[float] = field(default_factory=list)
     _count: int = 0
     _first: npt.NDArray[np.int16] | None = None
@@ -127,17 +134,17 @@ class Watch:
             self._person = mask if self._person is None else self._person | mask
         mask = skin_mask(small.shape[:2], landmarks * ratio) > 0
         self.luminance.append(float(small[mask].mean()) if mask.any() else 0.0)
-        if sample:
-            self.details.append(detail(frame, landmarks))
-            self.distances.append(eye_distance(landmarks))
+        if sample and self.scale is not None:
+            distance = COMPARED * min(self.scale, eye_distance(landmarks))
+            self.details.append((detail_at(frame, landmarks, distance), distance))
 
     def measures(self) -> dict[str, float]:
-        """flicker, background_change and background_flicker of all that was seen."""
+        """flicker, background_change, _still and _flicker of all that was seen."""
         import cv2
 
         nothing = float("nan")
         values = {"flicker": jitter(np.array(self.luminance)[:, None]), "background_change": nothing}
-        values["background_flicker"] = nothing
+        values |= {"background_still": nothing, "background_flicker": nothing}
         if self._person is None or self._largest is None or self._steps is None or self._count < 2:
             return values
         wide = max(3, round(0.05 * max(self._person.shape)))
@@ -145,6 +152,7 @@ class Watch:
         outside = cv2.dilate(self._person.astype(np.uint8), kernel) == 0
         if outside.mean() >= LEAST_BACKGROUND:
             values["background_change"] = float(self._largest[outside].max())
+            values["background_still"] = float((self._largest[outside] <= ENCODING).mean())
             values["background_flicker"] = float(self._steps[outside].mean() / (self._count - 1))
         return values
 
@@ -152,7 +160,7 @@ class Watch:
         """Median over sampled frames of the detail, relative to the portrait's at the same size."""
         ratios = [
             seen / max(detail_at(portrait, landmarks, distance), 1e-9)
-            for seen, distance in zip(self.details, self.distances)
+            for seen, distance in self.details
             if np.isfinite(seen)
         ]
         return float(np.median(ratios)) if ratios else float("nan")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from moda.errors import BadSpeech, BadVideo, NoFaceFound
-from moda.evaluate.pictures import Watch, shape_measures
+from moda.evaluate.pictures import Watch, eye_distance, shape_measures
 from moda.evaluate.report import Report
 from moda.evaluate.signals import Array, Signals, signals_of_track
 from moda.evaluate.sync import Regressor
@@ -37,7 +37,7 @@ def evaluate_video(
     about = probe(path)
     source = None if portrait is None else portrait_face(portrait)
     signals, faces, landmarks, found = follow(path, about.fps, max_seconds)
-    watch = Watch()
+    watch = Watch(scale=None if source is None else eye_distance(source[1]))
     for frame, points in zip(itertools.islice(read_frames(path), len(landmarks)), landmarks):
         watch.see(frame, points)
     waveform, notes = sound_of(path) if about.audio else (None, ["The video has no sound: lip sync is not measured."])
@@ -47,7 +47,7 @@ def evaluate_video(
         from moda.portrait.identity import identity_drift
 
         values["sharpness"] = watch.sharpness(*source)
-        values["identity_drift"] = identity_drift(np.median(faces, axis=0).astype(np.float32), source[1])
+        values["identity_drift"] = identity_drift(np.median(faces, axis=0).astype(np.float32), followed_still(*source))
     values["face_found"] = found
     excess = 1000 * (about.audio_seconds - about.seconds) if about.audio else float("nan")
     values |= {"sound_excess_ms": excess, "seconds": about.seconds, "fps": about.fps}
@@ -66,6 +66,16 @@ def follow(
         raise BadVideo("The video has fewer than three frames: there is no motion to measure.")
     signals, faces = signals_of_track(track)
     return signals, faces, track.landmarks, float(track.found.mean())
+
+
+def followed_still(image: Any, landmarks: Any) -> Any:
+    """Landmarks (478, 3) px of a portrait as the video tracker sees it, so that only the faces differ, not the tools."""
+    from moda.portrait.track import track_frames
+
+    try:
+        return np.median(track_frames([image] * 4).landmarks[1:], axis=0)
+    except BadVideo:
+        return landmarks
 
 
 def sound_of(path: str | os.PathLike[str]) -> tuple[Array | None, list[str]]:
