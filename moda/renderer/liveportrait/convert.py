@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -244,16 +244,15 @@ def load_motion_extractor_file(path: Path) -> MotionExtractor:
     return load_motion_extractor(read_checkpoint(path, MOTION), path)
 
 
-def load_networks(folder: Path) -> Networks:
-    """Read the five published files below ``folder``; see the module for what is refused, and how."""
-    read = {
-        name: read_checkpoint(folder / FILES[name], what)
-        for name, what in zip(FILES, (APPEARANCE, MOTION, WARPING, GENERATOR, STITCHING))
-    }
-    return Networks(
-        load_appearance(read["appearance"], folder / FILES["appearance"]),
-        load_motion_extractor(read["motion"], folder / FILES["motion"]),
-        load_warping(read["warping"], folder / FILES["warping"]),
-        load_generator(read["generator"], folder / FILES["generator"]),
-        load_retargeting(read["retargeting"], folder / FILES["retargeting"]),
-    )
+def load_networks(files: Path | Mapping[str, Path]) -> Networks:
+    """Read the five published files: below a folder laid out as ``FILES`` says, or one path by each name of it.
+
+    What does not fit is refused with BadWeights, what is not there with WeightsMissing.
+    """
+    paths = {name: files / path for name, path in FILES.items()} if isinstance(files, Path) else dict(files)
+    whats = (APPEARANCE, MOTION, WARPING, GENERATOR, STITCHING)
+    loaders = (load_appearance, load_motion_extractor, load_warping, load_generator, load_retargeting)
+    networks: list[Any] = [
+        load(read_checkpoint(paths[name], what), paths[name]) for name, what, load in zip(FILES, whats, loaders)
+    ]
+    return Networks(*networks)

@@ -1,0 +1,251 @@
+"""Every model and renderer by name: what it consists of, where that is found, what it is licensed for.
+
+``auto`` picks the best that is present and never downloads; asking for a published model by its own name does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from moda.errors import BadSetting, WeightsMissing
+from moda.weights import FOLDER_VARIABLE, Repository, WeightFile, fetch, find
+
+if TYPE_CHECKING:
+    from moda.planning import MotionModel
+    from moda.renderer.base import Renderer
+
+Kind = Literal["model", "renderer", "part"]
+
+MODA = Repository("lixinyizju/moda")
+
+_BASE = "decode/v1/first_stage/base_models"
+NETWORK = WeightFile(MODA, "moda/net-200.pth", 1_491_942_864)
+HUBERT = (
+    WeightFile(MODA, "audio/chinese-hubert-base/config.json"),
+    WeightFile(MODA, "audio/chinese-hubert-base/pytorch_model.bin", 377_486_848),
+)
+MOTION_EXTRACTOR = WeightFile(MODA, f"{_BASE}/motion_extractor.pth", 112_474_912)
+LIVEPORTRAIT = {
+    "appearance": WeightFile(MODA, f"{_BASE}/appearance_feature_extractor.pth", 3_351_672),
+    "motion": MOTION_EXTRACTOR,
+    "warping": WeightFile(MODA, f"{_BASE}/warping_module.pth", 182_146_444),
+    "generator": WeightFile(MODA, f"{_BASE}/spade_generator.pth", 221_753_392),
+    "retargeting": WeightFile(
+        MODA, "decode/v1/first_stage/retargeting_models/stitching_retargeting_module.pth", 909_052
+    ),
+}
+FACE_PARSER = WeightFile(None, "facexlib/parsing_bisenet.pth")
+FACE_PARSER_RELEASE = "https://github.com/xinntao/facexlib/releases/download/v0.2.0/parsing_bisenet.pth"
+LITE_FILES = ("config.json", "model.safetensors")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the registry. ``files`` is empty for what ships with the app."""
+
+    name: str
+    kind: Kind
+    files: tuple[WeightFile, ...]
+    licence: str
+    adds: str
+    hardware: str
+
+
+REGISTRY = {
+    entry.name: entry
+    for entry in (
+        Entry(
+            "moda-lite",
+            "model",
+            (),
+            "the same as this software's",
+            "Our own small motion model, trained on speech made for it; always there.",
+            "any CPU",
+        ),
+        Entry(
+            "moda-base",
+            "model",
+            (NETWORK, *HUBERT, MOTION_EXTRACTOR),
+            f"stated by the authors on the model page ({MODA.page}); read it before use; HuBERT's weights have "
+            "their own, on the card of TencentGameMate/chinese-hubert-base",
+            "The published MoDA: 373 million parameters, learnt from many real speakers; richer motion.",
+            "4 GB of memory; a GPU for speed",
+        ),
+        Entry(
+            "mesh",
+            "renderer",
+            (),
+            "the same as this software's",
+            "Warps the portrait itself: sharp, no weights, fast on a CPU; small to moderate head turns.",
+            "any CPU",
+        ),
+        Entry(
+            "liveportrait",
+            "renderer",
+            tuple(LIVEPORTRAIT.values()),
+            "MIT for LivePortrait's code and weights (its face detector, which is non-commercial, is not used)",
+            "LivePortrait's neural renderer: larger head turns, natural teeth and eyelids.",
+            "a GPU with 4 GB; on a CPU some seconds a frame",
+        ),
+        Entry(
+            "face-parser",
+            "part",
+            (FACE_PARSER,),
+            "MIT for facexlib; trained on CelebAMask-HQ, which is for non-commercial research",
+            "Optional: pastes only the face back instead of a soft square (liveportrait with mask=face).",
+            "any",
+        ),
+    )
+}
+
+
+def pick_device(name: str = "auto") -> str:
+    """A torch device by name; ``auto`` is cuda where there is one. Raises BadSetting for what is not there."""
+    import torch
+
+    present = torch.cuda.is_available()
+    if name == "auto":
+        return "cuda" if present else "cpu"
+    if name.split(":")[0] not in ("cpu", "cuda"):
+        raise BadSetting(f"The device must be auto, cpu or cuda; {name!r} is not known.")
+    if name.startswith("cuda") and not present:
+        raise BadSetting("There is no CUDA GPU on this machine; use device cpu or auto.")
+    return name
+
+
+def lite_folder() -> Path:
+    """The folder of moda-lite as it ships. Raises WeightsMissing when it was not installed along."""
+    folder = Path(__file__).resolve().parents[1] / "assets" / "moda-lite"
+    missing = [name for name in LITE_FILES if not (folder / name).is_file()]
+    if missing:
+        raise WeightsMissing(
+            f"moda-lite should ship with this software, but assets/moda-lite lacks {' and '.join(missing)}; "
+            "fetch the repository again with its large files, or train it with `make train-lite`."
+        )
+    return folder
+
+
+def is_present(name: str) -> bool:
+    """Whether everything that this model, renderer or part needs is on this machine. No network."""
+    if name == "moda-lite":
+        try:
+            lite_folder()
+        except WeightsMissing:
+            return False
+    return all(find(file) is not None for file in REGISTRY[name].files)
+
+
+def names(kind: Kind) -> tuple[str, ...]:
+    """The models or the renderers, by name."""
+    return tuple(entry.name for entry in REGISTRY.values() if entry.kind == kind)
+
+
+def resolve(name: str, kind: Kind, device: str = "cpu") -> str:
+    """A name of this kind. ``auto``: the best that is present, and for the renderer also bearable on the device
+    (LivePortrait takes seconds a frame on a CPU). Raises BadSetting for an unknown name."""
+    if name == "auto":
+        if kind == "model":
+            return "moda-base" if is_present("moda-base") else "moda-lite"
+        return "liveportrait" if device.startswith("cuda") and is_present("liveportrait") else "mesh"
+    if name not in names(kind):
+        raise BadSetting(f"The {kind} must be auto or one of {', '.join(names(kind))}; {name!r} is not known.")
+    return name
+
+
+class BaseWeights(NamedTuple):
+    """What moda-base consists of, loaded."""
+
+    network: Any
+    hubert: Any
+    motion_extractor: Any
+
+
+def load_model(name: str = "auto", device: str = "cpu") -> MotionModel:
+    """A motion model by name, on ``device``. Raises BadSetting, WeightsMissing or BadWeights."""
+    from moda.planning import BaseModel, LiteModel
+
+    if resolve(name, "model", device) == "moda-lite":
+        return LiteModel(lite_folder(), device)
+    return BaseModel(load_base(device), device)
+
+
+def load_base(device: str = "cpu") -> BaseWeights:
+    """The published generator, HuBERT and LivePortrait's motion extractor; downloaded if they are not here."""
+    paths = {file: fetch(file) for file in REGISTRY["moda-base"].files}
+    from moda.conditions.hubert import Hubert
+    from moda.generator.convert import load_published
+    from moda.renderer.liveportrait.convert import load_motion_extractor_file
+
+    return BaseWeights(
+        load_published(paths[NETWORK], device=device),
+        Hubert.from_folder(paths[HUBERT[0]].parent, device=device),
+        load_motion_extractor_file(paths[MOTION_EXTRACTOR]).to(device),
+    )
+
+
+def load_renderer(name: str = "auto", device: str = "cpu", **options: Any) -> Renderer:
+    """A renderer by name. ``options`` go to its constructor. Raises BadSetting, WeightsMissing or BadWeights."""
+    if resolve(name, "renderer", device) == "mesh":
+        from moda.renderer.mesh.renderer import MeshRenderer
+
+        return MeshRenderer(**options)
+    paths = {part: fetch(file) for part, file in LIVEPORTRAIT.items()}
+    from moda.renderer.liveportrait.convert import load_networks
+    from moda.renderer.liveportrait.renderer import LivePortraitRenderer
+
+    return LivePortraitRenderer(load_networks(paths), device=device, parser=find(FACE_PARSER), **options)
+
+
+def status() -> list[dict[str, Any]]:
+    """One row per model, renderer and part, for ``doctor`` and the studio; JSON-able, and no network call.
+
+    Keys: name, kind, present, where (a folder, "ships with the app" or None), how (to get it), size (bytes),
+    licence, adds, hardware, repository, revision, files (name, path, present, where, size).
+    """
+    return [_row(entry) for entry in REGISTRY.values()]
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    found = {file: find(file) for file in entry.files}
+    present = all(path is not None for path in found.values()) and is_present(entry.name)
+    files = [
+        {
+            "name": file.name,
+            "path": file.path,
+            "present": path is not None,
+            "where": None if path is None else str(path),
+            "size": file.size,
+            "sha256": file.sha256,
+        }
+        for file, path in found.items()
+    ]
+    row: dict[str, Any] = {"name": entry.name, "kind": entry.kind, "present": present}
+    if not entry.files:
+        row |= {"where": "ships with the app", "how": "fetch the repository again, with its large files"}
+    else:
+        folders = sorted({str(path.parent) for path in found.values() if path is not None})
+        row["where"] = ", ".join(folders) if present else None
+        row["how"] = _how(entry, sum(file.size for file, path in found.items() if path is None))
+        repository = entry.files[0].repository
+        if repository is not None:
+            row |= {"repository": repository.name, "revision": repository.revision}
+    size = sum(file.size for file in entry.files)
+    return row | {
+        "size": size,
+        "licence": entry.licence,
+        "adds": entry.adds,
+        "hardware": entry.hardware,
+        "files": files,
+    }
+
+
+def _how(entry: Entry, lacking: int) -> str:
+    repository = entry.files[0].repository
+    if repository is None:
+        return f"download {FACE_PARSER_RELEASE} into facexlib/ below the folder named in {FOLDER_VARIABLE}"
+    return (
+        f"fetched from {repository.page} ({lacking / 1e6:,.0f} MB) when first asked for by name, or put the files "
+        f"below the folder named in {FOLDER_VARIABLE}"
+    )
