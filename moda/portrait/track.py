@@ -66,29 +66,39 @@ class _Follower:
     def __init__(self) -> None:
         self._graph = graphs.video_mesh()
         self._centre = np.zeros(2)
-        self._scale = 0.0  # px per IOD when the square was laid; 0 = no face in sight
-        self._wait = 0
+        self._scale = 0.0  # px per IOD when the square was laid; 0 = none yet
+        self._wait = 0  # frames until the whole picture is searched again
 
     def step(self, frame: np.ndarray) -> np.ndarray | None:
-        if self._scale == 0.0 and not self._search(frame):
-            return None
-        cut, (factor, x0, y0) = square(frame, self._centre, REGION * self._scale, 640)
-        seen = graphs.video_landmarks(self._graph, cut)
-        if seen is None:
-            self._restart()
-            return None
-        points: np.ndarray = (seen / factor + np.array([x0, y0, 0])).astype(np.float32)
+        """Landmarks (478, 3) px of the face in the next frame, or None."""
+        points = self._look(frame) if self._scale else None
+        if points is None:
+            # A face hidden for a moment comes back in the same square, where the graph keeps looking for it;
+            # after a cut it may be anywhere, so the whole frame is searched at once and then now and again.
+            self._wait -= 1
+            if self._wait >= 0 or not self._search(frame):
+                return None
+            # The first look is laid by the detector, the second by the landmarks, as all that follow.
+            self._look(frame)
+            points = self._look(frame)
+            if points is None:
+                return None
+        self._wait = 0
         pose = fit_pose(points)
         away = np.abs(pose.translation[:2] - self._centre).max() / self._scale
         if away > 0.3 * REGION or not 0.6 < pose.scale / self._scale < 1.5:
-            self._restart()
             self._lay(pose.translation[:2], pose.scale)
         return points
 
+    def _look(self, frame: np.ndarray) -> np.ndarray | None:
+        cut, (factor, x0, y0) = square(frame, self._centre, REGION * self._scale, 640)
+        seen = graphs.video_landmarks(self._graph, cut)
+        if seen is None:
+            return None
+        points: np.ndarray = (seen / factor + np.array([x0, y0, 0])).astype(np.float32)
+        return points
+
     def _search(self, frame: np.ndarray) -> bool:
-        self._wait -= 1
-        if self._wait > 0:
-            return False
         faces = find_all(frame, limit=4, every=False)
         good = [face for face in faces if face.human] or [face for face in faces if face.score > 0.6]
         if not good:
@@ -99,13 +109,10 @@ class _Follower:
         return True
 
     def _lay(self, eyes: np.ndarray, scale: float) -> None:
+        """Lay a new square; the graph remembers places in the old one, so it starts afresh as well."""
         self._centre, self._scale = np.asarray(eyes, np.float64) + np.array([0.0, 0.42 * scale]), float(scale)
-
-    def _restart(self) -> None:
-        """Forget the square; the graph remembers places in it, so it must start afresh as well."""
         self._graph.close()
         self._graph = graphs.video_mesh()
-        self._scale, self._wait = 0.0, 0
 
     def close(self) -> None:
         self._graph.close()
