@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from .curves import spline_matrix
+from .filling import spread
 from .topology import EYES, FACE, LASH_ROWS, EyeLandmarks
 
 SAMPLES = 65
@@ -23,7 +24,7 @@ UPPER_SHARE = 0.84
 OVERLAP = 0.022
 """IOD by which the closed upper lid passes the lower rim."""
 
-PATCH_WIDTH = 176
+PATCH_WIDTH = 152
 MARGIN = 0.18  # of the eye's width, left and right
 HALF_HEIGHT = 0.5  # of the eye's width, above and below the corner line
 
@@ -182,15 +183,7 @@ def _complete(
         mean = patch[known > 0].mean(0)
     else:
         mean = np.percentile(patch[visible > 0.5], 85, axis=0) if (visible > 0.5).any() else np.full(3, 150.0)
-    white = np.zeros_like(patch)
-    total = np.zeros((h, w, 1), np.float32)
-    for sigma in (0.02 * w, 0.05 * w, 0.12 * w, 0.3 * w):
-        weight = cv2.GaussianBlur(known, (0, 0), sigma)[..., None]
-        spread = cv2.GaussianBlur(patch * known[..., None], (0, 0), sigma) / np.maximum(weight, 1e-4)
-        gain = np.clip(weight * 8, 0, 1) * (1 - total)
-        white += spread * gain
-        total += gain
-    white += mean.astype(np.float32) * (1 - total)
+    white = spread(patch, known.astype(np.float32), (0.02 * w, 0.05 * w, 0.12 * w, 0.3 * w), mean, gain=8.0)
     white = cv2.GaussianBlur(white, (0, 0), 2.0)
     keep = cv2.GaussianBlur(cv2.erode(sure * (distance > 1.22 * radius), np.ones((3, 3))), (0, 0), 1.5)[..., None]
     white = patch * keep + white * (1 - keep)
@@ -222,12 +215,16 @@ def _lid_colour(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, iod:
     height, width = image.shape[:2]
     rim, fold = points[list(marks.upper[2:-2]), :2], points[list(marks.crease[2:-2]), :2]
     strip = np.concatenate([rim + t * (fold - rim) for t in (0.45, 0.6, 0.75, 0.9)])
-    spread = np.array([(dx, dy) for dx in (-0.03, 0, 0.03) for dy in (-0.01, 0, 0.01)]) * iod
-    spots = (strip[:, None] + spread[None]).reshape(-1, 2).astype(int)
+    jitter = np.array([(dx, dy) for dx in (-0.03, 0, 0.03) for dy in (-0.01, 0, 0.01)]) * iod
+    spots = (strip[:, None] + jitter[None]).reshape(-1, 2).astype(int)
     colours = image[np.clip(spots[:, 1], 0, height - 1), np.clip(spots[:, 0], 0, width - 1)].astype(np.float32)
     luma = colours @ np.array([0.299, 0.587, 0.114], np.float32)
     low, high = np.percentile(luma, [40, 80])
-    return colours[(luma >= low) & (luma <= high)].mean(0).astype(np.float32)
+    lid = colours[(luma >= low) & (luma <= high)].mean(0)
+    spots = points[list(marks.below[2:-2]), :2].astype(int)
+    under = np.median(image[np.clip(spots[:, 1], 0, height - 1), np.clip(spots[:, 0], 0, width - 1)], axis=0)
+    # A closed lid comes forward out of the socket's shadow.
+    return (0.65 * lid + 0.35 * under).astype(np.float32)
 
 
 def build_eye(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, found: np.ndarray, glasses: bool) -> Eye:

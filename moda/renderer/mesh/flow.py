@@ -21,12 +21,20 @@ def jit(function: Jitted) -> Jitted:
 
 @jit
 def rasterise(
-    position: np.ndarray, depth: np.ndarray, source: np.ndarray, triangles: np.ndarray, out: np.ndarray, zbuf: np.ndarray
+    position: np.ndarray,
+    depth: np.ndarray,
+    source: np.ndarray,
+    triangles: np.ndarray,
+    sides: np.ndarray,
+    out_x: np.ndarray,
+    out_y: np.ndarray,
+    zbuf: np.ndarray,
 ) -> None:
-    """Write ``source`` (n, 2), interpolated over the triangles placed at ``position`` (n, 2), into ``out`` (h, w, 2).
+    """Interpolate ``source`` (n, 2) over the triangles placed at ``position`` (n, 2) into ``out_x``, ``out_y`` (h, w).
 
-    Pixel (i, j) is at position (j, i). Nearer (smaller depth) wins; triangles that are turned over are left out.
-    ``out`` must hold a usable default and ``zbuf`` (h, w) large values.
+    Pixel (i, j) is at position (j, i). Nearer (smaller depth) wins. ``sides`` (t,) is +1 or -1: the orientation that
+    a triangle has at rest; one that has turned over since only shows where nothing else does. ``zbuf`` (h, w) comes
+    filled with large values and the outputs with what to keep where there is no mesh.
     """
     height, width = zbuf.shape
     for t in range(triangles.shape[0]):
@@ -35,8 +43,11 @@ def rasterise(
         bx, by = position[b, 0], position[b, 1]
         cx, cy = position[c, 0], position[c, 1]
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if area <= 1e-6:
+        if abs(area) < 1e-6:
             continue
+        behind = 0.0 if area * sides[t] > 0 else 1e5
+        if sides[t] < 0:
+            behind += 5e4
         x0 = max(int(np.ceil(min(ax, bx, cx) - 1e-4)), 0)
         x1 = min(int(np.floor(max(ax, bx, cx) + 1e-4)), width - 1)
         y0 = max(int(np.ceil(min(ay, by, cy) - 1e-4)), 0)
@@ -50,11 +61,11 @@ def rasterise(
                 wa = 1.0 - wb - wc
                 if wa < slack or wb < slack or wc < slack:
                     continue
-                z = wa * depth[a] + wb * depth[b] + wc * depth[c]
+                z = wa * depth[a] + wb * depth[b] + wc * depth[c] + behind
                 if z < zbuf[y, x]:
                     zbuf[y, x] = z
-                    out[y, x, 0] = wa * source[a, 0] + wb * source[b, 0] + wc * source[c, 0]
-                    out[y, x, 1] = wa * source[a, 1] + wb * source[b, 1] + wc * source[c, 1]
+                    out_x[y, x] = wa * source[a, 0] + wb * source[b, 0] + wc * source[c, 0]
+                    out_y[y, x] = wa * source[a, 1] + wb * source[b, 1] + wc * source[c, 1]
 
 
 @jit

@@ -38,7 +38,8 @@ def smoothstep(x: np.ndarray, low: float = 0.0, high: float = 1.0) -> np.ndarray
     return t * t * (3 - 2 * t)
 
 
-def _signed_area(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+def signed_area(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Twice the area of each triangle on the picture, positive when clockwise to the eye (y down)."""
     a, b, c = (points[triangles[:, k], :2] for k in range(3))
     return (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
 
@@ -52,15 +53,10 @@ def _unfold(points: np.ndarray, triangles: np.ndarray, iod: float) -> np.ndarray
     oval = np.array(topology.OVAL)
     keep = {k for eye in topology.EYES for k in (*eye.upper, *eye.lower)}
     keep |= {*topology.LIP_UPPER_INNER, *topology.LIP_LOWER_INNER, *topology.LIP_UPPER_OUTER, *topology.LIP_LOWER_OUTER}
-    neighbours: list[set[int]] = [set() for _ in range(topology.COUNT)]
-    for a, b, c in triangles:
-        neighbours[a] |= {b, c}
-        neighbours[b] |= {a, c}
-        neighbours[c] |= {a, b}
     hull = cv2.convexHull(points[:, :2].astype(np.float32))
     centre = points[oval, :2].mean(0)
     flipped = np.zeros(topology.COUNT, bool)
-    flipped[triangles[_signed_area(points, triangles) <= 0].ravel()] = True
+    flipped[triangles[signed_area(points, triangles) <= 0].ravel()] = True
     moved = []
     for k in oval:
         inside = cv2.pointPolygonTest(hull, tuple(map(float, points[k, :2])), True)
@@ -75,19 +71,18 @@ def _unfold(points: np.ndarray, triangles: np.ndarray, iod: float) -> np.ndarray
                     break
             points[k, :2] += ray * step
             moved.append(k)
-    if not moved and not (flipped.sum() > 3):
+    if not moved:
         return points
     seeds = points[np.flatnonzero(flipped), :2]
-    on_oval = set(oval.tolist())
-    loose = [
-        k for k in range(topology.COUNT)
-        if k not in on_oval and k not in keep and np.min(np.hypot(*(seeds - points[k, :2]).T), initial=9e9) < 0.3 * iod
-    ]  # fmt: skip
+    distance = np.sqrt(((points[:, None, :2] - seeds[None]) ** 2).sum(-1)).min(1)
+    loose = distance < 0.3 * iod
+    loose[[*oval, *keep]] = False
+    average = np.zeros((topology.COUNT, topology.COUNT))
+    for a, b in ((0, 1), (1, 2), (2, 0)):
+        average[triangles[:, a], triangles[:, b]] = average[triangles[:, b], triangles[:, a]] = 1.0
+    average = (average / average.sum(1, keepdims=True))[loose]
     for _ in range(60):
-        for k in loose:
-            points[k, :2] = 0.3 * points[k, :2] + 0.7 * np.mean([points[j, :2] for j in neighbours[k]], axis=0)
-        if (_signed_area(points, triangles) > 0).all():
-            break
+        points[loose, :2] = 0.3 * points[loose, :2] + 0.7 * average @ points[:, :2]
     return points
 
 
@@ -163,7 +158,7 @@ def build_mesh(landmarks: np.ndarray, pose: Pose, region: tuple[float, float, fl
     out = np.array([cv2.pointPolygonTest(contour, (float(x), float(y)), True) < 0 for x, y in middle])
     ring_only = (simplices < topology.FACE).all(1)
     sheet = simplices[out | ~ring_only]
-    area = _signed_area(flat, sheet)
+    area = signed_area(flat, sheet)
     sheet[area < 0] = sheet[area < 0][:, ::-1]
     sheet = sheet[np.abs(area) > 1e-6]
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from . import teeth
 from .curves import spline_matrix
+from .filling import spread
 from .topology import LIP_LOWER_INNER, LIP_UPPER_INNER
 
 SAMPLES = 97
@@ -96,16 +97,7 @@ def _own_inside(
         # Continue upwards and sideways, for when the lips bare more than the picture shows.
         # Only sure teeth count as known: near the lips the picture mixes in their colour.
         sure = cv2.erode((inside > 0.9).astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32) * (cover > 0.3)
-        spread = rgb
-        total = np.zeros((h, w, 1), np.float32)
-        filled = np.zeros_like(rgb)
-        for sigma in (2.0, 5.0, 12.0, 30.0):
-            weight = cv2.GaussianBlur(sure, (0, 0), sigma)[..., None]
-            spread = cv2.GaussianBlur(rgb * sure[..., None], (0, 0), sigma) / np.maximum(weight, 1e-4)
-            gain = np.clip(weight * 12, 0, 1) * (1 - total)
-            filled += spread * gain
-            total += gain
-        filled += spread * (1 - total)
+        filled = spread(rgb, sure.astype(np.float32), (2.0, 5.0, 12.0, 30.0), tones.tooth, gain=12.0)
         soft = cv2.GaussianBlur(cv2.erode(inside, np.ones((3, 3), np.uint8)), (0, 0), 1.2)[..., None]
         rgb = rgb * soft + filled * (1 - soft)
     return np.concatenate([rgb, cover[..., None]], -1).astype(np.float32), toothy, end

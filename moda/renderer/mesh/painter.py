@@ -10,6 +10,7 @@ from moda.motion.actions import INDEX
 from . import eyes as eyes_
 from . import flow, teeth
 from . import mouth as mouth_
+from .geometry import signed_area
 from .pose import Turn
 from .rig import Rig
 from .stage import Stage
@@ -29,66 +30,92 @@ class Painter:
     def __init__(self, rig: Rig, eyes: tuple[eyes_.Eye, eyes_.Eye], mouth: mouth_.Mouth, stage: Stage) -> None:
         self.rig, self.eyes, self.mouth, self.stage = rig, eyes, mouth, stage
         x0, y0, x1, y1 = stage.box
-        self.map_size = ((x1 - x0) // HALF + 1, (y1 - y0) // HALF + 1)
-        w, h = self.map_size
-        # Displacement, frame px, at every other pixel; zero = the picture as it is.
-        self.map = np.zeros((h, w, 2), np.float32)
-        self.depth = np.empty((h, w), np.float32)
         self.triangles = np.ascontiguousarray(np.vstack([rig.mesh.skin, rig.mesh.holes]), np.int32)
+        self.sides = np.where(signed_area(rig.mesh.position, self.triangles) >= 0, 1.0, -1.0).astype(np.float32)
         centres = rig.mesh.position[self.triangles, :2].mean(1)
         self.parts = []
         for marks in PARTS:
             spots = rig.mesh.position[marks, :2]
             reach = 0.25 * float(rig.head.scale)
             near = ((centres > spots.min(0) - reach) & (centres < spots.max(0) + reach)).all(1)
-            self.parts.append(np.ascontiguousarray(self.triangles[near]))
+            self.parts.append((np.ascontiguousarray(self.triangles[near]), np.ascontiguousarray(self.sides[near])))
         self.rest = stage.to_frame(rig.mesh.position[:, :2])
         gx, gy = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
-        self.grid_x = (gx - np.float32(stage.texture_offset[0])) * np.float32(stage.texture_scale)
-        self.grid_y = (gy - np.float32(stage.texture_offset[1])) * np.float32(stage.texture_scale)
+        scale = np.float32(stage.texture_scale)
+        self.grid = (
+            np.ascontiguousarray((gx - np.float32(stage.texture_offset[0])) * scale),
+            np.ascontiguousarray((gy - np.float32(stage.texture_offset[1])) * scale),
+        )
+        shape = ((y1 - y0 + HALF - 1) // HALF, (x1 - x0 + HALF - 1) // HALF)
+        # Displacement in frame px at every other pixel; zero = the picture as it is.
+        self.flow = (np.zeros(shape, np.float32), np.zeros(shape, np.float32))
+        self.depth = np.empty(shape, np.float32)
 
     def paint(
         self, moved: np.ndarray, unposed: np.ndarray, actions: np.ndarray, lids: tuple[float, ...], turn: Turn
     ) -> np.ndarray:
         """moved, unposed (V, 3) px of the picture -> frame (H, W, 3) uint8."""
-        stage = self.stage
-        frame = stage.base.copy()
-        placed = stage.to_frame(moved[:, :2])
-        self._warp(frame, placed, moved[:, 2])
+        frame = self.stage.base.copy()
+        self._warp(frame, self.stage.to_frame(moved[:, :2]), moved[:, 2])
         self._mouth(frame, moved, unposed, actions, turn)
         for side in (0, 1):
             self._eye(frame, side, moved, actions, lids, turn)
         return frame
 
+    def _moving_box(self, position: np.ndarray, source: np.ndarray) -> tuple[int, int, int, int] | None:
+        """The part of the box that is not as in the picture: x0, y0, x1, y1, multiples of HALF."""
+        live = (np.abs(source) > 1e-4).any(1)
+        touched = live[self.triangles].any(1)
+        if not touched.any():
+            return None
+        spots = position[self.triangles[touched].ravel()]
+        height, width = self.grid[0].shape
+        low = np.maximum(np.floor((spots.min(0) - 3) / HALF).astype(int) * HALF, 0)
+        high = np.minimum(np.ceil((spots.max(0) + 3) / HALF).astype(int) * HALF, (width, height))
+        return (int(low[0]), int(low[1]), int(high[0]), int(high[1])) if (high > low).all() else None
+
     def _warp(self, frame: np.ndarray, placed: np.ndarray, depth: np.ndarray) -> None:
         stage = self.stage
-        x0, y0, x1, y1 = stage.box
-        self.map[:] = 0.0
-        self.depth[:] = 1e9
+        x0, y0 = stage.box[:2]
         position = (placed - (x0, y0)).astype(np.float32)
         source = (self.rest - placed).astype(np.float32)
         z = depth.astype(np.float32)
-        flow.rasterise(position / np.float32(HALF), z, source, self.triangles, self.map, self.depth)
-        w, h = self.map_size
-        # Sample positions 0, 2, 4, ... -> every pixel: exact bilinear by an affine map.
-        full = cv2.warpAffine(
-            self.map, np.array([[2.0, 0, 0], [0, 2.0, 0]]), (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )  # fmt: skip
+        box = self._moving_box(position, source)
+        if box is None:
+            return
+        a0, b0, a1, b1 = box
+        rows, columns = slice(b0 // HALF, -(-b1 // HALF)), slice(a0 // HALF, -(-a1 // HALF))
+        small = [np.ascontiguousarray(plane[rows, columns]) for plane in self.flow]
+        far = np.ascontiguousarray(self.depth[rows, columns])
+        for plane in small:
+            plane[:] = 0.0
+        far[:] = 1e9
+        # Half-size pixel k covers full pixels 2k and 2k+1: its centre is at 2k + 0.5.
+        spots = (position - np.array([a0, b0], np.float32) - np.float32(0.5)) / np.float32(HALF)
+        flow.rasterise(spots, z, source, self.triangles, self.sides, small[0], small[1], far)
+        size = (small[0].shape[1] * HALF, small[0].shape[0] * HALF)
+        full = [cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)[: b1 - b0, : a1 - a0] for plane in small]
         # Around eyes and mouth the flow jumps at the rims: there it is rasterised at full size.
-        for part, marks in zip(self.parts, PARTS):
-            spots = position[marks]
-            a, b = np.floor(spots.min(0)).astype(int) - 3, np.ceil(spots.max(0)).astype(int) + 4
-            a, b = np.maximum(a, 0), np.minimum(b, (x1 - x0, y1 - y0))
-            if (b <= a).any():
+        for (part, sides), marks in zip(self.parts, PARTS):
+            marked = position[marks] - (a0, b0)
+            low = np.maximum(np.floor(marked.min(0)).astype(int) - 3, 0)
+            high = np.minimum(np.ceil(marked.max(0)).astype(int) + 4, (a1 - a0, b1 - b0))
+            if (high <= low).any():
                 continue
-            patch = np.ascontiguousarray(full[a[1] : b[1], a[0] : b[0]])
-            far = np.full(patch.shape[:2], 1e9, np.float32)
-            flow.rasterise(position - a.astype(np.float32), z, source, part, patch, far)
-            full[a[1] : b[1], a[0] : b[0]] = patch
-        scale = np.float32(stage.texture_scale)
-        map_x = full[..., 0] * scale + self.grid_x
-        map_y = full[..., 1] * scale + self.grid_y
-        cv2.remap(stage.texture, map_x, map_y, cv2.INTER_LINEAR, dst=frame[y0:y1, x0:x1], borderMode=cv2.BORDER_REPLICATE)
+            window = (slice(low[1], high[1]), slice(low[0], high[0]))
+            fine = [np.ascontiguousarray(plane[window]) for plane in full]
+            near = np.full(fine[0].shape, 1e9, np.float32)
+            spots = position - np.array([a0 + low[0], b0 + low[1]], np.float32)
+            flow.rasterise(spots, z, source, part, sides, fine[0], fine[1], near)
+            for plane, patch in zip(full, fine):
+                plane[window] = patch
+        scale = float(stage.texture_scale)
+        maps = [
+            cv2.scaleAdd(np.ascontiguousarray(plane), scale, np.ascontiguousarray(grid[b0:b1, a0:a1]))
+            for plane, grid in zip(full, self.grid)
+        ]
+        part = cv2.remap(stage.texture, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        frame[y0 + b0 : y0 + b1, x0 + a0 : x0 + a1] = part
 
     def _eye(
         self, frame: np.ndarray, side: int, moved: np.ndarray, actions: np.ndarray, lids: tuple[float, ...], turn: Turn

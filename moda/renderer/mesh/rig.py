@@ -59,7 +59,7 @@ def build_rig(mesh: FaceMesh, head: Pose, gap: float, lids: np.ndarray, ratio: t
     down = rotation[:2, 1] / np.linalg.norm(rotation[:2, 1])
     close = _closing_row(mesh.position, fields[TABLE_ACTIONS.index("jaw_open")], gap / JAW_GAP, down)
     rows = np.vstack([fields, lids, close[None]])
-    basis = np.einsum("vk,akc->avc", mesh.follow, rows)
+    basis = np.stack([mesh.follow @ row for row in rows])
     smiling = float(np.clip((corners - 0.03) / 0.15, 0, 1))
     return Rig(mesh, basis.reshape(len(rows), -1), head, down, gap, ratio, smiling)
 

@@ -6,6 +6,7 @@ Sizes are those of adult teeth over the mean distance between the eyes (63 mm): 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -44,6 +45,7 @@ UPPER_ARCH = arch(0.43, 0.60)
 LOWER_ARCH = arch(0.40, 0.56)
 
 
+@lru_cache(maxsize=2)
 def row_sheet(widths: tuple[float, ...], crowns: tuple[float, ...], steps: tuple[float, ...]) -> np.ndarray:
     """(h, w, 3) float32: shade of the enamel, cover of the enamel, cover of the gum. Row 0 is the biting side."""
     h, w = round(SHEET_HEIGHT * PX), round(2 * HALF_SPAN * PX)
