@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import pickle
 import tempfile
 import zipfile
 from pathlib import Path
@@ -14,19 +13,15 @@ from typing import Any
 import numpy as np
 
 from moda.errors import BadMotionFile, OutputFailed
-from moda.motion.space import DIM, EXPRESSION, SCALE, TRANSLATION, Motion, rotation_angles
+from moda.motion.space import DIM, Motion
+from moda.motion.templates import read_template
 
 #: Largest file and largest unpacked array that are read; an hour of motion at 60 fps is 60 MB.
 MAX_BYTES = 256 * 1024 * 1024
-#: What a template may name: the pieces numpy itself needs to rebuild plain arrays, and nothing else.
-_ADMITTED = {
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy.core.multiarray", "scalar"),
-    ("numpy._core.multiarray", "scalar"),
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-}
+#: Parts of a take's archive; it has six, and each costs memory before it is looked at.
+MAX_PARTS = 32
+#: No number of the joint parameter space comes near this; beyond it the renderers' arithmetic breaks down.
+MAX_VALUE = 1e4
 
 
 def save_motion(motion: Motion, path: str | os.PathLike[str], sampled: Motion | None = None) -> Path:
@@ -71,14 +66,17 @@ def load_motion(path: str | os.PathLike[str], member: str = "motion") -> Motion:
     Raises BadMotionFile with one sentence when the file is missing, damaged, too large or of another kind.
     """
     source = Path(path)
-    name = source.name
+    name = source.name if len(source.name) <= 80 else source.name[:77] + "..."
+    name = "".join(letter if letter.isprintable() else "?" for letter in name)
     try:
+        if source.exists() and not source.is_file():
+            raise BadMotionFile(f"{name} is not a file; choose a take saved by MoDA Studio.")
         size = source.stat().st_size
         if size > MAX_BYTES:
             raise BadMotionFile(f"{name} is too large for a motion file ({size >> 20} MB, at most 256 MB).")
         data = source.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        reason = getattr(error, "strerror", None) or str(error)
         raise BadMotionFile(f"{name} cannot be read as a motion file ({reason}).") from error
     if source.suffix.lower() in {".pkl", ".pickle"}:
         return _from_template(data, name)
@@ -91,7 +89,11 @@ def load_motion(path: str | os.PathLike[str], member: str = "motion") -> Motion:
 
 
 def _from_npz(data: bytes, name: str, member: str) -> Motion:
+    if data.count(b"PK\x01\x02") > MAX_PARTS:
+        raise BadMotionFile(f"{name} has too many parts for a motion file; choose a take saved by MoDA Studio.")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in archive.infolist()):
+            raise BadMotionFile(f"{name} is packed in an unusual way; choose a take saved by MoDA Studio.")
         if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
             raise BadMotionFile(f"{name} unpacks to more than 256 MB and was not opened.")
     with np.load(io.BytesIO(data), allow_pickle=False) as content:
@@ -113,56 +115,21 @@ def _from_npz(data: bytes, name: str, member: str) -> Motion:
 def _checked(array: Any, fps: float, origin: str, meta: dict[str, Any], name: str, **vectors: Any) -> Motion:
     if not 1 <= fps <= 240:
         raise BadMotionFile(f"{name} says {fps:g} frames a second; expected 1 to 240.")
+    for values in (array, *vectors.values()):
+        if (np.abs(np.asarray(values, dtype=np.float64)) > MAX_VALUE).any():
+            raise BadMotionFile(f"{name} cannot be used: its numbers are far outside of what a head can do.")
     try:
         return Motion(array, fps, origin, meta=meta, **vectors)
     except ValueError as error:
         raise BadMotionFile(f"{name} cannot be used: {error}.") from error
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """Rebuilds dicts, lists, numbers and numpy arrays of numbers; any other name ends the reading."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in _ADMITTED:
-            if name == "dtype":
-                return _plain_dtype
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"{module}.{name} is not admitted")
-
-    def persistent_load(self, pid: Any) -> Any:
-        raise pickle.UnpicklingError("persistent ids are not admitted")
-
-
-def _plain_dtype(spec: Any, *rest: Any) -> np.dtype[Any]:
-    """numpy dtype of numbers; object and structured types would open a way back to pickle."""
-    kind: np.dtype[Any] = np.dtype(spec, *rest[:2])
-    if kind.kind not in "fiub" or kind.hasobject:
-        raise pickle.UnpicklingError(f"arrays of {kind} are not admitted")
-    return kind
-
-
 def _from_template(data: bytes, name: str) -> Motion:
-    """A LivePortrait template: {n_frames, output_fps, motion: [{exp, scale, t, R or pitch/yaw/roll}, ...]}."""
+    """A LivePortrait template; `templates` says what it may hold."""
     try:
-        content = _ArraysOnly(io.BytesIO(data)).load()
-        frames = content["motion"]
-        fps = float(np.asarray(content.get("output_fps", 25)))
-        array = np.stack([_template_frame(frame) for frame in frames])
-    except Exception as error:
+        array, fps = read_template(data)
+    except Exception as error:  # a damaged pickle fails in a dozen ways
         raise BadMotionFile(
             f"{name} is not a LivePortrait motion template made of plain arrays; export it again or use a .npz take."
         ) from error
     return _checked(array, fps, f"template {name}", {}, name)
-
-
-def _template_frame(frame: dict[str, Any]) -> np.ndarray[Any, Any]:
-    vector = np.zeros(DIM, dtype=np.float32)
-    vector[EXPRESSION] = np.asarray(frame["exp"], dtype=np.float32).reshape(63)
-    vector[SCALE] = float(np.asarray(frame["scale"]).reshape(-1)[0])
-    vector[TRANSLATION] = np.asarray(frame["t"], dtype=np.float32).reshape(3)
-    rotation = frame.get("R", frame.get("R_d"))
-    if rotation is not None:
-        vector[67:70] = rotation_angles(np.asarray(rotation, dtype=np.float64).reshape(3, 3))
-    else:
-        vector[67:70] = [float(np.asarray(frame[axis]).reshape(-1)[0]) for axis in ("pitch", "yaw", "roll")]
-    return vector
