@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MAX_TAKES = 8
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "5px,2px,1px,2px", "2px,4px")
 STYLES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (8, 3)), (0, (8, 3, 2, 3)), (0, (5, 2, 1, 2)), (0, (1, 4)))
-TEXT, GRID, WAVE = "#7d8590", "rgba(125,133,144,0.22)", "#7d8590"
+TEXT, GRID, WAVE = "#747c86", "rgba(125,133,144,0.22)", "#7d8590"
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark"><title>{title}</title>
@@ -93,15 +93,15 @@ def figure(
         for line in panel.lines:
             for take, (motion, values) in enumerate(zip(motions, found)):
                 times, curve = thinned(np.arange(len(motion)) / motion.fps, values[line.key])
-                label = line.label if take == 0 else f"{line.label} · {called[take]}"
+                whose = f" · {called[take]}" if len(motions) > 1 else ""
                 drawn.add_trace(
                     Scatter(
-                        x=np.round(times, 4), y=np.round(curve, 4), mode="lines", name=label, legend=legend,
+                        x=np.round(times, 4), y=np.round(curve, 4), mode="lines", name=line.label, legend=legend,
                         legendgroup=line.key, showlegend=take == 0, yaxis=f"y{number}",
                         visible=True if line.shown else "legendonly",
                         line={"color": line.colour, "width": 1.6, "dash": DASHES[take]},
                         opacity=1.0 if take == 0 else 0.85,
-                        hovertemplate=f"%{{y:.2f}}{line.unit}",
+                        hovertemplate=f"%{{y:.2f}}{line.unit}{whose}",
                     )
                 )  # fmt: skip
         row += 1
@@ -119,7 +119,7 @@ def figure(
         height=height, margin={"l": 62, "r": 10, "t": 28 if len(motions) > 1 else 8, "b": 40},
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": TEXT, "activecolor": "#3d8bfd"},
-        font={"color": TEXT, "size": 12}, hovermode="x unified", hoversubplots="axis",
+        font={"color": TEXT, "size": 12}, hovermode="x unified", hoversubplots="single",
         hoverlabel={"bgcolor": "rgba(22,27,34,0.94)", "font": {"color": "#f0f3f6", "size": 11}, "bordercolor": TEXT},
         dragmode="zoom", uirevision="trajectories", **layout,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from moda.media.audio import Speech
 from moda.motion.actions import ACTIONS, INDEX, write_actions
 from moda.motion.space import Motion, neutral_reference
 from moda.preview.panels import COLUMNS, PANELS, envelope, thinned, trajectories
-from moda.preview.trajectories import MAX_TAKES, figure, write_csv, write_html, write_png
+from moda.preview.trajectories import MAX_TAKES, TEXT, figure, write_csv, write_html, write_png
 
 
 def talking(seed: int, frames: int = 100) -> tuple[Motion, np.ndarray]:
@@ -78,7 +78,7 @@ def test_colours_are_seen_on_light_and_dark_pages() -> None:
     for panel in PANELS:
         for line in panel.lines:
             assert contrast(line.colour, 1.0) >= 2.7 and contrast(line.colour, dark) >= 3.0, line
-    assert contrast("#7d8590", 1.0) >= 3.5 and contrast("#7d8590", dark) >= 4.5
+    assert contrast(TEXT, 1.0) >= 4.0 and contrast(TEXT, dark) >= 4.2
     drawn = figure([talking(0)[0]]).layout
     assert drawn.paper_bgcolor == drawn.plot_bgcolor == "rgba(0,0,0,0)"
 
