@@ -24,6 +24,7 @@ NEUTRAL, NONE = CLASSES.index("neutral"), CLASSES.index("none")
 FELT = CLASSES[:NONE]  # what a text can mean; "none" is only ever asked for by name
 
 MAX_CHARACTERS = 500
+MAX_TIMED_CHARACTERS = 2000
 MAX_INTENSITY = 1.5
 PLAIN_SHARE = 0.88  # of the class at intensity 1; the rest is neutral, which leaves room for "furious"
 BLEND_SECONDS = 0.5  # length of the raised cosine between two timed emotions
@@ -100,6 +101,15 @@ def is_timed(text: str) -> bool:
     return emotion_times.is_timed(text)
 
 
+def explain(text: str) -> tuple[str, ...]:
+    """How a text, with or without times, was understood: one sentence a stretch, the hint where it was not."""
+    if not is_timed(text):
+        stretches = [("", understand(text))]
+    else:
+        stretches = [(f"{span.when}: ", understand(span.text or "")) for span in emotion_times.parse(text)]
+    return tuple(when + (meant.hint or f"understood as {meant.label}.") for when, meant in stretches)
+
+
 def emotion_track(text: str, frames: int, fps: float = 25.0) -> np.ndarray:
     """A text, with or without times -> (frames, 9) float32, each row a mixture.
 
@@ -111,6 +121,8 @@ def emotion_track(text: str, frames: int, fps: float = 25.0) -> np.ndarray:
         raise ValueError(f"frames must be >= 0 and fps > 0, got {frames} and {fps}")
     if not is_timed(text):
         return np.repeat(understand(text).mixture[None], frames, axis=0)
+    if len(text) > MAX_TIMED_CHARACTERS:
+        raise BadText(f"The timed emotion text has {len(text)} characters; use at most {MAX_TIMED_CHARACTERS}.")
     spans = emotion_times.parse(text)
     now = (np.arange(frames) + 0.5) / fps
     track = np.zeros((frames, len(CLASSES)), dtype=np.float64)

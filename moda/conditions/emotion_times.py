@@ -42,6 +42,11 @@ class Span:
     end: float
     text: str | None
 
+    @property
+    def when(self) -> str:
+        """The times for a person: "0-3 s", "from 3 s"."""
+        return f"from {self.start:g} s" if math.isinf(self.end) else f"{self.start:g}-{self.end:g} s"
+
 
 def is_timed(text: str) -> bool:
     """Whether any part of the text starts with a time, or with what was meant as one."""

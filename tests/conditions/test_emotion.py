@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moda.conditions import emotion, prototypes, sentence
-from moda.conditions.emotion import CLASSES, emotion_track, is_timed, understand
+from moda.conditions.emotion import CLASSES, emotion_track, explain, is_timed, understand
 from moda.conditions.emotion_text import read
 from moda.errors import BadText, BadWeights, WeightsMissing
 
@@ -278,6 +278,18 @@ def test_times_are_followed_and_blend_smoothly(text: str) -> None:
     assert (np.diff(happy) >= -1e-6).all()
     assert np.abs(np.diff(track, axis=0)).max() < 0.16
     np.testing.assert_allclose(track.sum(1), 1.0, atol=1e-5)
+
+
+def test_explain_says_how_each_stretch_was_understood() -> None:
+    assert explain("anger") == ("understood as anger 100 %.",)
+    timed = explain("0-2.5s anger; 3s- asdf qwer zxcv")
+    assert timed[0] == "0-2.5 s: understood as anger 100 %."
+    assert timed[1].startswith("from 3 s: Not sure what this means")
+
+
+def test_timed_text_has_a_limit_too() -> None:
+    with pytest.raises(BadText, match="use at most 2000"):
+        emotion_track("; ".join(f"{i}-{i + 1}s happy" for i in range(400)), 100)
 
 
 def test_gaps_are_neutral_and_other_rates_work() -> None:
