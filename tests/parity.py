@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+
+from moda.conditions.hubert_encoder import Hubert
 
 FOLDER = Path(__file__).parent / "fixtures" / "parity"
 
@@ -40,3 +44,14 @@ def largest_difference(expected: Mapping[str, np.ndarray], key: str, actual: np.
     wide = actual.astype(np.float64)
     stats = np.array([wide.mean(), wide.std(), np.abs(wide).max()])
     return float(max(np.abs(part - expected[f"{key}@sample"]).max(), np.abs(stats - expected[f"{key}@stats"]).max()))
+
+
+@cache
+def seeded_hubert() -> Hubert:
+    """chinese-hubert-base with seeded weights under the published names."""
+    import torch
+
+    entry = json.loads((FOLDER / "manifest.json").read_text())["files"]
+    keys = entry["audio/chinese-hubert-base/pytorch_model.bin"]["keys"]
+    shapes = {key: tuple(value["shape"]) for key, value in keys.items()}
+    return Hubert.from_state({key: torch.from_numpy(seeded.value("hubert", key, shapes)) for key in shapes})

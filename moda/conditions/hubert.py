@@ -198,3 +198,18 @@ class HubertFeatures:
             mean = total / steps
             deviation = (squares / steps - mean.square() + self.hubert.conv[0].layer_norm.eps).sqrt()
         return mean.float()[:, None], deviation.float()[:, None]
+
+
+def published_features(
+    hubert: Hubert, waveform: np.ndarray, frames: int, preset: str = "default"
+) -> HubertFeatures | Tensor:
+    """What the published generator is given for `frames` frames of video: those and `SILENCE_FRAMES` of silence.
+
+    waveform (N,) at 16 kHz, cut or filled up with silence to whole frames. Preset `reference`: pieces of 60 s; any
+    other: `HubertFeatures`. See `moda.generator.published` for what is done with the silence.
+    """
+    length = frames * FRAME
+    whole = np.zeros(length, np.float32)
+    whole[: min(length, len(waveform))] = waveform[:length]
+    prepared = with_silence(whole)
+    return reference_features(hubert, prepared) if preset == "reference" else HubertFeatures(hubert, prepared)

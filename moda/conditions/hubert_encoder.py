@@ -61,7 +61,7 @@ class Hubert:
         from transformers import HubertConfig, HubertModel
 
         with torch.device("meta"):
-            model = HubertModel(HubertConfig(**(config or CHINESE_HUBERT_BASE)))
+            model: Any = HubertModel(HubertConfig(**(config or CHINESE_HUBERT_BASE)))
         wanted = model.state_dict()
         renamed = {}
         for key, value in state.items():

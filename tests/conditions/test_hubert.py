@@ -10,28 +10,23 @@ import torch
 
 from moda.conditions.hubert import (
     FRAME,
+    SILENCE_FRAMES,
     HubertFeatures,
     frames_of,
     interpolate,
     normalised,
+    published_features,
     reference_features,
     reflect_edges,
     with_silence,
 )
 from moda.conditions.hubert_encoder import CHINESE_HUBERT_BASE, Hubert
 from moda.errors import BadSpeech, BadWeights, WeightsMissing
-from tests.parity import FOLDER, fixture, largest_difference, seeded
+from tests.parity import FOLDER, fixture, largest_difference, seeded, seeded_hubert
 
 EXPECTED, MOTION = fixture("hubert"), fixture("motion")
 ENTRY = json.loads((FOLDER / "manifest.json").read_text())["files"]["audio/chinese-hubert-base/pytorch_model.bin"]
 TOLERANCE = 2e-4
-
-
-@pytest.fixture(scope="module")
-def published() -> Hubert:
-    """chinese-hubert-base with seeded weights under the published names."""
-    shapes = {key: tuple(value["shape"]) for key, value in ENTRY["keys"].items()}
-    return Hubert.from_state({key: torch.from_numpy(seeded.value("hubert", key, shapes)) for key in shapes})
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +55,8 @@ def test_the_manifest_s_configuration_is_ours() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("tag", "samples"), [("2s", 32000), ("1s03", 16500)])
-def test_published_features_stage_by_stage(published: Hubert, tag: str, samples: int) -> None:
+def test_published_features_stage_by_stage(tag: str, samples: int) -> None:
+    published = seeded_hubert()
     waveform = seeded.tensor("hubert/audio", (samples,), scale=0.1, offset=0.01)
     frames = frames_of(samples)
     assert frames == EXPECTED[f"{tag}/frames"]
@@ -157,6 +153,16 @@ def test_less_than_a_frame_is_refused(small: Hubert, samples: int) -> None:
 
 def test_silence_gives_finite_features(small: Hubert) -> None:
     assert torch.isfinite(HubertFeatures(small, np.zeros(32000, np.float32))[:]).all()
+
+
+@pytest.mark.parametrize("frames", [10, 11])
+def test_what_the_generator_is_given(small: Hubert, frames: int) -> None:
+    """Exactly the frames of the video and the silence, lazily by default, hard-cut in the reference preset."""
+    waveform = speechlike(0.43)  # ten whole frames and a rest
+    ours, reference = (published_features(small, waveform, frames, p) for p in ("default", "reference"))
+    assert len(ours) == len(reference) == frames + SILENCE_FRAMES
+    assert torch.allclose(torch.as_tensor(ours[0:60]), torch.as_tensor(reference[0:60]), atol=1e-5)
+    assert isinstance(ours, HubertFeatures) and isinstance(reference, torch.Tensor)
 
 
 def test_published_preparation_of_speech() -> None:
