@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from moda.conditions.hubert import SILENCE_FRAMES
 from moda.errors import BadSetting
 from moda.motion.actions import INDEX, NEUTRAL, change_actions
 from moda.motion.space import POSE, Motion, denormalise, neutral_reference, normalise
@@ -51,6 +52,7 @@ class MotionModel(Protocol):
 
     name: str
     network: MoDA
+    silence: int  # frames of silence that its features carry behind the speech
 
     def features(self, speech: Speech, preset: str) -> Any: ...
 
@@ -61,6 +63,7 @@ class LiteModel:
     """moda-lite: log-mel features; identity and pose from the portrait's landmarks."""
 
     name = "moda-lite"
+    silence = 0
 
     def __init__(self, folder: Path, device: str = "cpu") -> None:
         from moda.generator.network import MoDA
@@ -85,6 +88,7 @@ class BaseModel:
     """moda-base, the published checkpoint: HuBERT features; identity and first frame from LivePortrait's M."""
 
     name = "moda-base"
+    silence = SILENCE_FRAMES
 
     def __init__(self, weights: Any, device: str = "cpu") -> None:
         self.network = weights.network
@@ -93,7 +97,9 @@ class BaseModel:
         self.device = device
 
     def features(self, speech: Speech, preset: str) -> Any:
-        return self._hubert.features(speech.waveform, speech.frames(), preset=preset)
+        from moda.conditions.hubert import published_features
+
+        return published_features(self._hubert, speech.waveform, speech.frames(), preset)
 
     def start(self, portrait: Portrait) -> Start:
         from moda.renderer.liveportrait.drive import first_motion
@@ -158,6 +164,7 @@ def sample(
     cancel: Callable[[], bool] | None = None,
 ) -> tuple[list[Motion], tuple[str, ...]]:
     """One motion per seed. pose (T, 7): head pose to lean on, as offsets from the portrait's own, physical units."""
+    from moda.generator.published import sample_published
     from moda.generator.sampler import PosePull, sample_clip
 
     if settings.identity_guidance != 1 and not model.network.config.has_null_identity:
@@ -168,18 +175,12 @@ def sample(
         target = np.tile(denormalise(start.first), (len(pose), 1))
         target[:, POSE] += pose
         pull = PosePull(normalise(target)[:, POSE], settings.pose_strength)
-    sampled = sample_clip(
-        model.network,
-        features,
-        emotion,
-        start.identity,
-        start.first,
-        sampling_options(settings),
-        seeds,
-        pose_pull=pull,
-        callback=step,
-        cancelled=cancel,
-    )
+    given = (emotion, start.identity, start.first, sampling_options(settings), seeds)
+    if model.silence:
+        lips = "reference" if settings.preset == "reference" else "causal"
+        sampled = sample_published(model.network, features, model.silence, *given, lips, pull, step, cancel)
+    else:
+        sampled = sample_clip(model.network, features, *given, pull, step, cancel)
     motions = []
     for array in np.asarray(sampled, dtype=np.float32):
         vectors = denormalise(array)
