@@ -17,7 +17,6 @@ import threading
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,14 +41,12 @@ def _solution(name: str) -> types.ModuleType:
     os.environ.setdefault("GLOG_minloglevel", "2")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "mediapipe" not in sys.modules:
-        spec = importlib.util.find_spec("mediapipe")
-        if spec is None or spec.origin is None:
-            raise ModuleNotFoundError("mediapipe 0.10.21 is not installed; run `make install`")
-        root = Path(spec.origin).parent
         for shell in _SHELLS:
-            module = types.ModuleType(shell)
-            module.__path__ = [str(root.joinpath(*shell.split(".")[1:]))]
-            sys.modules[shell] = module
+            spec = importlib.util.find_spec(shell)
+            if spec is None:
+                raise ModuleNotFoundError("mediapipe 0.10.21 is not installed; run `make install`")
+            # The package as it is, only without running its __init__, which would import everything.
+            sys.modules[shell] = importlib.util.module_from_spec(spec)
         sys.modules["mediapipe"].solutions = sys.modules[_SHELLS[2]]  # type: ignore[attr-defined]
     return importlib.import_module(f"mediapipe.python.solutions.{name}")
 

@@ -17,6 +17,7 @@ from moda.portrait.glasses import wears_glasses
 from moda.portrait.identity import identity_descriptor
 from moda.portrait.measures import brow_height, eye_openness, lip_gap, mouth_width, smile_corner
 from moda.portrait.pictures import MAX_MEGAPIXELS, load_picture
+from moda.portrait.sharpness import BLURRED, sharpness
 
 MIN_FACE = 80
 """Smallest usable face: width of the face hull in pixels."""
@@ -47,7 +48,8 @@ class Portrait:
     """The full fit behind `pose`: scale (px per IOD), rotation, translation."""
     rest: dict[str, float]
     """What the face does in the picture: gap (inner lips / IOD), mouth_width, smile, eye_left, eye_right (height /
-    width), brow_left, brow_right (/ IOD), glasses (1.0 if framed glasses are seen)."""
+    width), brow_left, brow_right (/ IOD), glasses (1.0 if framed glasses are seen),
+    sharpness (0.3 blurred to 0.7 crisp)."""
     hints: list[str] = field(default_factory=list)
     """What could be better about the picture, a sentence each."""
     name: str = "portrait"
@@ -136,6 +138,7 @@ def learn_face(image: np.ndarray, face: Face, name: str = "portrait") -> Portrai
     placement = fit_pose(face.landmarks)
     rest = rest_of(face.landmarks)
     rest["glasses"] = float(wears_glasses(image, face.landmarks))
+    rest["sharpness"] = sharpness(image, face.landmarks)
     pitch, yaw, roll = (float(angle) for angle in placement.angles)
     digest = hashlib.sha256(str(image.shape).encode())
     digest.update(np.ascontiguousarray(image).data)
@@ -218,6 +221,8 @@ def hints_for(image: np.ndarray, face: Face, placement: Pose, rest: dict[str, fl
     hints = []
     if face.box[2] - face.box[0] < SMALL_FACE:
         hints.append("The face is small, so the video will look soft; a face of 200 pixels or more is better.")
+    elif rest["sharpness"] < BLURRED:
+        hints.append("The face is blurred; a sharper picture gives a sharper video.")
     yaw = float(placement.angles[1])
     if abs(yaw) > HINT_YAW:
         hints.append("The face is turned to the side, so head movement is kept small.")

@@ -37,6 +37,12 @@ def test_open_mouth_and_small_face_are_hinted_at(astronaut: np.ndarray) -> None:
     assert any("small" in hint for hint in portrait.hints)
 
 
+def test_a_blurred_face_is_hinted_at(hopper: np.ndarray, hopper_portrait: Portrait) -> None:
+    assert not any("blurred" in hint for hint in hopper_portrait.hints)
+    blurred = open_portrait(cv2.GaussianBlur(hopper, (0, 0), 3))
+    assert any("blurred" in hint for hint in blurred.hints)
+
+
 def test_digest_depends_on_pixels_and_face(hopper: np.ndarray, astronaut: np.ndarray) -> None:
     both = np.hstack([astronaut, hopper[:512]])
     first, second = open_portrait(both, face_index=0), open_portrait(both, face_index=1)
