@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 Cancel = Callable[[], bool]
-QUICK_SIZE = 256
+KEPT_PORTRAITS = 4
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,15 @@ class RenderResult:
 class TalkingHead:
     """A motion model and a renderer, ready for any number of portraits and speeches.
 
-    Holds no state of any request: one object may serve many sessions, one call at a time.
+    Holds no state of any request but a few prepared portraits: one object may serve many sessions.
     """
 
     model: MotionModel | None
     renderer: Renderer
     device: str = "cpu"
     limits: Limits = field(default_factory=Limits.from_environment)
+    _prepared: OrderedDict[tuple[str, str], Any] = field(default_factory=OrderedDict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
     def load(cls, model: str | None = "auto", renderer: str = "auto", device: str = "auto") -> TalkingHead:
@@ -189,12 +193,28 @@ class TalkingHead:
     ) -> Path:
         """A small quick clip of the take with the mesh renderer, whatever the renderer of the video will be."""
         from moda.models import load_renderer
+        from moda.preview.clip import quick_clip
 
-        quick = self.renderer if self.renderer.name == "mesh" else load_renderer("mesh", "cpu")
-        settings = take.settings.changed(size=QUICK_SIZE, frame="crop", mark=False)
-        head = replace(self, renderer=quick)
-        small = replace(take, settings=settings)
-        return head.render(portrait, small, speech, path, progress=progress, cancel=cancel).output
+        mesh = self.renderer if self.renderer.name == "mesh" else load_renderer("mesh", "cpu")
+        report = None if progress is None else lambda done, total: progress("quick clip", done, total)
+        return quick_clip(
+            mesh, self._prepare(mesh, portrait), take.motion, speech, path, metadata=_provenance(take, "mesh"),
+            on_frame=report, cancel=cancel,
+        )  # fmt: skip
+
+    def _prepare(self, renderer: Renderer, portrait: Portrait) -> Any:
+        """What the renderer learns of a portrait once; the last few are kept, so that previews follow a slider."""
+        key = (renderer.name, portrait.digest)
+        with self._lock:
+            if key in self._prepared:
+                self._prepared.move_to_end(key)
+                return self._prepared[key]
+        prepared = renderer.prepare(portrait)
+        with self._lock:
+            self._prepared[key] = prepared
+            while len(self._prepared) > KEPT_PORTRAITS:
+                self._prepared.popitem(last=False)
+        return prepared
 
     def write_preview(
         self, take: Take, portrait: Portrait, speech: Speech, folder: Path, *, progress: Progress | None = None
@@ -247,14 +267,7 @@ class TalkingHead:
             )
         target = check_output(Path(output), ".mp4")
         with _timed(timings, "portrait"):
-            prepared = self.renderer.prepare(portrait)
-        metadata = {
-            "model": take.model,
-            "renderer": self.renderer.name,
-            "version": __version__,
-            "seed": settings.seed,
-            "settings": settings.digest(),
-        }
+            prepared = self._prepare(self.renderer, portrait)
         with _timed(timings, "video"):
             frames = self.renderer.frames(
                 prepared, motion, size=settings.size, whole=settings.frame == "whole", cancel=cancel
@@ -265,8 +278,9 @@ class TalkingHead:
                     if writer is None:
                         height, width = frame.shape[:2]
                         writer = VideoWriter(
-                            target, fps=motion.fps, size=(width, height), audio=sound, metadata=metadata
-                        )
+                            target, motion.fps, (width, height), sound, _provenance(take, self.renderer.name),
+                            frames=len(motion),
+                        )  # fmt: skip
                     writer.write(mark(frame) if settings.mark else frame)
                     if progress is not None:
                         progress("video", index + 1, len(motion))
@@ -277,10 +291,20 @@ class TalkingHead:
                 if writer is not None:
                     writer.abort()
                 raise
-        name = getattr(take, "model", "")
         return RenderResult(
-            target, len(motion), motion.fps, timings, settings.seed, name, self.renderer.name, self.device
+            target, len(motion), motion.fps, timings, settings.seed, take.model, self.renderer.name, self.device
         )
+
+
+def _provenance(take: Take, renderer: str) -> dict[str, Any]:
+    """What the video says about how it was made, next to that it is AI-generated."""
+    return {
+        "model": take.model,
+        "renderer": renderer,
+        "version": __version__,
+        "seed": take.settings.seed,
+        "settings": take.settings.digest(),
+    }
 
 
 @contextmanager
