@@ -265,7 +265,10 @@ def build_eye(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, found:
     rims_now = np.vstack([to_patch(upper), to_patch(lower)[::-1]])
     cv2.fillPoly(own, [np.round(rims_now * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     own = cv2.dilate(own, np.ones((3, 3), np.uint8))
-    clear = cv2.GaussianBlur(cv2.erode(visible, np.ones((3, 3), np.uint8)), (0, 0), 1.5)
+    below_lashes = np.vstack([top, to_patch(lower)[::-1]])
+    clear = np.zeros((h, PATCH_WIDTH), np.uint8)
+    cv2.fillPoly(clear, [np.round(below_lashes * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    clear = cv2.GaussianBlur(cv2.dilate(clear, np.ones((1, 5), np.uint8)), (0, 0), 1.2)
     seen = np.dstack([np.clip(patch, 0, 255).astype(np.uint8), cv2.GaussianBlur(own, (0, 0), 1.0)])
 
     grey = sample(image, *upper.T).astype(np.float32)[:, 0]

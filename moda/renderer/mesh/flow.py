@@ -164,15 +164,22 @@ def paint_eye(
                 own += w11 * seen[iv + 1, iu + 1, 3]
                 clear = w00 * white[iv, iu, 3] + w10 * white[iv, iu + 1, 3] + w01 * white[iv + 1, iu, 3]
                 clear += w11 * white[iv + 1, iu + 1, 3]
-                own = (own * (1 - numbers[21]) + min(own, clear) * numbers[21]) / 255.0 * (1.0 - numbers[20])
+                own = (own * (1 - numbers[21]) + min(own, clear) * numbers[21]) / 255.0
                 du, dv = pu - iris_u - numbers[12], pv - iris_v - numbers[13]
-                inside = min(max((radius - np.sqrt(du * du + dv * dv)) / (0.10 * radius) + 0.5, 0.0), 1.0)
+                away = np.sqrt(du * du + dv * dv)
+                inside = min(max((radius - away) / (0.10 * radius) + 0.5, 0.0), 1.0)
+                # Only where the iris was or is now: elsewhere the picture's own white is the best.
+                du, dv = pu - iris_u, pv - iris_v
+                away = min(away, np.sqrt(du * du + dv * dv))
+                zone = min(max((1.42 * radius - away) / (0.30 * radius), 0.0), 1.0)
+                own *= 1.0 - numbers[20] * zone * zone * (3 - 2 * zone)
                 qu = min(max(pu - numbers[12], 0.0), pw - 1.001)
                 qv = min(max(pv - numbers[13], 0.0), ph - 1.001)
                 ju, jv = int(qu), int(qv)
                 gu, gv = qu - ju, qv - jv
                 shade = 1.0 - numbers[14] * np.exp(-max(v - top, 0.0) / numbers[15])
-                fixed = 1.0 - 0.34 * np.exp(-max(v - top, 0.0) / numbers[15])
+                fixed = 1.0 - 0.36 * np.exp(-max(v - top, 0.0) / numbers[15])
+                fixed *= 1.0 - 0.22 * np.exp(-max(bottom - v, 0.0) / (0.4 * numbers[15]))
                 for c in range(3):
                     mine = w00 * seen[iv, iu, c] + w10 * seen[iv, iu + 1, c] + w01 * seen[iv + 1, iu, c]
                     mine += w11 * seen[iv + 1, iu + 1, c]
@@ -304,8 +311,8 @@ def paint_mouth(
             # shade: under the upper lip, above the lower lip, towards the corners
             shade = 1.0 - 0.40 * np.exp(-(v - lip_top) / (0.035 * unit))
             shade *= 1.0 - 0.24 * np.exp(-(lip_bottom - v) / (0.03 * unit))
-            narrow = min(gap / (0.085 * unit), 1.0)
-            shade *= 0.50 + 0.50 * narrow
+            narrow = min(gap / (0.09 * unit), 1.0)
+            shade *= 0.34 + 0.66 * narrow
             # the portrait's own teeth, which carry their own shade
             if numbers[16] > 0.003:
                 ou = numbers[14] + u * numbers[13]

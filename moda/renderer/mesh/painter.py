@@ -8,11 +8,12 @@ import numpy as np
 from moda.motion.actions import INDEX
 
 from . import eyes as eyes_
-from . import flow, teeth
+from . import flow, teeth, topology
 from . import mouth as mouth_
 from .geometry import signed_area
 from .pose import Turn
 from .rig import Rig
+from .shading import SkinShade
 from .stage import Stage
 from .topology import LEFT_EYE, LIP_LOWER_OUTER, LIP_UPPER_OUTER, RIGHT_EYE
 
@@ -27,8 +28,10 @@ HALF = 2  # the flow is rasterised at half the frame's size
 class Painter:
     """Draws frames of one portrait on one stage; holds the buffers that every frame reuses."""
 
-    def __init__(self, rig: Rig, eyes: tuple[eyes_.Eye, eyes_.Eye], mouth: mouth_.Mouth, stage: Stage) -> None:
-        self.rig, self.eyes, self.mouth, self.stage = rig, eyes, mouth, stage
+    def __init__(
+        self, rig: Rig, eyes: tuple[eyes_.Eye, eyes_.Eye], mouth: mouth_.Mouth, shade: SkinShade, stage: Stage
+    ) -> None:
+        self.rig, self.eyes, self.mouth, self.shade, self.stage = rig, eyes, mouth, shade, stage
         x0, y0, x1, y1 = stage.box
         self.triangles = np.ascontiguousarray(np.vstack([rig.mesh.skin, rig.mesh.holes]), np.int32)
         self.sides = np.where(signed_area(rig.mesh.position, self.triangles) >= 0, 1.0, -1.0).astype(np.float32)
@@ -56,7 +59,7 @@ class Painter:
     ) -> np.ndarray:
         """moved, unposed (V, 3) px of the picture -> frame (H, W, 3) uint8."""
         frame = self.stage.base.copy()
-        self._warp(frame, self.stage.to_frame(moved[:, :2]), moved[:, 2])
+        self._warp(frame, self.stage.to_frame(moved[:, :2]), moved[:, 2], self.shade.combined(actions))
         self._mouth(frame, moved, unposed, actions, turn)
         for side in (0, 1):
             self._eye(frame, side, moved, actions, lids, turn)
@@ -74,7 +77,7 @@ class Painter:
         high = np.minimum(np.ceil((spots.max(0) + 3) / HALF).astype(int) * HALF, (width, height))
         return (int(low[0]), int(low[1]), int(high[0]), int(high[1])) if (high > low).all() else None
 
-    def _warp(self, frame: np.ndarray, placed: np.ndarray, depth: np.ndarray) -> None:
+    def _warp(self, frame: np.ndarray, placed: np.ndarray, depth: np.ndarray, shade: np.ndarray | None) -> None:
         stage = self.stage
         x0, y0 = stage.box[:2]
         position = (placed - (x0, y0)).astype(np.float32)
@@ -115,7 +118,36 @@ class Painter:
             for plane, grid in zip(full, self.grid)
         ]
         part = cv2.remap(stage.texture, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        if shade is not None:
+            self._shade(part, shade, small, position[: topology.COUNT] - np.array([a0, b0], np.float32), (a0, b0))
         frame[y0 + b0 : y0 + b1, x0 + a0 : x0 + a1] = part
+
+    def _shade(
+        self, part: np.ndarray, shade: np.ndarray, small: list[np.ndarray], face: np.ndarray, corner: tuple[int, int]
+    ) -> None:
+        """Multiply folds and bulges into ``part``, in place; ``small`` is the half-size flow of the same part."""
+        stage = self.stage
+        height, width = small[0].shape
+        low = np.maximum(np.floor(face.min(0) / HALF).astype(int) - 1, 0)
+        high = np.minimum(np.ceil(face.max(0) / HALF).astype(int) + 1, (width, height))
+        if (high <= low).any():
+            return
+        window = (slice(low[1], high[1]), slice(low[0], high[0]))
+        # full px of a half-size sample -> frame px of its source -> picture px -> raster px of the map
+        k = self.shade.scale / stage.scale
+        start = np.array(stage.box[:2]) + corner + 0.5
+        x = np.arange(low[0], high[0], dtype=np.float32) * HALF + np.float32(start[0])
+        y = np.arange(low[1], high[1], dtype=np.float32) * HALF + np.float32(start[1])
+        shift = (stage.offset + self.shade.origin * stage.scale).astype(np.float32)
+        map_x = (small[0][window] + x[None] - shift[0]) * np.float32(k)
+        map_y = (small[1][window] + y[:, None] - shift[1]) * np.float32(k)
+        gain = cv2.remap(shade, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        gain = cv2.resize(gain, (gain.shape[1] * HALF, gain.shape[0] * HALF), interpolation=cv2.INTER_LINEAR)
+        target = part[low[1] * HALF : high[1] * HALF, low[0] * HALF : high[0] * HALF]
+        gain = np.clip(1.0 + gain[: target.shape[0], : target.shape[1]], 0.6, 1.25)
+        # Skin in shade keeps its warmth: red falls a little less than green and blue.
+        cool = np.where(gain < 1, gain * (0.7 + 0.3 * gain), gain)
+        target[:] = cv2.multiply(target, cv2.merge([gain, cool, cool]), dtype=cv2.CV_8U)
 
     def _eye(
         self, frame: np.ndarray, side: int, moved: np.ndarray, actions: np.ndarray, lids: tuple[float, ...], turn: Turn

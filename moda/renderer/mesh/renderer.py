@@ -19,6 +19,7 @@ from .geometry import build_mesh
 from .painter import Painter
 from .pose import turn_of
 from .rig import Rig, build_rig, lid_weights, move, relative_actions
+from .shading import SkinShade, build_shade
 from .stage import build_stage, crop_window
 from .topology import EYES
 
@@ -39,6 +40,7 @@ class Prepared:
     field: HeadField
     eyes: tuple[eyes_.Eye, eyes_.Eye]
     mouth: mouth_.Mouth
+    shade: SkinShade
     region: tuple[float, float, float, float]
     window: tuple[float, float, float]
     glasses: bool
@@ -84,7 +86,7 @@ class MeshRenderer:
         tones = teeth.measure_tones(image, points, iod, sclera)
         mouth = mouth_.build_mouth(image, points, iod, tones, mesh.position)
         rig = build_rig(mesh, head, mouth.gap, lids, (balls[0].ratio, balls[1].ratio), glasses, portrait.rest["smile"])
-        return Prepared(image, rig, field, balls, mouth, region, window, glasses)
+        return Prepared(image, rig, field, balls, mouth, build_shade(mesh.position, iod, rig.smiling), region, window, glasses)
 
     def frames(
         self,
@@ -106,7 +108,7 @@ class MeshRenderer:
         if not whole and (not SMALLEST <= size <= LARGEST or size % 2):
             raise BadSetting(f"The frame size must be an even number from {SMALLEST} to {LARGEST}, not {size}.")
         stage = build_stage(prepared.image, prepared.region, prepared.window, size, whole)
-        painter = Painter(prepared.rig, prepared.eyes, prepared.mouth, stage)
+        painter = Painter(prepared.rig, prepared.eyes, prepared.mouth, prepared.shade, stage)
         assert motion.reference is not None
         at_rest = read_actions(motion.reference[None, :63], motion.neutral)[0].astype(np.float64)
         stop = len(motion.array) if stop is None else min(stop, len(motion.array))

@@ -1,0 +1,104 @@
+"""Folds and bulges of the skin that come with an expression: light and shade that a warp alone cannot make.
+
+One small map per action, laid over the face as it is in the picture and carried along by the flow. A map's value is
+the relative change of brightness at the action's value 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from moda.motion.actions import INDEX
+
+PX_PER_IOD = 72
+FOLD = ((129, 203, 206, 216, 212), (358, 423, 426, 436, 432))
+APPLE = (205, 425)
+UNDER_EYE = ((25, 110, 24, 23, 22, 26), (255, 339, 254, 253, 252, 256))
+CORNER = ((61, 57), (291, 287))
+ALA_TO_APPLE = ((50, 101), (280, 330))
+
+
+@dataclass(frozen=True)
+class SkinShade:
+    """Maps (k, h, w) float32 over the face; raster px = scale * (picture px - origin)."""
+
+    maps: np.ndarray
+    origin: np.ndarray
+    scale: float
+
+    def combined(self, actions: np.ndarray) -> np.ndarray | None:
+        """The change of brightness (h, w) for relative actions (17,), or None when there is nothing to see."""
+        smile = float(np.clip(actions[INDEX["smile"]], 0, 1))
+        lift = float(np.clip(actions[INDEX["upper_lip_raise"]], 0, 1))
+        cheek = float(np.clip(actions[INDEX["cheek_raise"]], 0, 1))
+        squint = float(np.clip(actions[INDEX["squint"]], 0, 1))
+        weights = np.array([
+            min(1.0, smile + 0.5 * lift + 0.2 * cheek),
+            min(1.0, max(squint, 0.8 * cheek, 0.4 * smile)),
+            float(np.clip(actions[INDEX["brow_raise"]], 0, 1)),
+            float(np.clip(actions[INDEX["brow_furrow"]], 0, 1)),
+            float(np.clip(actions[INDEX["frown"]], 0, 1)),
+            float(np.clip(actions[INDEX["pucker"]], 0, 1)),
+        ], np.float32)  # fmt: skip
+        if float(weights.max()) < 0.02:
+            return None
+        return np.tensordot(weights, self.maps, 1)
+
+
+def build_shade(points: np.ndarray, iod: float, smiling: float) -> SkinShade:
+    """points (468+, 2+) px of the picture; smiling 0..1: folds that the picture already shows."""
+    scale = PX_PER_IOD / iod
+    low = points[:468, :2].min(0) - 0.15 * iod
+    high = points[:468, :2].max(0) + 0.15 * iod
+    w, h = (int(np.ceil(v)) for v in (high - low) * scale)
+
+    def at(marks: tuple[int, ...]) -> np.ndarray:
+        return (points[list(marks), :2] - low) * scale
+
+    def stroke(line: np.ndarray, width: float, taper: bool = True) -> np.ndarray:
+        """A soft line of height 1; width in IOD."""
+        canvas = np.zeros((h, w), np.float32)
+        t = np.linspace(0, len(line) - 1, 40)
+        k = np.minimum(t.astype(int), len(line) - 2)
+        fine = line[k] + (line[k + 1] - line[k]) * (t - k)[:, None]
+        for j in range(len(fine) - 1):
+            strength = np.sin(np.pi * (j + 1) / len(fine)) ** 0.7 if taper else 1.0
+            a, b = (tuple(int(v) for v in np.round(p * 16)) for p in (fine[j], fine[j + 1]))
+            cv2.line(canvas, a, b, float(strength), max(1, round(width * PX_PER_IOD)), cv2.LINE_AA, 4)
+        return cv2.GaussianBlur(np.clip(canvas, 0, 1), (0, 0), max(0.8, width * PX_PER_IOD))
+
+    def blob(centre: np.ndarray, rx: float, ry: float) -> np.ndarray:
+        y, x = np.mgrid[0:h, 0:w].astype(np.float32)
+        d = ((x - centre[0]) / (rx * PX_PER_IOD)) ** 2 + ((y - centre[1]) / (ry * PX_PER_IOD)) ** 2
+        return np.exp(-d)
+
+    smile, under, raised, furrow, frown, pucker = (np.zeros((h, w), np.float32) for _ in range(6))
+    fresh = 1.0 - 0.8 * smiling
+    for fold, apple, corner in zip(FOLD, APPLE, CORNER):
+        line = at(fold)
+        outward = at((apple,))[0] - line[2]
+        outward /= max(float(np.linalg.norm(outward)), 1e-6)
+        smile += fresh * (-0.21 * stroke(line, 0.028) + 0.08 * stroke(line + outward * 0.08 * PX_PER_IOD, 0.05))
+        smile += 0.05 * fresh * blob(at((apple,))[0] - (0, 0.05 * PX_PER_IOD), 0.22, 0.16)
+        smile -= 0.16 * fresh * stroke(at(corner), 0.02, taper=False)
+        frown -= 0.16 * stroke(at(corner) + (0, 0.05 * PX_PER_IOD), 0.022, taper=False)
+    for line in UNDER_EYE:
+        under += -0.20 * stroke(at(line) + (0, 0.02 * PX_PER_IOD), 0.012)
+        under += 0.06 * stroke(at(line) - (0, 0.03 * PX_PER_IOD), 0.016)
+    brow = at((105, 66, 107, 9, 336, 296, 334))
+    for height, strength in ((0.17, 0.7), (0.27, 1.0), (0.38, 0.8)):
+        up = (at((10,))[0] - at((9,))[0]) / 0.52
+        line = brow + up * height
+        raised += strength * (-0.10 * stroke(line, 0.013) + 0.04 * stroke(line - up * 0.032, 0.014))
+    for a, b in ((107, 55), (336, 285)):
+        inner = at((a, b))
+        middle = at((9, 8))
+        line = middle + 0.36 * (inner - middle)
+        furrow += -0.26 * stroke(line, 0.013) + 0.06 * stroke(line + 0.3 * (inner - line), 0.02)
+    furrow += 0.05 * blob(at((9,))[0], 0.05, 0.08)
+    lower = at((18,))[0]
+    pucker -= 0.07 * blob(lower + (0, 0.02 * PX_PER_IOD), 0.20, 0.05)
+    return SkinShade(np.stack([smile, under, raised, furrow, frown, pucker]), low, scale)
