@@ -20,6 +20,7 @@ MAX_TEXT = 5_000
 """Most letters that are spoken at once: about six minutes."""
 
 LEVEL = -20.0  # dB full scale, root mean square while speaking
+LIVELINESS = 1.25  # range of the offline voice's melody; espeak's own is flatter than people are
 PEAK = 0.89  # -1 dB full scale
 LEAD, TAIL, FADE = 0.12, 0.25, 0.02  # seconds of silence before and after, and of the fade; lips open before sound
 
@@ -94,7 +95,7 @@ def speak(
         raise BadText(f"The voice '{voice}' is an offline one: choose an online voice, or allow offline voices.")
     if language is None:
         raise BadText(f"The voice '{voice}' needs the internet, and no offline voice speaks its language.")
-    heard = synthesise(words, language, variant, rate, pitch)
+    heard = synthesise(words, language, variant, rate, pitch, LIVELINESS)
     if language == "ja" and re.search("[一-鿿]", words):
         notice += " It cannot read kanji: write the text in kana."
     try:
