@@ -26,5 +26,3 @@ def run(video: Path, portrait: Path | None = None, json: bool = False, regressor
         report = evaluate_video(video, portrait, regressor=model)
     print(report.json() if json else report.table())
     return report
-
-

@@ -71,7 +71,8 @@ class ToldApart:
     def table(self) -> str:
         """The confusion table as text."""
         short = [name[:5] for name in self.labels]
-        lines = [f"emotions told apart from motion alone: {100 * self.accuracy:.0f} %", f"{'':10}" + "".join(f"{s:>7}" for s in short)]
+        lines = [f"emotions told apart from motion alone: {100 * self.accuracy:.0f} %"]
+        lines.append(f"{'':10}" + "".join(f"{s:>7}" for s in short))
         for name, row in zip(self.labels, self.confusion):
             lines.append(f"{name:10}" + "".join(f"{int(count):7d}" if count else f"{'.':>7}" for count in row))
         return "\n".join(lines)

@@ -46,7 +46,11 @@ class Judged:
 
 
 def judge(
-    head: TalkingHead, portrait: Portrait, clips: Sequence[Clip], settings: Settings, words: dict[str, str] | None = None
+    head: TalkingHead,
+    portrait: Portrait,
+    clips: Sequence[Clip],
+    settings: Settings,
+    words: dict[str, str] | None = None,
 ) -> list[Judged]:
     """Plan every clip's speech and hold the motion against the real speaker. words: what is said, where known."""
     from moda.media.audio import Speech
@@ -64,8 +68,8 @@ def judge(
         phonemes = align(clip.waveform, words[clip.name]) if words and clip.name in words else []
         values = movement_measures(signals, clip.waveform, phonemes, regressor)
         lips = score_against(signals.opening, real)
-        judged.append(Judged(clip.name, lips, score(signals.opening, clip.waveform, regressor), own, values,
-                             signals.opening, real))  # fmt: skip
+        sync = score(signals.opening, clip.waveform, regressor)
+        judged.append(Judged(clip.name, lips, sync, own, values, signals.opening, real))
     return judged
 
 
@@ -105,9 +109,11 @@ def totals(judged: Sequence[Judged]) -> dict[str, float]:
 def table(judged: Sequence[Judged]) -> str:
     """Text for people: a line a clip, the totals, and the movement measures against real people's."""
     lines = [f"{'clip':22} {'r':>6} {'best':>6} {'lag':>6}   {'sync':>6} {'lag':>6} {'own':>6}"]
-    for j in judged:
-        lines.append(f"{j.name:22} {j.lips.correlation:6.3f} {j.lips.best:6.3f} {j.lips.lag_ms:6.0f}   "
-                     f"{j.sync.correlation:6.3f} {j.sync.lag_ms:6.0f} {j.own.correlation:6.3f}")  # fmt: skip
+    lines += [
+        f"{j.name:22} {j.lips.correlation:6.3f} {j.lips.best:6.3f} {j.lips.lag_ms:6.0f}   "
+        f"{j.sync.correlation:6.3f} {j.sync.lag_ms:6.0f} {j.own.correlation:6.3f}"
+        for j in judged
+    ]
     lines.append("  ".join(f"{k} {v:.3f}" for k, v in totals(judged).items()))
     lines.append(f"{'':26} {'p10':>8} {'p50':>8} {'p90':>8}   {'real people':>24}")
     for name in judged[0].values:
@@ -133,7 +139,8 @@ def judge_speech(head: TalkingHead, portrait: Portrait, folder: Path, settings: 
         speech = speech.trim(0, 20.0) if speech.seconds > 20 else speech
         signals: Signals = signals_of_motion(head.plan(portrait, speech, settings).motion)
         sync = score(signals.opening, speech.waveform, regressor)
-        lines.append(f"{path.stem:22} {sync.correlation:6.3f} {sync.best:6.3f} {sync.lag_ms:6.0f} {sync.confidence:8.3f}")
+        row = f"{sync.correlation:6.3f} {sync.best:6.3f} {sync.lag_ms:6.0f} {sync.confidence:8.3f}"
+        lines.append(f"{path.stem:22} {row}")
     return "\n".join(lines)
 
 

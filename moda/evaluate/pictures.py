@@ -1,20 +1,21 @@
 """What the pixels show: sharpness, flicker, a still background, wobble of the face, identity.
 
-* sharpness: Laplacian energy of the skin in the video over that of the portrait; 1 = as sharp. Both are first brought to
-  0.8 of the smaller one's size, so that neither is blurred by resampling more than the other.
-* flicker: rms of the second difference over time of the skin's mean luminance, grey levels of 255; lower is better.
+* sharpness: Laplacian energy of the skin in the video over that of the portrait; 1 = as sharp. Both are first brought
+  to 0.8 of the smaller one's size, so that neither is blurred by resampling more than the other.
+* flicker: 1.48 x median |second difference| of the skin's mean luminance, grey levels of 255; lower is better.
 * wobble: rms of the second difference of the straightened rigid landmarks, IOD per frame squared; lower is better.
 * background_change: largest difference from the first frame outside the person, grey levels; 0 where nothing moves.
-* background_still: share of the pixels outside the person that never differ from the first frame by more than 8 levels.
+* background_still: share of the pixels outside the person that stay within 8 levels of the first frame.
 * background_flicker: mean difference between neighbouring frames outside the person, grey levels.
-* identity_drift: rms distance of the face's rigid geometry from the portrait's, share of the face's size; lower is
-  better. Expression and pose are taken off first.
-* identity_spread: the same between the frames of the video, about their own mean.
+* identity_drift: mean distance of 21 points of the build from the portrait's, IOD (moda.portrait.identity); lower is
+  better. Expression and pose are taken off first, and the portrait is looked at by the same tracker.
+* identity_spread: rms distance of the rigid geometry of the frames from their own mean, share of the face's size.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,18 +36,18 @@ COMPARED = 0.8
 ENCODING = 8  # grey levels that an encoder alone may change
 
 
-def skin_mask(shape: tuple[int, int], landmarks: Array) -> Picture:
+def skin_mask(shape: tuple[int, ...], landmarks: Array) -> Picture:
     """(H, W) uint8, 255 inside the face oval but for a margin, the mouth and the eyes."""
     import cv2
 
-    mask = np.zeros(shape, np.uint8)
+    mask: Any = np.zeros(shape, np.uint8)
     points = np.asarray(landmarks)[:, :2]
     centre = points[list(OVAL)].mean(0)
-    cv2.fillPoly(mask, [np.round(centre + 0.86 * (points[list(OVAL)] - centre)).astype(np.int32)], 255)
+    cv2.fillPoly(mask, [np.round(centre + 0.86 * (points[list(OVAL)] - centre)).astype(np.int32)], (255,))
     for part in (MOUTH, *EYES):
         middle = points[list(part)].mean(0)
-        cv2.fillPoly(mask, [np.round(middle + 1.45 * (points[list(part)] - middle)).astype(np.int32)], 0)
-    return mask
+        cv2.fillPoly(mask, [np.round(middle + 1.45 * (points[list(part)] - middle)).astype(np.int32)], (0,))
+    return np.asarray(mask, np.uint8)
 
 
 def eye_distance(landmarks: Array) -> float:
@@ -80,6 +81,12 @@ def detail_at(image: Picture, landmarks: Array, distance: float) -> float:
     size = (max(8, round(image.shape[1] * ratio)), max(8, round(image.shape[0] * ratio)))
     scaled = np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
     return detail(scaled, landmarks * np.float32(ratio))
+
+
+def middle_mean(values: Array) -> float:
+    """Mean of the middle half: hair and shadow at the rim of a mask do not count."""
+    cut = len(values) // 4
+    return float(np.sort(values)[cut : len(values) - cut].mean())
 
 
 def geometry_distance(face: Array, other: Array) -> float:
@@ -133,7 +140,7 @@ class Watch:
             mask = person_mask(np.asarray(small, np.uint8)) > 0.2
             self._person = mask if self._person is None else self._person | mask
         mask = skin_mask(small.shape[:2], landmarks * ratio) > 0
-        self.luminance.append(float(small[mask].mean()) if mask.any() else 0.0)
+        self.luminance.append(middle_mean(small[mask].mean(-1)) if mask.any() else 0.0)
         if sample and self.scale is not None:
             distance = COMPARED * min(self.scale, eye_distance(landmarks))
             self.details.append((detail_at(frame, landmarks, distance), distance))
@@ -143,7 +150,8 @@ class Watch:
         import cv2
 
         nothing = float("nan")
-        values = {"flicker": jitter(np.array(self.luminance)[:, None]), "background_change": nothing}
+        steps = np.abs(np.diff(np.array(self.luminance), 2))
+        values = {"flicker": 1.48 * float(np.median(steps)) if len(steps) else 0.0, "background_change": nothing}
         values |= {"background_still": nothing, "background_flicker": nothing}
         if self._person is None or self._largest is None or self._steps is None or self._count < 2:
             return values

@@ -73,7 +73,8 @@ class Signals:
     def part(self, start: int, stop: int) -> Signals:
         """Frames `start` to `stop` (exclusive)."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Signals(**{k: v[start:stop] if isinstance(v, np.ndarray) else v for k, v in values.items()})
+        cut: dict[str, Any] = {k: v[start:stop] if isinstance(v, np.ndarray) else v for k, v in values.items()}
+        return Signals(**cut)
 
     def save(self, path: Path, **more: Any) -> None:
         """Write to `path` (.npz), with more arrays beside."""
@@ -83,7 +84,7 @@ class Signals:
     def load(cls, path: Path) -> Signals:
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as file:
-            values = {f.name: file[f.name] for f in fields(cls)}
+            values: dict[str, Any] = {f.name: file[f.name] for f in fields(cls)}
         return cls(**{**values, "shut": float(values["shut"]), "tracked": bool(values["tracked"])})
 
 

@@ -29,6 +29,7 @@ FEATURES = BANDS * len(OFFSETS)
 FLOOR = 9.0  # nats under the loudest twentieth that still count as sound: 39 dB
 REACH = 15  # frames of the lag curve to either side: 600 ms
 NEAR = 10  # frames within which the best lag is looked for: 400 ms
+REMEDY = "fit one with `python -m moda.evaluate.fit`."
 SHIPPED = Path(__file__).with_name("lips_from_sound.npz")
 
 
@@ -73,16 +74,17 @@ class Regressor:
             with np.load(path, allow_pickle=False) as file:
                 found = cls(file["centre"].astype(np.float64), file["weights"].astype(np.float64), str(file["source"]))
         except (OSError, ValueError, KeyError):
-            raise BadSetting(f"The regressor {path.name} cannot be read: fit one with `python -m moda.evaluate.fit`.") from None
+            raise BadSetting(f"The regressor {path.name} cannot be read: {REMEDY}") from None
         if found.weights.shape != (FEATURES,) or found.centre.shape != (FEATURES,):
-            raise BadSetting(f"The regressor {path.name} has another size: fit one with `python -m moda.evaluate.fit`.")
+            raise BadSetting(f"The regressor {path.name} has another size: {REMEDY}")
         return found
 
 
 @lru_cache(maxsize=1)
 def _filters() -> Array:
     """(257, 26) triangular mel filters between 80 and 7600 Hz."""
-    edge = 700 * (10 ** (np.linspace(*(2595 * np.log10(1 + f / 700) for f in (80.0, 7600.0)), BANDS + 2) / 2595) - 1)
+    lowest, highest = (2595 * np.log10(1 + hertz / 700) for hertz in (80.0, 7600.0))
+    edge = 700 * (10 ** (np.linspace(lowest, highest, BANDS + 2) / 2595) - 1)
     hertz = np.arange(257) * SAMPLES / 512
     rise = (hertz[:, None] - edge[None, :-2]) / np.diff(edge)[:-1]
     fall = (edge[None, 2:] - hertz[:, None]) / np.diff(edge)[1:]

@@ -32,12 +32,16 @@ def evaluate_video(
     portrait: a Portrait, a path, or a picture. late_ms: by how much the video's lips are known to be late.
     Raises BadVideo, BadPicture or NoFaceFound.
     """
+    from scipy.ndimage import gaussian_filter1d
+
     from moda.media.footage import probe, read_frames
 
     about = probe(path)
     source = None if portrait is None else portrait_face(portrait)
     signals, faces, landmarks, found = follow(path, about.fps, max_seconds)
     watch = Watch(scale=None if source is None else eye_distance(source[1]))
+    # Masks that tremble with the tracker would be measured as flicker.
+    landmarks = gaussian_filter1d(landmarks, 2.0, axis=0, mode="nearest")
     for frame, points in zip(itertools.islice(read_frames(path), len(landmarks)), landmarks):
         watch.see(frame, points)
     waveform, notes = sound_of(path) if about.audio else (None, ["The video has no sound: lip sync is not measured."])
@@ -69,7 +73,7 @@ def follow(
 
 
 def followed_still(image: Any, landmarks: Any) -> Any:
-    """Landmarks (478, 3) px of a portrait as the video tracker sees it, so that only the faces differ, not the tools."""
+    """Landmarks (478, 3) px of a portrait as the video tracker sees it: only faces shall differ, not tools."""
     from moda.portrait.track import track_frames
 
     try:

@@ -116,7 +116,8 @@ def test_pauses_are_found_and_the_mouth_in_them_measured() -> None:
     assert not mask[155:].any()
     jaw = np.full(T, 0.5)
     jaw[100:150] = 0.1
-    assert face_measures(signals_of_motion(motion_with(jaw_open=jaw)), sound)["quiet_opening"] == pytest.approx(0.1, abs=0.02)
+    values = face_measures(signals_of_motion(motion_with(jaw_open=jaw)), sound)
+    assert values["quiet_opening"] == pytest.approx(0.1, abs=0.02)
 
 
 def test_signals_survive_their_file_and_can_be_cut(tmp_path) -> None:  # type: ignore[no-untyped-def]

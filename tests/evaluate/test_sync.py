@@ -115,7 +115,7 @@ def test_the_shipped_regressor_hears_speech() -> None:
 def test_a_damaged_regressor_is_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "broken.npz"
     path.write_bytes(b"not an archive")
-    with pytest.raises(BadSetting, match="moda.evaluate.fit"):
+    with pytest.raises(BadSetting, match="cannot be read"):
         Regressor.load(path)
     Regressor(np.zeros(3), np.zeros(3)).save(path)
     with pytest.raises(BadSetting, match="another size"):

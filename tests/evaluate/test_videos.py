@@ -30,8 +30,8 @@ def test_a_still_picture_is_sharp_calm_and_the_same_person(still: Report) -> Non
     assert 0.75 < still["sharpness"] < 1.1
     assert still["identity_drift"] < 0.02
     assert still["yaw_std"] < 0.8  # the tracker settles
-    assert still["wobble"] < 0.003
-    assert still["flicker"] < 0.3
+    assert still["wobble"] < 0.012
+    assert still["flicker"] < 0.5
     assert still["background_still"] > 0.99
     assert still["blink_rate"] == 0
     assert still["face_found"] == 1
