@@ -1,0 +1,70 @@
+"""What the page says: small pieces of HTML with every value escaped."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from moda.motion.trims import size_variation
+
+if TYPE_CHECKING:
+    from moda.evaluate.report import Report
+    from moda.motion.takes import Take
+    from moda.pipeline import RenderResult
+
+
+def error(sentence: str) -> str:
+    """Something the visitor can mend; announced by screen readers."""
+    return f'<div class="say" role="alert"><div class="error">{html.escape(sentence)}</div></div>'
+
+
+def good(sentence: str, hints: Iterable[str] = ()) -> str:
+    """Done, with hints below."""
+    below = "".join(f'<div class="hint">{html.escape(hint)}</div>' for hint in hints)
+    return f'<div class="say" role="status"><div class="good">{html.escape(sentence)}</div>{below}</div>'
+
+
+def empty(sentence: str) -> str:
+    """A place that will fill later."""
+    return f'<div class="empty">{html.escape(sentence)}</div>'
+
+
+def step(number: int, title: str, line: str) -> str:
+    """The head of a numbered step."""
+    return (
+        f'<div class="step-head"><b aria-hidden="true">{number}</b><h2>{html.escape(title)}</h2>'
+        f"<span>{html.escape(line)}</span></div>"
+    )
+
+
+def boxes(pairs: Iterable[tuple[str, str]]) -> str:
+    """A row of figures: (what, value)."""
+    cells = "".join(f"<div><strong>{html.escape(v)}</strong>{html.escape(k)}</div>" for k, v in pairs)
+    return f'<div class="figures">{cells}</div>'
+
+
+def take_figures(take: Take, report: Report, sentence: str) -> str:
+    """Figures and a plain-words summary of a take."""
+    rotation = take.motion.rotation.std(axis=0)
+    rows = [
+        ("lip sync", _number(report.get("sync_confidence"), "{:.2f}")),
+        ("head pitch, yaw, roll (std)", "{:.1f}° {:.1f}° {:.1f}°".format(*rotation)),
+        ("blinks a minute", _number(report.get("blink_rate"), "{:.0f}")),
+        ("head size varies", f"{100 * size_variation(take.motion):.1f} %"),
+        ("planned in", f"{sum(take.timings.values()):.2f} s"),
+    ]
+    notes = "".join(f'<div class="hint">{html.escape(note)}</div>' for note in take.notes)
+    return f'<div class="say" role="status">{boxes(rows)}<div>{html.escape(sentence)}</div>{notes}</div>'
+
+
+def render_figures(result: RenderResult) -> str:
+    """Stage times and the real-time factor of a video."""
+    rows = [(stage, f"{seconds:.2f} s") for stage, seconds in result.timings.items()]
+    rows.append(("times real time", f"{1 / result.real_time_factor:.1f}×"))
+    sentence = f"{result.frames} frames, {result.duration:.1f} s, {result.model} + {result.renderer}."
+    return f'<div class="say" role="status">{boxes(rows)}<div>{html.escape(sentence)}</div></div>'
+
+
+def _number(value: float, form: str) -> str:
+    return "–" if value != value else form.format(value)
