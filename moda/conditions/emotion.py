@@ -219,6 +219,11 @@ def _from_words(reading: Reading) -> tuple[np.ndarray | None, float]:
             for other, weight in OPPOSITES[name].items():
                 turned[NEUTRAL if other in gone else FELT.index(other)] += weight
         if said:
+            for hit in said:  # "not sad, just tired": of the tired, take the sadness out as well
+                for name in gone.intersection(hit.weights):
+                    if hit.weights[name] < 0.9:
+                        core[FELT.index(name)] -= 0.8 * hit.weights[name] * hit.strength
+            core = np.maximum(core, 0.0)
             core = core / core.sum() * 0.85
             core[NEUTRAL] += 0.15
         else:

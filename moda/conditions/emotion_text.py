@@ -31,7 +31,7 @@ emotion emotional emotions yet but not no never still ever now today
 FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 _WORD = re.compile(r"[a-z]+(?:['-][a-z]+)*|\d{1,3} ?%")
-_CLAUSE_END = re.compile(r"[,.;:!?/()\[\]\n+&|]+|\bbut\b|\byet\b|\bthough\b|\balthough\b")
+_CLAUSE_END = re.compile(r"[,.;:!?/()\[\]\n+&|]+|(?<!anything )(?<!nothing )\bbut\b|\byet\b|\bthough\b|\balthough\b")
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ def read(text: str) -> Reading:
         content, covered = content + words, covered + understood
         if kept_here:
             kept.append(" ".join(kept_here))
+    if not reading.hits and not kept:  # degree words only: let the embedding see them
+        kept = [clean(text)]
     reading.rest = ", ".join(kept)
     reading.coverage = covered / content if content else 0.0
     reading.words = sum(word not in FUNCTION_WORDS for word in _WORD.findall(reading.rest))

@@ -16,7 +16,7 @@ WORDS: dict[str, dict[float, str]] = {
         0.85: "frustrated exasperated cross resentful aggravated agitated indignant bitter offended complaining "
         "quarrelsome frustration exasperation resentment indignation jealous envious ill-tempered "
         "bad-tempered short-tempered argumentative confrontational",
-        1.0: "angry anger mad hostile aggressive irate scolding shouting yelling argue arguing argument "
+        1.0: "angry anger mad hostile aggressive irate ffs scolding shouting yelling argue arguing argument "
         "quarrel snarling growling temper hostility aggression threatening vengeful revenge menacing "
         "combative wroth defiant belligerent antagonistic glaring scowling scowl glare heated hate hatred "
         "spiteful",
@@ -65,7 +65,7 @@ WORDS: dict[str, dict[float, str]] = {
         "congratulations motherly seductive",
         1.0: "happy happiness joy joyful joyous delighted delight excited excitement merry laughing laugh "
         "laughter celebrating celebration grinning beaming glowing radiant giggly giggling giggle gleeful "
-        "glee blissful enjoying cheering yay hooray haha",
+        "glee blissful enjoying cheering yay hooray haha lol lmao rofl hyped comedian comedy",
         1.35: "ecstatic ecstasy overjoyed thrilled elated euphoric euphoria jubilant exhilarated exuberant "
         "exultant rapturous blissed triumphant",
     },
@@ -84,9 +84,10 @@ WORDS: dict[str, dict[float, str]] = {
         "let-down dispirited downhearted nostalgia worn-out disillusioned pity",
         1.0: "sad sadness sorrow sorrowful lonely crying cry tearful tears teary hurt depressed depression "
         "rejected mournful mourning grieving guilty guilt ashamed shame miserable misery hopeless pitiful "
-        "woeful defeated remorseful remorse weeping weepy heavy-hearted loneliness gloom melancholia "
-        "desolate bereaved funeral tragic humiliated humiliation betrayed isolated excluded worthless "
-        "empty pained helpless abandoned upset despondent anguish anguished suffering",
+        "woeful defeated remorseful remorse apology apologise apologize apologising apologizing "
+        "victimised victimized weeping weepy heavy-hearted loneliness gloom melancholia desolate bereaved "
+        "funeral tragic humiliated humiliation betrayed isolated excluded worthless empty pained helpless "
+        "abandoned upset despondent anguish anguished suffering",
         1.35: "devastated heartbroken sobbing inconsolable despair despairing grief grief-stricken crushed "
         "distraught suicidal broken-hearted wailing shattered",
     },
@@ -94,8 +95,8 @@ WORDS: dict[str, dict[float, str]] = {
         0.7: "puzzled curious perplexed confused quizzical intrigued bemused baffled bewildered wondering "
         "confusion bewilderment unexpected",
         1.0: "surprise surprised surprising startled astonished amazed astonishment amazement disbelief "
-        "incredulous unbelievable wow whoa gasp gasping speechless awe awed awestruck wide-eyed wonder "
-        "gobsmacked flabbergasted stupefied unexpectedly omg incredible startling what",
+        "incredulous unbelievable wow whoa gasp gasping speechless awe awed awestruck wide-eyed wtf shook "
+        "wonder gobsmacked flabbergasted stupefied unexpectedly omg incredible startling what",
         1.35: "shocked shock stunned astounded dumbfounded thunderstruck dumbstruck mind-blown shocking "
         "astounding",
     },
@@ -151,11 +152,33 @@ BLENDS: dict[str, tuple[float, dict[str, float]]] = {
     "thoughtful": (0.7, {"neutral": 0.8, "sadness": 0.2}),
     "desperate": (1.1, {"fear": 0.5, "sadness": 0.5}),
     "stressed": (0.7, {"fear": 0.65, "anger": 0.35}),
+    "interested": (0.6, {"neutral": 0.4, "happiness": 0.4, "surprise": 0.2}),
+    "inquisitive": (0.5, {"surprise": 0.7, "happiness": 0.3}),
+    "determined": (0.8, {"neutral": 0.6, "anger": 0.2, "happiness": 0.2}),
+    "resolute": (0.8, {"neutral": 0.7, "anger": 0.15, "happiness": 0.15}),
+    "suspicious": (0.8, {"contempt": 0.4, "fear": 0.4, "anger": 0.2}),
+    "critical": (0.7, {"contempt": 0.7, "anger": 0.3}),
+    "disapproving": (0.8, {"contempt": 0.6, "anger": 0.2, "disgust": 0.2}),
+    "passive-aggressive": (0.8, {"contempt": 0.6, "anger": 0.4}),
+    "passive aggressive": (0.8, {"contempt": 0.6, "anger": 0.4}),
+    "betrayed": (1.1, {"anger": 0.5, "sadness": 0.5}),
+    "dismayed": (0.9, {"sadness": 0.5, "surprise": 0.5}),
+    "cringe": (0.7, {"contempt": 0.5, "disgust": 0.5}),
+    "meh": (0.5, {"neutral": 0.6, "contempt": 0.25, "sadness": 0.15}),
+    "chill": (0.7, {"neutral": 0.7, "happiness": 0.3}),
+    "laid-back": (0.7, {"neutral": 0.7, "happiness": 0.3}),
+    "salty": (0.6, {"anger": 0.7, "sadness": 0.3}),
+    "hangry": (0.8, {"anger": 1.0}),
+    "facepalm": (0.8, {"contempt": 0.6, "sadness": 0.25, "anger": 0.15}),
+    "whining": (0.8, {"sadness": 0.6, "anger": 0.4}),
+    "overwhelmed": (1.0, {"fear": 0.5, "sadness": 0.5}),
     "what": (0.3, {"surprise": 1.0}),
 }
 
 # Idioms of several words, matched before single words; some hold a "not" that negates nothing.
 PHRASES: dict[str, tuple[float, dict[str, float]]] = {
+    "dead inside": (0.7, {"sadness": 0.6, "neutral": 0.4}),
+    "news anchor": (1.0, {"neutral": 1.0}),
     "over the moon": (1.35, {"happiness": 1.0}),
     "on cloud nine": (1.35, {"happiness": 1.0}),
     "in seventh heaven": (1.35, {"happiness": 1.0}),
@@ -283,7 +306,8 @@ DEGREES: dict[str, float] = {
     "incredibly": 1.35, "intensely": 1.4, "intense": 1.3, "extremely": 1.4, "extreme": 1.4, "tremendously": 1.35,
     "immensely": 1.4, "exceedingly": 1.35, "enormously": 1.4, "insanely": 1.4, "wildly": 1.4, "madly": 1.35,
     "absolutely": 1.35, "completely": 1.35, "totally": 1.35, "utterly": 1.4, "utter": 1.4, "thoroughly": 1.3,
-    "overwhelmingly": 1.45, "overwhelming": 1.4, "overwhelmed": 1.35, "paralysed": 1.4, "paralyzed": 1.4,
+    "overwhelmingly": 1.45, "overwhelming": 1.4, "overwhelmed by": 1.35, "overwhelmed with": 1.35,
+    "paralysed with": 1.4, "paralyzed with": 1.4, "paralysed by": 1.4, "paralyzed by": 1.4,
     "out of control": 1.4, "uncontrollably": 1.4, "beyond words": 1.4, "as hell": 1.35, "to death": 1.4,
     "dripping with": 1.35, "bursting with": 1.4, "full of": 1.25, "filled with": 1.25, "consumed by": 1.4,
     "mad with": 1.35, "wild with": 1.35, "crazy with": 1.35, "shaking with": 1.35, "trembling with": 1.35,

@@ -143,6 +143,8 @@ def test_negation_leaves_other_emotions() -> None:
     assert understand("not only happy but thrilled").dominant == "happiness"
     assert understand("nothing but rage").dominant == "anger"
     assert understand("can't believe it").dominant == "surprise"
+    assert understand("anything but happy").dominant == "sadness"
+    assert share("not sad, just tired", "sadness") < 0.2 < share("just tired", "sadness")
 
 
 def test_blends_hold_both() -> None:
