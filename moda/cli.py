@@ -298,6 +298,33 @@ def speak(
 
 
 @app.command()
+def evaluate(
+    target: Annotated[str, typer.Argument(help="A video, or the word controls.")],
+    portrait: Annotated[Path | None, typer.Option(help="The portrait the video was made from.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the report on controls.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Measures of any talking video, or of what each control does."""
+    if target == "controls":
+        from moda.evaluate.controls import run as controls_report
+        from moda.media.output import check_folder
+
+        controls_report(output=check_folder(output or Path("outputs/controls")), json=json)
+        return
+    from moda.evaluate.command import run as video_report
+
+    video_report(Path(target), portrait, json)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def train(context: typer.Context) -> None:
+    """Trains moda-lite: its corpus, then the network. Options: python -m moda.training --help."""
+    import subprocess
+
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "moda.training", *context.args]))
+
+
+@app.command()
 def doctor(json: AsJson = False) -> None:
     """What is present, what is missing, and what each missing piece would add."""
     from moda.doctor import examine, table
