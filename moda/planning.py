@@ -137,17 +137,16 @@ def emotion_weights(settings: Settings, frames: int, fps: float) -> tuple[FloatA
 
     Strength k leads from no emotion (k = 0) over the prompt's mixture (k = 1) beyond it: (1 - k) none + k mixture.
     """
-    from moda.conditions.emotion import CLASSES, emotion_track, is_timed, understand
+    from moda.conditions.emotion import CLASSES, emotion_track, explain, is_timed, understand
 
     nothing = np.eye(len(CLASSES), dtype=np.float32)[-1]
-    notes: tuple[str, ...] = ()
     if is_timed(settings.emotion):
-        weights = emotion_track(settings.emotion, frames, fps)
+        weights, notes = emotion_track(settings.emotion, frames, fps), explain(settings.emotion)
     else:
         meant = understand(settings.emotion)
-        weights = meant.mixture
+        weights, notes = meant.mixture, ()
         if settings.emotion.strip():
-            notes = (f"Emotion understood as {meant.label}.",) if meant.hint is None else (meant.hint,)
+            notes = (meant.hint or f"Emotion understood as {meant.label}.",)
     strength = np.float32(settings.emotion_strength)
     return (1 - strength) * nothing + strength * weights, notes
 
