@@ -23,12 +23,14 @@ from typing import IO, Any
 from moda.errors import UserError
 
 FORMATS = (
-    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,eac3,flac,flv,m4v,matroska,webm,mov,mp3,mpc,mpc8,mpeg,"
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,eac3,flac,flv,gif,ivf,m4v,matroska,webm,mov,mp3,mpc,mpc8,mpeg,"
     "mpegts,mpegvideo,mxf,ogg,tta,voc,w64,wav,wv"
 )
 """Container formats that may be opened: none of them is a playlist or refers to other files."""
 
-UNTRUSTED = ("-protocol_whitelist", "fd,pipe", "-format_whitelist", FORMATS, "-max_pixels", "50000000")
+UNTRUSTED = (
+    "-protocol_whitelist", "fd,pipe", "-format_whitelist", FORMATS, "-max_pixels", "50000000", "-threads", "2"
+)  # fmt: skip
 """Options that stand before ``-i`` for every file that a person gives us."""
 
 CHILD_MEMORY = 4 << 30  # address space of a decoding child in bytes; real use stays far below

@@ -33,7 +33,7 @@ def write(path: Path, count: int, audio: object = None, size: tuple[int, int] = 
 
 
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "folder" / "out.mp4"
+    path = tmp_path / "new %d folder" / "-o;'ü' [%03d].mp4"
     frames = [np.full((64, 96, 3), (20 * index, 250 - 20 * index, 128), np.uint8) for index in range(10)]
     with VideoWriter(path, 25, (96, 64)) as video:
         buffer = np.empty_like(frames[0])
@@ -45,7 +45,7 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     for expected, got in zip(frames, read):
         assert got.shape == expected.shape
         assert np.abs(got.astype(int) - expected).mean() < 4
-    assert [item.name for item in path.parent.iterdir()] == ["out.mp4"]
+    assert [item.name for item in path.parent.iterdir()] == [path.name]
 
 
 def test_format(tmp_path: Path, sentence: Speech) -> None:
@@ -327,6 +327,14 @@ def test_bad_videos(tmp_path: Path, sounds: dict[str, Path]) -> None:
 def test_a_long_video_is_refused(clip: Path) -> None:
     with pytest.raises(BadVideo, match="limit"):
         next(read_frames(clip, max_seconds=1.0))
+
+
+def test_a_gif_is_footage_too(tmp_path: Path) -> None:
+    from PIL import Image
+
+    shades = [Image.new("RGB", (32, 24), (40 * index, 0, 0)) for index in range(5)]
+    shades[0].save(tmp_path / "a.gif", save_all=True, append_images=shades[1:], duration=40)
+    assert len(list(read_frames(tmp_path / "a.gif", fps=25))) == 5
 
 
 def test_real_footage(shared_data: Path) -> None:
