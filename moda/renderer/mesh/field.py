@@ -54,8 +54,10 @@ class HeadField:
     def rigid(self, points: np.ndarray) -> np.ndarray:
         return self._sample(self.raster, points) * self.rim(points)
 
-    def person(self, points: np.ndarray) -> np.ndarray:
-        return self._sample(self.body, points)
+    def breath(self, points: np.ndarray) -> np.ndarray:
+        """0..1: how far a place rises with the breath: chest and shoulders of the person, nothing else."""
+        below = _ss(self.upright(points)[:, 1] - self.chin, 0.45, 1.3)
+        return below * np.clip(2.0 * self._sample(self.body, points) - 1.0, 0.0, 1.0) * self.rim(points)
 
 
 def _ss(x: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -95,10 +97,12 @@ def head_field(
     def away(shape: np.ndarray) -> np.ndarray:
         return cv2.distanceTransform((1 - shape).astype(np.uint8), cv2.DIST_L2, 5) / CELLS
 
-    weight = 1.0 - _ss(away(head), 0.0, 1.1)
+    weight = 1.0 - _ss(away(head), 0.0, 0.88)
     throat = np.interp(np.abs(ux), [0, 0.5, 1.0, 1.6], [chin, chin + 0.12, chin + 0.6, chin + 0.9])
     weight = np.minimum(weight, 1.0 - _ss(uy - throat, 0.05, 1.45))
     weight = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), 0.18 * CELLS, borderType=cv2.BORDER_REPLICATE)
+    # What would hardly move does not move at all: most of a background then stays as it is, to the bit.
+    weight = np.maximum(0.0, weight - 0.03) / 0.97
     weight = np.maximum(weight, 1.0 - _ss(away(face), 0.0, 0.25))
     soft = cv2.GaussianBlur(body.astype(np.float32), (0, 0), 0.08 * CELLS, borderType=cv2.BORDER_REPLICATE)
     height, width = picture

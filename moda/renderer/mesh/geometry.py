@@ -30,6 +30,7 @@ class FaceMesh:
     skin: np.ndarray  # (n, 3) int32 triangles, clockwise on the picture
     holes: np.ndarray  # (46, 3) int32 eye and mouth openings
     rigid: np.ndarray  # (V,) 0..1: how far a vertex follows the head
+    breath: np.ndarray  # (V,) 0..1: how far a vertex rises with the breath
     follow: np.ndarray  # (V, 486) how much of each face vertex's expression a vertex takes on
 
 
@@ -183,4 +184,4 @@ def build_mesh(landmarks: np.ndarray, pose: Pose, region: tuple[float, float, fl
     follow[np.arange(topology.FACE), np.arange(topology.FACE)] = 1.0
     follow[topology.FACE :, oval] = weight * fade[:, None]
     rigid = field.rigid(position[:, :2])
-    return FaceMesh(position, np.ascontiguousarray(triangles, np.int32), topology.hole_triangles(), rigid, follow)
+    return FaceMesh(position, np.ascontiguousarray(triangles, np.int32), topology.hole_triangles(), rigid, field.breath(position[:, :2]), follow)

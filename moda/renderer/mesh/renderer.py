@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,7 @@ class Prepared:
     region: tuple[float, float, float, float]
     window: tuple[float, float, float]
     glasses: bool
+    breathing: bool
 
 
 class MeshRenderer:
@@ -54,7 +56,8 @@ class MeshRenderer:
     def prepare(self, portrait: Portrait, **options: Any) -> Prepared:
         """Mesh, weights, eyes and mouth of a portrait.
 
-        Options: ``glasses`` (bool): the person wears glasses; as found by the portrait when not given.
+        Options: ``glasses`` (bool): the person wears glasses, as found by the portrait when not given; ``breathing``
+        (bool, default True): the shoulders rise and fall a little.
         """
         from moda.portrait.graphs import person_mask
 
@@ -86,7 +89,7 @@ class MeshRenderer:
         tones = teeth.measure_tones(image, points, iod, sclera)
         mouth = mouth_.build_mouth(image, points, iod, tones, mesh.position)
         rig = build_rig(mesh, head, mouth.gap, lids, (balls[0].ratio, balls[1].ratio), glasses, portrait.rest["smile"])
-        return Prepared(image, rig, field, balls, mouth, build_shade(mesh.position, iod, rig.smiling), region, window, glasses)
+        return Prepared(image, rig, field, balls, mouth, build_shade(mesh.position, iod, rig.smiling), region, window, glasses, bool(options.get("breathing", True)))
 
     def frames(
         self,
@@ -117,13 +120,22 @@ class MeshRenderer:
                 raise Cancelled("The rendering was stopped.")
             values = read_actions(motion.expression[index : index + 1], motion.neutral).astype(np.float64)
             pose = motion.array[index, 63:70].astype(np.float64)
-            yield self.frame(prepared, painter, values, at_rest, pose, motion.reference[63:70].astype(np.float64))
+            breath = breath_at(index / motion.fps) if prepared.breathing else 0.0
+            yield self.frame(
+                prepared, painter, values, at_rest, pose, motion.reference[63:70].astype(np.float64), breath
+            )
 
     @staticmethod
     def frame(
-        prepared: Prepared, painter: Painter, values: np.ndarray, at_rest: np.ndarray, pose: np.ndarray, still: np.ndarray
+        prepared: Prepared,
+        painter: Painter,
+        values: np.ndarray,
+        at_rest: np.ndarray,
+        pose: np.ndarray,
+        still: np.ndarray,
+        breath: float = 0.0,
     ) -> np.ndarray:
-        """One frame from action values (1, 17) and pose (7,)."""
+        """One frame from action values (1, 17), pose (7,), the pose and values at rest and the breath (-1..1)."""
         rig = prepared.rig
         actions = relative_actions(values, at_rest, rig.gap, rig.smiling)[0]
         turn = turn_of(pose, still, rig.head)
@@ -131,5 +143,11 @@ class MeshRenderer:
             *lid_weights(actions, 0, rig.eye_ratio[0]),
             *lid_weights(actions, 1, rig.eye_ratio[1]),
         )
-        moved, unposed = move(rig, actions, lids, turn)
+        moved, unposed = move(rig, actions, lids, turn, breath)
         return painter.paint(moved, unposed, actions, lids, turn)
+
+
+def breath_at(seconds: float) -> float:
+    """-1..1, 0 at the start: about 14 quiet breaths a minute, the rise quicker than the fall."""
+    phase = 2 * math.pi * seconds / 4.3
+    return math.sin(phase + 0.35 * math.sin(phase))

@@ -21,6 +21,10 @@ JAW_GAP = 0.300
 """Inner-lip opening in IOD that jaw_open = 1 makes."""
 
 
+BREATH = 0.010
+"""IOD by which the shoulders rise and fall."""
+
+
 @lru_cache(maxsize=1)
 def _fields() -> np.ndarray:
     """(A, 468, 3) in IOD, head frame, in the order of TABLE_ACTIONS."""
@@ -129,8 +133,8 @@ def lid_weights(actions: np.ndarray, side: int, ratio: float) -> tuple[float, fl
     return float(np.clip(upper, -0.45, 1.0)), float(np.clip(lower, -0.3, 1.0)) if closed < 0.999 else 1.0
 
 
-def move(rig: Rig, actions: np.ndarray, lids: tuple[float, float, float, float], turn: Turn) -> tuple[np.ndarray, np.ndarray]:
-    """One frame. actions (17,) relative. Returns moved vertices (V, 3) and the same without the pose (V, 3)."""
+def move(rig: Rig, actions: np.ndarray, lids: tuple[float, float, float, float], turn: Turn, breath: float) -> tuple[np.ndarray, np.ndarray]:
+    """One frame. actions (17,) relative; breath -1..1. Returns moved vertices (V, 3) and the same without the pose."""
     own = rig.gap / JAW_GAP
     closing = float(np.clip(-actions[INDEX["jaw_open"]] / own, 0, 1)) if own > 0.01 else 0.0
     weights = np.concatenate([actions[[INDEX[name] for name in TABLE_ACTIONS]], lids, [closing]])
@@ -140,7 +144,9 @@ def move(rig: Rig, actions: np.ndarray, lids: tuple[float, float, float, float],
     pivot = origin + rig.head.rotation.astype(np.float64) @ np.array([0.0, 0.35, 0.10]) * rig.head.scale
     posed = (rig.mesh.position - pivot) @ turn.linear.T + pivot + turn.shift - rig.mesh.position
     expression = (still - rig.mesh.position) @ turn.linear.T
-    return rig.mesh.position + expression + rig.mesh.rigid[:, None] * posed, still
+    moved = rig.mesh.position + expression + rig.mesh.rigid[:, None] * posed
+    moved[:, 1] -= (BREATH * breath * float(rig.head.scale)) * rig.mesh.breath
+    return moved, still
 
 
 def _close_lips(rig: Rig, points: np.ndarray, press: float) -> None:

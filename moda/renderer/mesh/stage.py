@@ -47,6 +47,8 @@ def whole_size(picture: tuple[int, int]) -> tuple[int, int]:
     height, width = picture
     limit = MAX_WHOLE if width >= height else MAX_WHOLE[::-1]
     shrink = min(1.0, limit[0] / width, limit[1] / height)
+    if shrink == 1.0:  # an odd last row or column is left out rather than resampled
+        return max(2, width // 2 * 2), max(2, height // 2 * 2)
     return max(2, round(width * shrink / 2) * 2), max(2, round(height * shrink / 2) * 2)
 
 
@@ -66,9 +68,10 @@ def build_stage(
     height, width = image.shape[:2]
     if whole:
         frame = whole_size((height, width))
-        scale = frame[0] / width
-        offset = np.array([(scale - 1) / 2, (frame[1] / height - 1) / 2])
-        base = image if frame == (width, height) else cv2.resize(image, frame, interpolation=cv2.INTER_AREA)
+        kept = frame[0] in (width, width - 1) and frame[1] in (height, height - 1)
+        scale = 1.0 if kept else frame[0] / width
+        offset = np.array([(scale - 1) / 2, (scale - 1) / 2])
+        base = image[: frame[1], : frame[0]] if kept else cv2.resize(image, frame, interpolation=cv2.INTER_AREA)
     else:
         frame = (size, size)
         scale = size / window[2]

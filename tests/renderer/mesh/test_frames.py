@@ -1,0 +1,185 @@
+"""What the frames show, measured on real pixels."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from moda.errors import BadSetting, Cancelled
+from moda.portrait.measures import eye_distance, eye_openness, lip_gap
+from moda.renderer.mesh.stage import build_stage
+
+Track = Callable[[np.ndarray], np.ndarray]
+
+
+def still_frame(sitter, size: int = 512) -> np.ndarray:  # type: ignore[no-untyped-def]
+    prepared = sitter.prepared
+    return build_stage(prepared.image, prepared.region, prepared.window, size, False).base
+
+
+@pytest.mark.parametrize("name", ["astronaut", "hopper"])
+def test_the_reference_motion_shows_the_portrait(name: str, request: pytest.FixtureRequest) -> None:
+    sitter = request.getfixturevalue(name)
+    (frame,) = sitter.render({})
+    difference = np.abs(frame.astype(int) - still_frame(sitter))
+    assert frame.shape == (512, 512, 3) and frame.dtype == np.uint8
+    assert difference.mean() < 0.2
+    assert np.percentile(difference, 99.5) <= 6
+
+
+def test_jaw_open_opens_the_lips_in_proportion(hopper, track: Track) -> None:  # type: ignore[no-untyped-def]
+    wanted = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+    frames = hopper.render(*({"jaw_open": float(v)} for v in wanted))
+    gaps = np.array([lip_gap(track(frame)) for frame in frames])
+    assert (np.diff(gaps) > 0.02).all(), gaps
+    assert gaps[0] < 0.03
+    assert 0.20 < gaps[-1] < 0.42, gaps
+
+
+def test_an_open_smile_can_close(astronaut, track: Track) -> None:  # type: ignore[no-untyped-def]
+    at_rest, closed = astronaut.render({}, {"jaw_open": 0.0, "lips_press": 0.3})
+    assert lip_gap(track(at_rest)) > 0.12
+    assert lip_gap(track(closed)) < 0.05
+
+
+def test_blink_closes_the_eyes_step_by_step_and_hides_the_iris(astronaut, track: Track) -> None:  # type: ignore[no-untyped-def]
+    steps = [0.0, 0.35, 0.7, 1.0]
+    frames = astronaut.render(*({"blink_left": v, "blink_right": v} for v in steps))
+    openness = np.array([eye_openness(track(frame)) for frame in frames])
+    assert (np.diff(openness, axis=0) < 0).all(), openness
+    assert (openness[-1] < 0.5 * openness[0]).all(), openness
+    marks = track(frames[0])
+    for iris, rim in ((468, 469), (473, 474)):
+        x, y = marks[iris, :2].astype(int)
+        r = int(0.6 * np.linalg.norm(marks[iris, :2] - marks[rim, :2]))
+        spot = (slice(y - r, y + r + 1), slice(x - r, x + r + 1))
+        dark = [np.median(frame[spot].mean(-1)) for frame in (frames[0], frames[-1])]
+        assert dark[1] > dark[0] + 25, "skin must cover the iris"
+
+
+def test_one_eye_can_wink(astronaut, track: Track) -> None:  # type: ignore[no-untyped-def]
+    rest, wink = astronaut.render({}, {"blink_left": 1.0})
+    before, after = eye_openness(track(rest)), eye_openness(track(wink))
+    assert after[0] < 0.6 * before[0]
+    assert after[1] > 0.8 * before[1]
+
+
+def test_gaze_moves_the_iris(astronaut, track: Track) -> None:  # type: ignore[no-untyped-def]
+    left, right = (track(frame) for frame in astronaut.render({"gaze_x": -0.8}, {"gaze_x": 0.8}))
+    for iris, corners in ((468, [33, 133]), (473, [362, 263])):
+        centre = [(m[iris, 0] - m[corners, 0].mean()) / eye_distance(m) for m in (left, right)]
+        assert centre[1] - centre[0] > 0.03
+
+
+@pytest.mark.parametrize("name", ["pitch", "yaw", "roll"])
+def test_pose_turns_the_head_the_way_of_the_convention(hopper, track: Track, name: str) -> None:  # type: ignore[no-untyped-def]
+    from moda.portrait.canonical import fit_pose
+
+    index = {"pitch": 0, "yaw": 1, "roll": 2}[name]
+    minus, plus = (fit_pose(track(frame)).angles[index] for frame in hopper.render({name: -7.0}, {name: 7.0}))
+    assert 7.0 < plus - minus < 19.0
+
+
+def test_expressions_move_brows_and_mouth_corners(hopper, track: Track) -> None:  # type: ignore[no-untyped-def]
+    from moda.portrait.measures import brow_height, smile_corner
+
+    rest, smile, frown, raised = (
+        track(f) for f in hopper.render({}, {"smile": 0.9}, {"frown": 0.9}, {"brow_raise": 1.0})
+    )
+    assert smile_corner(smile) > smile_corner(rest) + 0.04
+    assert smile_corner(frown) < smile_corner(rest) - 0.02
+    assert (brow_height(raised) > brow_height(rest) + 0.008).all()
+
+
+def test_the_same_motion_gives_the_same_bytes_wherever_it_starts(hopper) -> None:  # type: ignore[no-untyped-def]
+    frames = [{"jaw_open": 0.1 * k, "yaw": 2.0 * k, "blink_left": 0.2 * k, "smile": 0.1 * k} for k in range(5)]
+    whole_run = hopper.render(*frames)
+    again = hopper.render(*frames)
+    part = hopper.render(*frames, start=2, stop=4)
+    assert all((a == b).all() for a, b in zip(whole_run, again))
+    assert len(part) == 2 and all((a == b).all() for a, b in zip(whole_run[2:4], part))
+
+
+def test_background_is_still_to_the_bit(hopper) -> None:  # type: ignore[no-untyped-def]
+    prepared = hopper.prepared
+    frames = hopper.render(
+        *({"jaw_open": 0.2 * k, "yaw": 3.0 * k - 6, "pitch": 2.0 * k - 4, "blink_right": 0.2 * k} for k in range(5))
+    )
+    window = prepared.window
+    grid = np.linspace(0, 512, 65)[:-1] + 4
+    x, y = np.meshgrid(grid, grid)
+    points = np.stack([x.ravel(), y.ravel()], 1) * (window[2] / 512) + window[:2]
+    # Far from everything that the head takes along: no weight within one step of the mesh.
+    reach = 0.25 * float(prepared.rig.head.scale)
+    quiet = np.ones(len(points), bool)
+    for dx in (-reach, 0, reach):
+        for dy in (-reach, 0, reach):
+            quiet &= prepared.field.rigid(points + (dx, dy)) < 1e-6
+    assert quiet.mean() > 0.03
+    base = still_frame(hopper)
+    for (px, py), calm in zip(np.stack([x.ravel(), y.ravel()], 1).astype(int), quiet):
+        if calm:
+            block = (slice(py - 3, py + 4), slice(px - 3, px + 4))
+            assert all((frame[block] == base[block]).all() for frame in frames)
+
+
+def test_whole_picture_keeps_everything_outside_the_region(astronaut) -> None:  # type: ignore[no-untyped-def]
+    image = astronaut.portrait.image
+    rest, moved = astronaut.render({}, {"yaw": 10.0, "jaw_open": 0.9, "roll": 6.0}, whole=True)
+    assert rest.shape == image.shape
+    assert (rest == image).all()
+    x0, y0, x1, y1 = (int(v) for v in astronaut.prepared.region)
+    outside = np.ones(image.shape[:2], bool)
+    outside[max(0, y0 - 1) : y1 + 3, max(0, x0 - 1) : x1 + 3] = False
+    assert outside.any() and (moved[outside] == image[outside]).all()
+    assert np.abs(moved.astype(int) - image).mean() > 0.5
+
+
+@pytest.mark.parametrize("size", [256, 1080])
+def test_other_sizes(hopper, size: int) -> None:  # type: ignore[no-untyped-def]
+    (frame,) = hopper.render({"jaw_open": 0.5, "yaw": 5.0}, size=size)
+    assert frame.shape == (size, size, 3)
+
+
+def test_extreme_motion_is_held_back(hopper, track: Track) -> None:  # type: ignore[no-untyped-def]
+    wild = {"yaw": 80.0, "pitch": -60.0, "roll": 70.0, "jaw_open": 5.0, "blink_left": 9.0, "smile": 7.0, "pucker": 4.0}
+    (frame,) = hopper.render(wild)
+    still = still_frame(hopper)
+    assert frame.shape == still.shape
+    assert np.abs(frame.astype(int) - still).mean() < 60
+
+
+def test_bad_size_and_cancel(hopper) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(BadSetting):
+        hopper.render({}, size=33)
+    with pytest.raises(Cancelled):
+        hopper.render({}, {}, cancel=lambda: True)
+
+
+def test_memory_does_not_grow_with_the_number_of_frames(hopper) -> None:  # type: ignore[no-untyped-def]
+    motion = hopper.motion(*({"jaw_open": 0.02 * (k % 40), "yaw": 0.2 * (k % 30)} for k in range(70)))
+    stream = hopper.renderer.frames(hopper.prepared, motion)
+    for _ in range(10):
+        next(stream)
+    tracemalloc.start()
+    next(stream)
+    early = tracemalloc.get_traced_memory()[0]
+    for _ in stream:
+        pass
+    late = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert late - early < 2_000_000
+
+
+def test_shoulders_breathe_only_when_asked(hopper) -> None:  # type: ignore[no-untyped-def]
+    breathing = hopper.renderer.prepare(hopper.portrait)
+    motion = hopper.motion(*({} for _ in range(28)))
+    first, *_, last = hopper.renderer.frames(breathing, motion)
+    change = np.abs(first.astype(int) - last).mean(-1)
+    assert change[380:].max() > 4
+    assert change[:60].max() == 0
+    still_first, *_, still_last = hopper.renderer.frames(hopper.prepared, motion)
+    assert (still_first == still_last).all()

@@ -1,0 +1,93 @@
+"""The pieces that the renderer is made of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moda.portrait.canonical import canonical_face, mirror_map
+from moda.renderer.mesh import flow, table, teeth, topology
+from moda.renderer.mesh.curves import spline_matrix
+from moda.renderer.mesh.deform import action_fields
+from moda.renderer.mesh.pose import hold, rotation_of
+
+
+def test_mesh_covers_the_face_once() -> None:
+    triangles = np.vstack([topology.skin_triangles(), topology.hole_triangles()])
+    points = topology.with_lash_rows(canonical_face())
+    a, b, c = (points[triangles[:, k], :2] for k in range(3))
+    area = np.cross(b - a, c - a) / 2
+    oval = points[list(topology.OVAL), :2]
+    x, y = oval.T
+    inside = abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
+    assert (area > 0).mean() > 0.99
+    assert abs(area.sum() - inside) < 0.01 * inside
+    assert set(np.unique(triangles)) == set(range(topology.FACE))
+
+
+def test_displacements_keep_their_anchors_and_are_symmetric() -> None:
+    fields = action_fields(canonical_face().astype(float))
+    assert set(fields) == {*table.MOUTH_ACTIONS, *table.BROW_ACTIONS}
+    mirror = mirror_map()[:468]
+    for name, field in fields.items():
+        assert np.isfinite(field).all() and np.abs(field).max() < 0.4
+        for mark in table.FIXED_ALWAYS:
+            if mark not in {**table.MOUTH_ACTIONS, **table.BROW_ACTIONS}[name]:
+                assert np.abs(field[mark]).max() < 1e-9
+        flip = np.array([1.0 if name in table.CARRIED else -1.0, 1.0, 1.0])
+        assert np.abs(field[mirror] - field * flip).max() < 0.006, name
+    assert fields["jaw_open"][14, 1] - fields["jaw_open"][13, 1] == pytest.approx(0.300)
+
+
+@given(st.floats(-1e3, 1e3), st.floats(1.0, 50.0))
+def test_hold_is_gentle(value: float, limit: float) -> None:
+    held = float(hold(value, limit))
+    assert abs(held) <= limit + 1e-9
+    assert held * value >= 0
+    if abs(value) <= 0.55 * limit:
+        assert held == pytest.approx(value)
+    assert float(hold(value + 0.1, limit)) >= held - 1e-12
+
+
+@given(st.floats(-40, 40), st.floats(-40, 40), st.floats(-40, 40))
+def test_rotation_follows_the_joint_parameter_space(pitch: float, yaw: float, roll: float) -> None:
+    from moda.motion.space import rotation_matrix
+
+    assert np.allclose(rotation_of(pitch, yaw, roll), rotation_matrix(pitch, yaw, roll).T)
+
+
+def test_splines_pass_through_their_knots_and_keep_lines_straight() -> None:
+    matrix = spline_matrix(9, 65)
+    values = np.random.default_rng(0).normal(size=9)
+    assert np.allclose((matrix @ values)[::8], values)
+    assert np.allclose(matrix @ np.arange(9.0), np.linspace(0, 8, 65))
+
+
+def test_rasteriser_interpolates_and_prefers_the_near_sheet() -> None:
+    square = np.array([[0, 0], [8, 0], [8, 8], [0, 8]], np.float32)
+    position = np.vstack([square, square])
+    source = np.vstack([square * 2, np.full((4, 2), -1)]).astype(np.float32)
+    triangles = np.array([[0, 1, 2], [0, 2, 3], [4, 5, 6], [4, 6, 7]], np.int32)
+    x, y, far = np.zeros((9, 9), np.float32), np.zeros((9, 9), np.float32), np.full((9, 9), 1e9, np.float32)
+    depth = np.array([0, 0, 0, 0, 5, 5, 5, 5], np.float32)
+    sides = np.ones(4, np.float32)
+    flow.rasterise(position, depth, source, triangles, sides, x, y, far)
+    gy, gx = np.mgrid[0:9, 0:9]
+    assert np.allclose(x, 2 * gx, atol=1e-4) and np.allclose(y, 2 * gy, atol=1e-4)
+    # Turned over, the near sheet gives way to the far one.
+    far[:] = 1e9
+    sides[:2] = -1
+    flow.rasterise(position, depth, source, triangles, sides, x, y, far)
+    assert (x == -1).all() and (y == -1).all()
+
+
+def test_teeth_are_light_and_the_gum_is_above_them() -> None:
+    sheet = teeth.row_sheet(teeth.UPPER_WIDTHS, teeth.UPPER_CROWNS, teeth.UPPER_STEPS)
+    middle = sheet.shape[1] // 2 + 12  # in the first tooth, not in the gap between the two
+    at = [round((teeth.EDGE_AT + rise) * teeth.PX) for rise in (-0.02, 0.08, 0.2)]
+    before, enamel, gum = (sheet[row, middle] for row in at)
+    assert before[1:].max() < 0.05
+    assert enamel[1] > 0.95 and enamel[0] > 0.9
+    assert gum[2] > 0.9 and gum[1] < 0.05
