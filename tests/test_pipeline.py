@@ -1,0 +1,143 @@
+"""The whole way with what ships: portrait and speech -> take -> preview -> video."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from moda import Settings, TalkingHead
+from moda.errors import BadMotionFile, BadSetting, Cancelled, OutputFailed
+from moda.media.audio import Speech, load_speech
+from moda.media.video import probe, read_frames
+from moda.motion.actions import INDEX, read_actions
+from moda.motion.takes import Take
+from moda.portrait.portrait import Portrait
+
+SENTENCE = "My brother keeps five beautiful boats by the old bridge."
+
+
+@pytest.fixture(scope="module")
+def head() -> TalkingHead:
+    return TalkingHead.load(model="moda-lite", renderer="mesh", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def portrait(head: TalkingHead) -> Portrait:
+    from skimage import data
+
+    return head.portrait(data.astronaut())
+
+
+@pytest.fixture(scope="module")
+def speech() -> Speech:
+    from moda.media.speak import speak
+
+    return speak(SENTENCE, voice="en-us", offline=True)
+
+
+@pytest.fixture(scope="module")
+def take(head: TalkingHead, portrait: Portrait, speech: Speech) -> Take:
+    return head.plan(portrait, speech, Settings(seed=7))
+
+
+def jaw(take: Take) -> np.ndarray:
+    return read_actions(take.motion.expression, take.motion.neutral)[:, INDEX["jaw_open"]]
+
+
+def test_a_take_covers_the_speech_and_speaks(take: Take, speech: Speech) -> None:
+    assert len(take.motion) == speech.frames() and take.motion.fps == 25
+    assert np.ptp(jaw(take)) > 0.2
+    assert take.settings.seed == 7 and take.model == "moda-lite"
+    assert set(take.timings) >= {"speech", "motion"}
+
+
+def test_the_same_seed_gives_the_same_bytes(head: TalkingHead, portrait: Portrait, speech: Speech, take: Take) -> None:
+    assert np.array_equal(head.plan(portrait, speech, Settings(seed=7)).motion.array, take.motion.array)
+
+
+def test_takes_share_the_lips_and_differ_in_the_head(
+    head: TalkingHead, portrait: Portrait, speech: Speech, take: Take
+) -> None:
+    first, second = head.plan_takes(portrait, speech, Settings(seed=7), 2)
+    assert np.array_equal(first.motion.array, take.motion.array)
+    assert second.settings.seed == 8
+    assert np.corrcoef(jaw(first), jaw(second))[0, 1] > 0.9
+    assert np.abs(first.motion.rotation - second.motion.rotation).mean() > 0.3
+
+
+def test_silence_keeps_the_mouth_closed(head: TalkingHead, portrait: Portrait) -> None:
+    hush = Speech.of(np.random.default_rng(0).normal(0, 1e-5, 16_000 * 4))
+    quiet = head.plan(portrait, hush, Settings(seed=1))
+    assert np.percentile(jaw(quiet)[5:], 95) < 0.12
+    assert quiet.motion.rotation.std(axis=0).max() > 0.05
+
+
+def test_the_video_is_the_take(
+    head: TalkingHead, portrait: Portrait, speech: Speech, take: Take, tmp_path: Path
+) -> None:
+    seen: list[tuple[str, int, int]] = []
+    result = head.render(
+        portrait, take, speech, tmp_path / "deep" / "out.mp4", progress=lambda *step: seen.append(step)
+    )
+    facts = probe(result.output)
+    assert abs(facts.seconds - speech.seconds) <= 1 / 25
+    assert facts.frames == len(take.motion) == result.frames
+    assert seen[-1] == ("video", len(take.motion), len(take.motion))
+    assert sorted(p.name for p in result.output.parent.iterdir()) == ["out.mp4"]
+    drawn = next(iter(read_frames(result.output)))
+    direct = next(iter(head.renderer.frames(head.renderer.prepare(portrait), take.motion, size=512)))
+    assert np.abs(drawn.astype(int) - direct.astype(int)).mean() < 4  # what the codec loses
+
+
+def test_a_saved_take_renders_the_same_motion(take: Take, tmp_path: Path) -> None:
+    again = Take.load(take.save(tmp_path / "take.npz"))
+    assert np.array_equal(again.motion.array, take.motion.array) and again.settings == take.settings
+
+
+def test_preview_writes_everything(
+    head: TalkingHead, portrait: Portrait, speech: Speech, take: Take, tmp_path: Path
+) -> None:
+    files = head.write_preview(take, portrait, speech, tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "take.npz", "trajectories.html", "trajectories.png", "trajectories.csv", "quick.mp4",
+    }  # fmt: skip
+    assert len(files["csv"].read_text().splitlines()) == len(take.motion) + 1
+    assert abs(probe(files["clip"]).seconds - speech.seconds) <= 1 / 25
+    assert head.preview(take, speech=speech).data
+
+
+def test_cancelling_leaves_nothing(
+    head: TalkingHead, portrait: Portrait, speech: Speech, take: Take, tmp_path: Path
+) -> None:
+    calls = iter(range(1000))
+    with pytest.raises(Cancelled):
+        head.render(portrait, take, speech, tmp_path / "out.mp4", cancel=lambda: next(calls) > 5)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(Cancelled):
+        head.plan(portrait, speech, cancel=lambda: True)
+
+
+def test_wrong_combinations_get_a_sentence(
+    head: TalkingHead, portrait: Portrait, speech: Speech, take: Take, tmp_path: Path
+) -> None:
+    longer = Speech.of(np.tile(speech.waveform, 2))
+    with pytest.raises(BadMotionFile, match="use the speech that the take was planned for"):
+        head.render(portrait, take, longer, tmp_path / "out.mp4")
+    with pytest.raises(BadSetting, match=r"must end in .mp4"):
+        head.render(portrait, take, speech, tmp_path / "out.avi")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputFailed):
+        head.render(portrait, take, speech, tmp_path / "file" / "out.mp4")
+    with pytest.raises(BadSetting, match="takes"):
+        head.plan_takes(portrait, speech, count=99)
+    with pytest.raises(BadSetting, match="only renders takes"):
+        replace(head, model=None).plan(portrait, speech)
+
+
+def test_a_video_file_can_be_the_speech(head: TalkingHead, portrait: Portrait, take: Take, speech: Speech,
+                                        tmp_path: Path) -> None:  # fmt: skip
+    made = head.render(portrait, take, speech, tmp_path / "out.mp4").output
+    assert abs(load_speech(made).seconds - speech.seconds) < 0.1
