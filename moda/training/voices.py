@@ -47,7 +47,16 @@ class Utterance:
 HELD_OUT_VARIANTS = ("f4", "m7", "klatt4", "Gene", "Michael", "belinda", "iven3", "Diogo")
 """espeak-ng voice variants never trained on."""
 
-VARIANTS = ("f1", "f2", "f3", "f5", "m1", "m2", "m3", "m4", "m5", "m6", "m8", "croak", "klatt", "klatt2", "klatt3", "klatt5", "klatt6", "whisper", "whisperf", "Alex", "Alicia", "Andrea", "Andy", "Annie", "AnxiousAndy", "Denis", "Gene2", "Henrique", "Hugo", "Jacky", "Lee", "Marco", "Mario", "Mike", "Nguyen", "Reed", "Storm", "Tweaky", "adam", "anika", "announcer", "antonio", "aunty", "benjamin", "boris", "caleb", "david", "ed", "edward", "edward2", "grandma", "grandpa", "gustave", "ian", "iven", "iven2", "iven4", "john", "kaukovalta", "linda", "marcelo", "max", "michel", "miguel", "mike2", "norbert", "pablo", "paul", "pedro", "quincy", "robert", "robosoft", "sandro", "shelby", "steph", "steph2", "steph3", "travis", "victor", "zac")
+VARIANTS = (
+    "f1", "f2", "f3", "f5", "m1", "m2", "m3", "m4", "m5", "m6", "m8", "croak", "klatt", "klatt2",
+    "klatt3", "klatt5", "klatt6", "whisper", "whisperf", "Alex", "Alicia", "Andrea", "Andy", "Annie",
+    "AnxiousAndy", "Denis", "Gene2", "Henrique", "Hugo", "Jacky", "Lee", "Marco", "Mario", "Mike",
+    "Nguyen", "Reed", "Storm", "Tweaky", "adam", "anika", "announcer", "antonio", "aunty", "benjamin",
+    "boris", "caleb", "david", "ed", "edward", "edward2", "grandma", "grandpa", "gustave", "ian", "iven",
+    "iven2", "iven4", "john", "kaukovalta", "linda", "marcelo", "max", "michel", "miguel", "mike2",
+    "norbert", "pablo", "paul", "pedro", "quincy", "robert", "robosoft", "sandro", "shelby", "steph",
+    "steph2", "steph3", "travis", "victor", "zac",
+)  # fmt: skip
 """The variants that are trained on; Demonic and rob crash espeak-ng 1.52 now and then and are left out."""
 
 FLITE_VOICES = ("kal", "kal16", "awb", "rms", "slt")
