@@ -6,18 +6,16 @@ mend; results go to stdout, progress to stderr. Nothing heavy is imported before
 
 from __future__ import annotations
 
-import inspect
 import json as jsonlib
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from moda.errors import UserError
-from moda.settings import CONTROLS, Control, Settings
+from moda.options import progress_on_stderr, with_settings
+from moda.settings import Settings
 
 if TYPE_CHECKING:
     from moda.pipeline import RenderResult, TalkingHead
@@ -69,72 +67,6 @@ def _complain(message: str) -> int:
     return 2
 
 
-def with_settings(groups: tuple[str, ...]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Adds one option per control of these groups to a command; its `settings` parameter receives the Settings.
-
-    Options that were not given are left out, so that a take's own settings can stand behind them.
-    """
-    controls = [control for control in CONTROLS.values() if control.group in groups]
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
-
-        def wrapper(**values: Any) -> Any:
-            given = {c.name: values.pop(c.name) for c in controls}
-            return command(settings={k: v for k, v in given.items() if v is not None}, **values)
-
-        options = [
-            inspect.Parameter(
-                control.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=None,
-                annotation=Annotated[_kind(control) | None, typer.Option(help=_help(control), show_default=False)],
-            )
-            for control in controls
-        ]
-        keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
-        wrapper.__signature__ = inspect.Signature([*keyword, *options])  # type: ignore[attr-defined]
-        wrapper.__annotations__ = {p.name: p.annotation for p in [*keyword, *options]}
-        wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
-        return wrapper
-
-    return decorate
-
-
-def _kind(control: Control) -> type:
-    return type(control.default)
-
-
-def _help(control: Control) -> str:
-    limits = ""
-    if control.choices:
-        limits = f" [{'|'.join(control.choices)}]"
-    elif control.minimum is not None:
-        limits = f" [{control.minimum:g} to {control.maximum:g}]"
-    default = control.default if control.default != "" else "none"
-    return f"{control.help}{limits} (default {default})"
-
-
-@contextmanager
-def progress_on_stderr(title: str) -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on stderr that takes (stage, done, total); silent where stderr is no terminal."""
-    from tqdm import tqdm
-
-    bar = tqdm(total=1, desc=title, file=sys.stderr, disable=None, leave=False)
-
-    def report(stage: str, done: int, total: int) -> None:
-        if bar.desc != stage or bar.total != total:
-            bar.set_description_str(stage, refresh=False)
-            bar.reset(total=total)
-        bar.n = done
-        bar.refresh() if done == total else bar.update(0)
-
-    try:
-        yield report
-    finally:
-        bar.close()
-
-
 def _load(model: str, renderer: str, device: str) -> TalkingHead:
     from moda.pipeline import TalkingHead
 
@@ -178,7 +110,7 @@ def generate(
     check_output(output, ".mp4")
     if save_motion is not None:
         check_output(save_motion, ".npz")
-    with progress_on_stderr("loading") as report:
+    with progress_on_stderr() as report:
         if take is not None:
             from moda.motion.takes import Take
 
@@ -221,7 +153,7 @@ def preview(
 
     check_folder(output)
     chosen = Settings.from_mapping(settings)
-    with progress_on_stderr("loading") as report:
+    with progress_on_stderr() as report:
         head = _load(model, "mesh", device)
         face_of = head.portrait(portrait, face=face)
         sound = head.speech(speech)
@@ -265,7 +197,7 @@ def render(
     if settings:
         planned = planned.trimmed(planned.settings.changed(**settings))
     head = TalkingHead.load(model=None, renderer=renderer, device=device)
-    with progress_on_stderr("rendering") as report:
+    with progress_on_stderr() as report:
         result = head.render(head.portrait(portrait, face=face), planned, head.speech(speech), output, progress=report)
     _print_result(result, json)
 

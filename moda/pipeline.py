@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moda import __version__
-from moda.errors import BadMotionFile, BadSetting, OutputFailed
+from moda.errors import BadMotionFile, BadSetting, Cancelled, OutputFailed
 from moda.motion.takes import Take
 from moda.motion.trims import trim
 from moda.settings import MAX_SEED, POSE_PRIORS, Limits, Settings
@@ -147,32 +147,36 @@ class TalkingHead:
             features = self.model.features(sound, chosen.preset)
         with _timed(timings, "conditions"):
             start = self.model.start(portrait)
-            pose = self._pose(chosen, sound, portrait)
-        with _timed(timings, "motion"):
-            seeds = [(chosen.seed + k) % (MAX_SEED + 1) for k in range(count)]
-            step = None if progress is None else lambda done, total: progress("motion", done, total)
-            motions, notes = planning.sample(
-                self.model, sound, start, features, chosen, seeds, pose, step=step, cancel=cancel
-            )
         takes = []
-        for seed, motion in zip(seeds, motions):
-            own = chosen.changed(seed=seed)
-            takes.append(
-                Take(motion, trim(motion, own), own, self.model.name, timings, notes, sound.digest, portrait.digest)
-            )
+        for k in range(count):
+            own = chosen.changed(seed=(chosen.seed + k) % (MAX_SEED + 1))
+            spent = dict(timings)
+            with _timed(spent, "conditions"):
+                pose = self._pose(own, sound, portrait, cancel)
+            with _timed(spent, "motion"):
+                step = None if progress is None else _part(progress, "motion", k, count)
+                motion, notes = planning.sample(self.model, sound, start, features, own, pose, step, cancel)
+            trimmed = trim(motion, own)
+            takes.append(Take(motion, trimmed, own, self.model.name, spent, notes, sound.digest, portrait.digest))
         return takes
 
-    def _pose(self, settings: Settings, speech: Speech, portrait: Portrait) -> Any:
+    def _pose(self, settings: Settings, speech: Speech, portrait: Portrait, cancel: Cancel | None) -> Any:
+        """The pose prior of these settings, (T, 7) offsets or None; named ones vary with the seed."""
         if settings.pose_prior == "none" or settings.pose_strength == 0:
             return None
         import numpy as np
 
         from moda.conditions.pose import pose_prior
 
+        def watch(frame: int) -> None:
+            if cancel is not None and cancel():
+                raise Cancelled("Stopped while reading the pose video.")
+
         prior: str | Path = settings.pose_prior
         if prior not in POSE_PRIORS:
             prior = Path(prior)
-        return pose_prior(prior, speech.frames(), 25.0, portrait.pose, np.random.default_rng(settings.seed))
+        rng = np.random.default_rng(settings.seed)
+        return pose_prior(prior, speech.frames(), 25.0, portrait.pose, rng, on_frame=watch)
 
     def preview(self, take: Take, *others: Take, speech: Speech | None = None) -> Figure:
         """The trajectories of one or more takes as an interactive figure."""
@@ -305,6 +309,11 @@ def _provenance(take: Take, renderer: str) -> dict[str, Any]:
         "seed": take.settings.seed,
         "settings": take.settings.digest(),
     }
+
+
+def _part(progress: Progress, stage: str, part: int, parts: int) -> Callable[[int, int], None]:
+    """Progress of one of several equal parts, as progress of the whole."""
+    return lambda done, total: progress(stage, part * total + done, parts * total)
 
 
 @contextmanager

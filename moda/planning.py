@@ -157,12 +157,11 @@ def sample(
     start: Start,
     features: Any,
     settings: Settings,
-    seeds: list[int],
     pose: FloatArray | None,
     step: Callable[[int, int], None] | None = None,
     cancel: Callable[[], bool] | None = None,
-) -> tuple[list[Motion], tuple[str, ...]]:
-    """One motion per seed. pose (T, 7): head pose to lean on, as offsets from the portrait's own, physical units."""
+) -> tuple[Motion, tuple[str, ...]]:
+    """One motion, and what to tell the person. pose (T, 7): head pose to lean on, offsets from the portrait's own."""
     from moda.generator.published import sample_published
     from moda.generator.sampler import PosePull, sample_clip
 
@@ -174,15 +173,12 @@ def sample(
         target = np.tile(denormalise(start.first), (len(pose), 1))
         target[:, POSE] += pose
         pull = PosePull(normalise(target)[:, POSE], settings.pose_strength)
-    given = (emotion, start.identity, start.first, sampling_options(settings), seeds)
+    given = (emotion, start.identity, start.first, sampling_options(settings), [settings.seed])
     if model.silence:
         lips = "reference" if settings.preset == "reference" else "causal"
         sampled = sample_published(model.network, features, model.silence, *given, lips, pull, step, cancel)
     else:
         sampled = sample_clip(model.network, features, *given, pull, step, cancel)
-    motions = []
-    for array in np.asarray(sampled, dtype=np.float32):
-        vectors = denormalise(array)
-        vectors[:, 63:67] *= np.float32(start.ratio)
-        motions.append(Motion(vectors, 25.0, model.name, reference=start.reference, neutral=start.neutral))
-    return motions, notes
+    vectors = denormalise(np.asarray(sampled[0], dtype=np.float32))
+    vectors[:, 63:67] *= np.float32(start.ratio)
+    return Motion(vectors, 25.0, model.name, reference=start.reference, neutral=start.neutral), notes

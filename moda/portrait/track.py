@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from moda.errors import BadVideo
+from moda.media.footage import MAX_SECONDS, read_frames
 from moda.portrait import graphs
 from moda.portrait.canonical import fit_pose
 from moda.portrait.cuts import square
 from moda.portrait.faces import find_all
-from moda.portrait.footage import read_frames
 from moda.portrait.measures import brow_height, eye_openness, lip_gap, mouth_width, smile_corner
 
+WORK_SIDE = 720
+"""Longest side in pixels at which frames are analysed."""
 SEARCH_EVERY = 6
 """While no face is in sight, only every so many frames are searched."""
 LONG_GAP = 0.5
@@ -171,7 +173,7 @@ def track_video(
     Raises:
         BadVideo: missing, unreadable, no pictures, a single frame, or no face.
     """
-    frames = read_frames(path, fps, max_seconds)
+    frames = read_frames(path, fps, WORK_SIDE, seconds=max_seconds, max_seconds=max_seconds or MAX_SECONDS)
     return track_frames(frames, fps, on_frame, f"The video {Path(path).name!r}")
 
 
