@@ -22,6 +22,7 @@ PARTS = (
     np.array([*RIGHT_EYE.upper, *RIGHT_EYE.lower, *RIGHT_EYE.crease]),
     np.array([*LIP_UPPER_OUTER, *LIP_LOWER_OUTER]),
 )
+STRIP_PX = 60000
 HALF = 2  # the flow is rasterised at half the frame's size
 
 
@@ -43,6 +44,14 @@ class Painter:
             near = ((centres > spots.min(0) - reach) & (centres < spots.max(0) + reach)).all(1)
             self.parts.append((np.ascontiguousarray(self.triangles[near]), np.ascontiguousarray(self.sides[near])))
         self.rest = stage.to_frame(rig.mesh.position[:, :2])
+        # How far the triangles around each vertex reach at rest, in px of the box.
+        spots = (self.rest - (x0, y0)).astype(np.float32)
+        reach_low, reach_high = spots.copy(), spots.copy()
+        corners = spots[self.triangles]
+        for k in range(3):
+            np.minimum.at(reach_low, self.triangles[:, k], corners.min(1))
+            np.maximum.at(reach_high, self.triangles[:, k], corners.max(1))
+        self.ring = (reach_low, reach_high)
         gx, gy = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
         scale = np.float32(stage.texture_scale)
         self.grid = (
@@ -68,13 +77,14 @@ class Painter:
     def _moving_box(self, position: np.ndarray, source: np.ndarray) -> tuple[int, int, int, int] | None:
         """The part of the box that is not as in the picture: x0, y0, x1, y1, multiples of HALF."""
         live = (np.abs(source) > 1e-4).any(1)
-        touched = live[self.triangles].any(1)
-        if not touched.any():
+        if not live.any():
             return None
-        spots = position[self.triangles[touched].ravel()]
+        spots = position[live]
+        first = np.minimum(spots.min(0), self.ring[0][live].min(0))
+        last = np.maximum(spots.max(0), self.ring[1][live].max(0))
         height, width = self.grid[0].shape
-        low = np.maximum(np.floor((spots.min(0) - 3) / HALF).astype(int) * HALF, 0)
-        high = np.minimum(np.ceil((spots.max(0) + 3) / HALF).astype(int) * HALF, (width, height))
+        low = np.maximum(np.floor((first - 3) / HALF).astype(int) * HALF, 0)
+        high = np.minimum(np.ceil((last + 3) / HALF).astype(int) * HALF, (width, height))
         return (int(low[0]), int(low[1]), int(high[0]), int(high[1])) if (high > low).all() else None
 
     def _warp(self, frame: np.ndarray, placed: np.ndarray, depth: np.ndarray, shade: np.ndarray | None) -> None:
@@ -117,10 +127,16 @@ class Painter:
             cv2.scaleAdd(np.ascontiguousarray(plane), scale, np.ascontiguousarray(grid[b0:b1, a0:a1]))
             for plane, grid in zip(full, self.grid)
         ]
-        part = cv2.remap(stage.texture, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        part = frame[y0 + b0 : y0 + b1, x0 + a0 : x0 + a1]
+        # In strips small enough that OpenCV does not split them over threads: encoding needs the other cores.
+        strip = max(1, STRIP_PX // (a1 - a0))
+        for row in range(0, b1 - b0, strip):
+            rows_now = slice(row, row + strip)
+            part[rows_now] = cv2.remap(
+                stage.texture, maps[0][rows_now], maps[1][rows_now], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )  # fmt: skip
         if shade is not None:
             self._shade(part, shade, small, position[: topology.COUNT] - np.array([a0, b0], np.float32), (a0, b0))
-        frame[y0 + b0 : y0 + b1, x0 + a0 : x0 + a1] = part
 
     def _shade(
         self, part: np.ndarray, shade: np.ndarray, small: list[np.ndarray], face: np.ndarray, corner: tuple[int, int]

@@ -39,7 +39,7 @@ class Rig:
     """Everything that moves. Lengths in px of the picture."""
 
     mesh: FaceMesh
-    basis: np.ndarray  # (A + 5, V * 3): table actions, lid rows, the rest of closing an open mouth
+    basis: np.ndarray  # (A + 5, V * 3) float32: table actions, lid rows, the rest of closing an open mouth
     head: Pose
     down: np.ndarray  # (2,) unit vector downwards in the face
     gap: float  # inner-lip opening in the picture, IOD
@@ -65,7 +65,8 @@ def build_rig(mesh: FaceMesh, head: Pose, gap: float, lids: np.ndarray, ratio: t
     rows = np.vstack([fields, lids, close[None]])
     basis = np.stack([mesh.follow @ row for row in rows])
     smiling = float(np.clip((corners - 0.03) / 0.15, 0, 1))
-    return Rig(mesh, basis.reshape(len(rows), -1), head, down, gap, ratio, smiling)
+    flat = np.ascontiguousarray(basis.reshape(len(rows), -1), np.float32)
+    return Rig(mesh, flat, head, down, gap, ratio, smiling)
 
 
 def _closing_row(position: np.ndarray, jaw: np.ndarray, own: float, down: np.ndarray) -> np.ndarray:
@@ -137,8 +138,9 @@ def move(rig: Rig, actions: np.ndarray, lids: tuple[float, float, float, float],
     """One frame. actions (17,) relative; breath -1..1. Returns moved vertices (V, 3) and the same without the pose."""
     own = rig.gap / JAW_GAP
     closing = float(np.clip(-actions[INDEX["jaw_open"]] / own, 0, 1)) if own > 0.01 else 0.0
-    weights = np.concatenate([actions[[INDEX[name] for name in TABLE_ACTIONS]], lids, [closing]])
-    still = rig.mesh.position + (weights @ rig.basis).reshape(-1, 3)
+    weights = np.concatenate([actions[[INDEX[name] for name in TABLE_ACTIONS]], lids, [closing]]).astype(np.float32)
+    # einsum, not BLAS: its threads would only wait for each other here.
+    still = rig.mesh.position + np.einsum("a,av->v", weights, rig.basis).reshape(-1, 3)
     _close_lips(rig, still, float(actions[INDEX["lips_press"]]))
     origin = rig.head.translation.astype(np.float64)
     pivot = origin + rig.head.rotation.astype(np.float64) @ np.array([0.0, 0.35, 0.10]) * rig.head.scale

@@ -45,7 +45,7 @@ class SkinShade:
         ], np.float32)  # fmt: skip
         if float(weights.max()) < 0.02:
             return None
-        return np.tensordot(weights, self.maps, 1)
+        return np.dot(weights, self.maps.reshape(len(weights), -1)).reshape(self.maps.shape[1:])
 
 
 def build_shade(points: np.ndarray, iod: float, smiling: float) -> SkinShade:

@@ -113,17 +113,20 @@ def test_background_is_still_to_the_bit(hopper) -> None:  # type: ignore[no-unty
     x, y = np.meshgrid(grid, grid)
     points = np.stack([x.ravel(), y.ravel()], 1) * (window[2] / 512) + window[:2]
     # Far from everything that the head takes along: no weight within one step of the mesh.
-    reach = 0.25 * float(prepared.rig.head.scale)
+    reach = 0.34 * float(prepared.rig.head.scale)
     quiet = np.ones(len(points), bool)
     for dx in (-reach, 0, reach):
         for dy in (-reach, 0, reach):
             quiet &= prepared.field.rigid(points + (dx, dy)) < 1e-6
     assert quiet.mean() > 0.03
     base = still_frame(hopper)
-    for (px, py), calm in zip(np.stack([x.ravel(), y.ravel()], 1).astype(int), quiet):
-        if calm:
-            block = (slice(py - 3, py + 4), slice(px - 3, px + 4))
-            assert all((frame[block] == base[block]).all() for frame in frames)
+    pixels = np.stack([x.ravel(), y.ravel()], 1).astype(int)[quiet]
+    moved = [
+        (int(px), int(py))
+        for px, py in pixels
+        if any((frame[py - 1 : py + 2, px - 1 : px + 2] != base[py - 1 : py + 2, px - 1 : px + 2]).any() for frame in frames)
+    ]
+    assert not moved
 
 
 def test_whole_picture_keeps_everything_outside_the_region(astronaut) -> None:  # type: ignore[no-untyped-def]

@@ -1,0 +1,108 @@
+"""What the mesh renderer costs, by stage: python bench/mesh.py [PORTRAIT] [--frames N] [--size S] [--whole].
+
+Prints wall time and CPU time on one core, and how many times faster than real time rendering with encoding is. On a
+busy machine look at the fastest tenth of the frames: the others waited for somebody.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import time
+from pathlib import Path
+
+import numpy as np
+
+from moda.motion.actions import ACTIONS, INDEX, write_actions
+from moda.motion.space import FPS, Motion, neutral_reference
+
+
+def talking(portrait: object, frames: int) -> Motion:
+    """A made-up motion in which everything moves: jaw, lips, blinks, gaze, brows and head."""
+    t = np.arange(frames) / FPS
+    values = np.zeros((frames, len(ACTIONS)))
+    values[:, INDEX["jaw_open"]] = np.clip(0.3 * np.sin(18.8 * t) + 0.2 * np.sin(27 * t), 0, 1)
+    values[:, INDEX["pucker"]] = np.clip(0.6 * np.sin(5.6 * t), 0, 1)
+    values[:, INDEX["stretch"]] = np.clip(-0.6 * np.sin(5.6 * t), 0, 1)
+    values[:, INDEX["smile"]] = 0.4 * np.clip(np.sin(1.6 * t), 0, 1)
+    values[:, INDEX["gaze_x"]] = 0.2 * np.sign(np.sin(3.0 * t))
+    for name in ("blink_left", "blink_right"):
+        values[:, INDEX[name]] = np.clip(12 * np.cos(1.7 * t) - 11, 0, 1)
+    reference = neutral_reference(*portrait.pose)  # type: ignore[attr-defined]
+    rows = np.repeat(reference[None], frames, axis=0)
+    rows[:, :63] = write_actions(values)
+    rows[:, 67:70] += np.stack([4 * np.sin(2.7 * t), 6 * np.sin(1.9 * t), 3 * np.sin(1.3 * t)], 1)
+    return Motion(rows, reference=reference)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("portrait", nargs="?", type=Path)
+    parser.add_argument("--frames", type=int, default=250)
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--profile", action="store_true", help="also list the slowest functions")
+    options = parser.parse_args()
+
+    start, start_wall = time.process_time(), time.perf_counter()
+    from moda.portrait.portrait import open_portrait
+    from moda.renderer.mesh.renderer import MeshRenderer
+
+    if options.portrait is None:
+        import skimage
+
+        options.portrait = Path(skimage.__file__).parent / "data" / "astronaut.png"
+    print(f"{'import':<28}{time.perf_counter() - start_wall:8.2f} s   {time.process_time() - start:6.2f} s CPU")
+
+    def stage(name: str, work):  # type: ignore[no-untyped-def]
+        wall, cpu = time.perf_counter(), time.process_time()
+        result = work()
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        print(f"{name:<28}{1e3 * wall:8.1f} ms  {1e3 * cpu:6.1f} ms CPU")
+        return result
+
+    portrait = stage("portrait, cold", lambda: open_portrait(options.portrait))
+    renderer = MeshRenderer()
+    stage("prepare, cold", lambda: renderer.prepare(portrait))
+    prepared = stage("prepare, warm", lambda: renderer.prepare(portrait))
+    motion = talking(portrait, options.frames)
+    how = {"size": options.size, "whole": options.whole}
+    stage("first frame, cold", lambda: next(renderer.frames(prepared, motion, **how)))
+    stage("first frame, warm", lambda: next(renderer.frames(prepared, motion, **how)))
+
+    stream = renderer.frames(prepared, motion, **how)
+    frame = next(stream)
+    cpu, times = time.process_time(), []
+    before = time.perf_counter()
+    for frame in stream:
+        times.append(time.perf_counter() - before)
+        before += times[-1]
+    cpu = (time.process_time() - cpu) / len(times)
+    height, width = frame.shape[:2]
+    quick, usual = (1e3 * float(np.quantile(times, q)) for q in (0.1, 0.5))
+    print(f"{'frame, ' + str(width) + 'x' + str(height):<28}{usual:8.2f} ms  {1e3 * cpu:6.2f} ms CPU, fastest tenth {quick:.2f} ms")
+
+    from tempfile import TemporaryDirectory
+
+    from moda.media.video import VideoWriter
+
+    with TemporaryDirectory() as folder:
+        wall = time.perf_counter()
+        with VideoWriter(Path(folder) / "out.mp4", fps=FPS, size=(width, height)) as writer:
+            for frame in renderer.frames(prepared, motion, **how):
+                writer.write(frame)
+        wall = time.perf_counter() - wall
+    print(f"{'render and encode':<28}{1e3 * wall / options.frames:8.2f} ms a frame: {options.frames / FPS / wall:.1f} x real time")
+
+    if options.profile:
+        profile = cProfile.Profile()
+        profile.enable()
+        for _ in renderer.frames(prepared, motion, **how):
+            pass
+        profile.disable()
+        pstats.Stats(profile).sort_stats("tottime").print_stats(16)
+
+
+if __name__ == "__main__":
+    main()
