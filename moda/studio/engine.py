@@ -1,111 +1,51 @@
-"""What the page does, without the page: sessions, jobs that can be stopped, and calls into the pipeline.
+"""What the page does, without the page: calls into the pipeline for one visitor's session.
 
-One `Engine` serves all visitors. It keeps loaded models and nothing of any visitor; what a visitor has made lives in
-that visitor's `Session`, in a folder of its own that goes when the session goes.
+One `Engine` serves all visitors. It keeps loaded models and nothing of any visitor.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moda.errors import BadMotionFile, BadSetting
+from moda.errors import BadMotionFile, BadPicture, BadSetting, BadSpeech
 from moda.motion.takes import Take
 from moda.pipeline import RenderResult, TalkingHead
-from moda.settings import Limits, Settings
+from moda.settings import POSE_PRIORS, Limits, Settings
+from moda.studio import gpu
+from moda.studio.sessions import Session, Visitors
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from moda.media.audio import Speech
+    from moda.portrait.faces import Face
     from moda.portrait.portrait import Portrait
 
 Progress = Callable[[str, int, int], None]
 Cancel = Callable[[], bool]
-
-
-@dataclass
-class Session:
-    """What one visitor has made so far. Lives on the server, is never shared."""
-
-    folder: Path | None = None
-    picture: str | None = None
-    portrait: Portrait | None = None
-    speech: Speech | None = None
-    speech_source: str | None = None
-    takes: list[Take] = field(default_factory=list)
-    chosen: int = 0
-    made: int = 0
-
-    @property
-    def take(self) -> Take | None:
-        return self.takes[self.chosen] if self.chosen < len(self.takes) else None
-
-    def path(self, name: str) -> Path:
-        """A new file name in the session's own folder; names never come from uploads."""
-        if self.folder is None or not self.folder.is_dir():
-            self.folder = Path(tempfile.mkdtemp(prefix="moda-studio-"))
-        self.made += 1
-        stem, dot, suffix = name.rpartition(".")
-        return self.folder / f"{stem}-{self.made}{dot}{suffix}"
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Session:
-        # The page copies the initial value for every visitor; a copy must not share the folder.
-        return Session()
-
-
-def forget(session: Session) -> None:
-    """Removes everything a session left on disk."""
-    if session.folder is not None:
-        shutil.rmtree(session.folder, ignore_errors=True)
-
-
-class Jobs:
-    """Running work by visitor, so that Stop and a closed page end it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running: dict[str, set[threading.Event]] = {}
-
-    def begin(self, visitor: str) -> threading.Event:
-        stop = threading.Event()
-        with self._lock:
-            self._running.setdefault(visitor, set()).add(stop)
-        return stop
-
-    def end(self, visitor: str, stop: threading.Event) -> None:
-        with self._lock:
-            events = self._running.get(visitor, set())
-            events.discard(stop)
-            if not events:
-                self._running.pop(visitor, None)
-
-    def stop(self, visitor: str) -> int:
-        """Stops everything this visitor has running; returns how much that was."""
-        with self._lock:
-            events = list(self._running.get(visitor, ()))
-        for event in events:
-            event.set()
-        return len(events)
+MAX_SETTINGS_BYTES = 1 << 16
 
 
 class Engine:
     """Loaded models and renderers, and the steps of the page as plain calls."""
 
-    def __init__(self, model: str = "auto", renderer: str = "auto", device: str = "auto") -> None:
+    def __init__(self, model: str = "auto", renderer: str = "auto", device: str = "auto", root: Path | None = None):
         self.limits = Limits.from_environment()
-        self.jobs = Jobs()
+        self.visitors = Visitors(root or _working_folder(), self.limits.max_request_seconds, self.limits.max_disk_bytes)
         self._default = (model, renderer)
         self._device = device
         self._lock = threading.Lock()
         self._heads: dict[tuple[str, str], TalkingHead] = {}
+        self._plan = gpu.borrowing(gpu.planning_seconds, _plan)
+        self._render = gpu.borrowing(gpu.rendering_seconds, _render)
 
     def head(self, model: str | None = None, renderer: str | None = None) -> TalkingHead:
-        """The talking head of these names, loaded once."""
+        """The talking head of these names, loaded once. Raises WeightsMissing, BadSetting."""
         from moda.models import load_model, load_renderer, pick_device, resolve
 
         with self._lock:
@@ -127,28 +67,88 @@ class Engine:
             return self._heads[names]
 
     def warm_up(self) -> None:
-        """Loads the default models before the first visitor needs them."""
+        """Loads what the first visitor would wait for: models, face detection, emotion reading, compiled drawing."""
         import numpy as np
 
+        from moda.conditions.emotion import understand
         from moda.media.audio import Speech
+        from moda.portrait.portrait import open_portrait
+        from moda.studio.examples import portrait_files
 
         head = self.head()
-        if head.model is not None:
-            head.model.features(Speech.of(np.zeros(16_000, dtype=np.float32)), "studio")
+        understand("quietly amused, a bit nervous")
+        files = portrait_files()
+        if files and head.model is not None:
+            session = Session(self.visitors.root)
+            session.portrait = open_portrait(files[0])
+            noise = np.random.default_rng(0).normal(0, 0.1, 8_000).astype(np.float32)
+            session.speech = Speech.of(noise)
+            try:
+                self.plan(session, Settings(steps=2), 1)
+                self.quick_clip(session, self.chosen(session))
+            finally:
+                session.discard()
 
-    def open_portrait(self, session: Session, picture: str, point: tuple[float, float] | None = None) -> Portrait:
-        """Reads the picture into the session. Raises BadPicture, NoFaceFound, FaceNotUsable."""
-        session.portrait = None
-        portrait = self.head().portrait(picture, point=point)
-        session.picture, session.portrait, session.takes, session.chosen = picture, portrait, [], 0
-        return portrait
+    def open_portrait(self, session: Session, upload: str, point: tuple[float, float] | None = None) -> Portrait:
+        """Reads a picture into the session. Raises BadPicture, NoFaceFound, FaceNotUsable."""
+        from moda.portrait.portrait import open_portrait
 
-    def open_speech(self, session: Session, source: str) -> Speech:
+        kept = session.takes if session.portrait is None else []  # a take restored before its portrait was there
+        self.forget_portrait(session)
+        try:
+            if Path(upload).stat().st_size > self.limits.max_portrait_bytes:
+                megabytes = self.limits.max_portrait_bytes / 1e6
+                raise BadPicture(f"The picture is larger than {megabytes:.0f} MB; please use a smaller one.")
+        except OSError:
+            raise BadPicture("The picture is not on the server any more; please add it again.") from None
+        found = open_portrait(upload, point=point, max_megapixels=self.limits.max_portrait_pixels / 1e6)
+        session.portrait, session.takes = found, kept
+        return found
+
+    def pick_face(self, session: Session, point: tuple[float, float]) -> Portrait:
+        """Another face of the same picture, the one at this pixel. Raises FaceNotUsable."""
+        from moda.portrait.portrait import open_portrait
+
+        if session.portrait is None:
+            raise BadSetting("Add a portrait first: a picture with one face in it.")
+        session.portrait = open_portrait(session.portrait.image, point=point, max_megapixels=1e6)
+        session.takes, session.chosen = [], 0
+        return session.portrait
+
+    def faces(self, session: Session) -> tuple[np.ndarray, list[Face]]:
+        """The picture of the session and every face in it, largest first."""
+        from moda.portrait.faces import find_faces
+
+        assert session.portrait is not None
+        image = session.portrait.image
+        return image, find_faces(image)
+
+    def forget_portrait(self, session: Session) -> None:
+        session.portrait, session.takes, session.chosen = None, [], 0
+
+    def open_speech(self, session: Session, upload: str) -> Speech:
         """Reads the speech into the session. Raises BadSpeech."""
-        session.speech = None
-        speech = self.head().speech(source)
-        session.speech, session.speech_source, session.takes, session.chosen = speech, source, [], 0
+        kept = session.takes if session.speech is None else []
+        self.forget_speech(session)
+        try:
+            own = session.keep(upload, f"speech{Path(upload).suffix[:8]}")
+        except OSError:
+            raise BadSpeech("The speech is not on the server any more; please add it again.") from None
+        speech = self.talking_head_of_any_model().speech(own)
+        session.speech = replace(speech, name="speech")
+        session.takes = [take for take in kept if abs(len(take.motion) - speech.frames(take.motion.fps)) <= 1]
         return speech
+
+    def forget_speech(self, session: Session) -> None:
+        session.speech, session.takes, session.chosen = None, [], 0
+
+    def talking_head_of_any_model(self) -> TalkingHead:
+        """Reads pictures and sound with the limits, without waiting for a model to load."""
+        from moda.models import load_renderer
+
+        with self._lock:
+            known = next(iter(self._heads.values()), None)
+        return known or TalkingHead(None, load_renderer("mesh", "cpu"), "cpu", self.limits)
 
     def plan(
         self,
@@ -161,23 +161,25 @@ class Engine:
     ) -> list[Take]:
         """Samples takes for the session's portrait and speech. Raises UserError."""
         portrait, speech = self.ready(session)
-        takes = self.head(model).plan_takes(portrait, speech, settings, count, progress=progress, cancel=cancel)
+        head = self.head(model)
+        if gpu.on_zero_gpu():  # callbacks do not reach the process that holds the GPU
+            takes = self._plan(head, portrait, speech, settings, count)
+        else:
+            takes = self._plan(head, portrait, speech, settings, count, progress, cancel)
         session.takes, session.chosen = takes, 0
         return takes
 
     def trim(self, session: Session, settings: Settings) -> Take:
-        """Trims of all takes of the session; nothing is sampled again."""
-        if not session.takes:
-            raise BadSetting("Preview the motion first; then it can be trimmed.")
-        own = [take.settings.sampling_part() for take in session.takes]
-        after = {k: v for k, v in settings.as_dict().items() if k not in own[0]}
-        session.takes = [take.trimmed(take.settings.changed(**after)) for take in session.takes]
-        return session.takes[session.chosen]
+        """Trims all takes of the session; nothing is sampled again."""
+        self.chosen(session)
+        session.takes = [_retrimmed(take, settings) for take in session.takes]
+        return self.chosen(session)
 
-    def quick_clip(self, session: Session, progress: Progress | None = None, cancel: Cancel | None = None) -> Path:
-        """The chosen take as a small clip with sound."""
+    def quick_clip(
+        self, session: Session, take: Take, progress: Progress | None = None, cancel: Cancel | None = None
+    ) -> Path:
+        """A take of the session as a small clip with sound, drawn by the mesh renderer."""
         portrait, speech = self.ready(session)
-        take = self.chosen(session)
         head = self.head(renderer="mesh")
         return head.preview_clip(take, session.path("quick.mp4"), portrait, speech, progress=progress, cancel=cancel)
 
@@ -191,11 +193,34 @@ class Engine:
     ) -> RenderResult:
         """The chosen take as a video, with the trims and video settings given."""
         portrait, speech = self.ready(session)
-        self.trim(session, settings)
+        take = self.trim(session, settings)
+        head = self.head(renderer=renderer)
+        output = session.path("talking-head.mp4")
+        if gpu.on_zero_gpu():
+            return self._render(head, portrait, take, speech, output)
+        return self._render(head, portrait, take, speech, output, progress, cancel)
+
+    def write_files(self, session: Session) -> dict[str, Path]:
+        """The chosen take, its trajectories and its settings as files to download."""
+        from moda.preview.trajectories import write_csv
+
         take = self.chosen(session)
-        return self.head(renderer=renderer).render(
-            portrait, take, speech, session.path("talking-head.mp4"), progress=progress, cancel=cancel
-        )
+        shown = public(take.settings)
+        paths = {name: session.path(name) for name in ("take.npz", "trajectories.csv", "settings.json")}
+        replace(take, settings=shown).save(paths["take.npz"])
+        write_csv(paths["trajectories.csv"], take.motion)
+        paths["settings.json"].write_text(json.dumps(shown.as_dict(), indent=2), encoding="utf-8")
+        return paths
+
+    def restore_take(self, session: Session, take: Take) -> None:
+        """Puts a take from a file back into the session. Raises BadMotionFile when it does not fit the speech."""
+        speech = session.speech
+        if speech is not None and abs(len(take.motion) - speech.frames(take.motion.fps)) > 1:
+            raise BadMotionFile(
+                f"The take lasts {take.motion.seconds:.1f} s and the speech {speech.seconds:.1f} s: "
+                "add the speech it was made for, or preview a new motion."
+            )
+        session.takes, session.chosen = [take], 0
 
     def ready(self, session: Session) -> tuple[Portrait, Speech]:
         """Portrait and speech of the session, or a sentence that says what is missing."""
@@ -206,24 +231,67 @@ class Engine:
         return session.portrait, session.speech
 
     def chosen(self, session: Session) -> Take:
+        """The take of the session that is looked at, or a sentence that says how to get one."""
         take = session.take
         if take is None:
             raise BadSetting("Preview the motion first, then render the take you like.")
         return take
 
 
+def _plan(
+    head: TalkingHead,
+    portrait: Portrait,
+    speech: Speech,
+    settings: Settings,
+    count: int,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+) -> list[Take]:
+    return head.plan_takes(portrait, speech, settings, count, progress=progress, cancel=cancel)
+
+
+def _render(
+    head: TalkingHead,
+    portrait: Portrait,
+    take: Take,
+    speech: Speech,
+    output: Path,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+) -> RenderResult:
+    return head.render(portrait, take, speech, output, progress=progress, cancel=cancel)
+
+
+def _retrimmed(take: Take, settings: Settings) -> Take:
+    sampling = take.settings.sampling_part()
+    after: dict[str, Any] = {k: v for k, v in settings.as_dict().items() if k not in sampling}
+    return take.trimmed(take.settings.changed(**after))
+
+
+def public(settings: Settings) -> Settings:
+    """Settings without the server's own file names: a pose from a file must be given again."""
+    return settings if settings.pose_prior in POSE_PRIORS else settings.changed(pose_prior="none")
+
+
 def read_settings_or_take(path: str) -> tuple[Settings, Take | None]:
-    """A file dropped back onto the page: a take (.npz) or saved settings (.json). Raises BadMotionFile."""
+    """A file dropped back onto the page: a take (.npz) or saved settings (.json). Raises BadMotionFile, BadSetting."""
     file = Path(path)
     if file.suffix.lower() != ".json":
         take = Take.load(file)
-        return take.settings, take
+        return public(take.settings), take
     try:
-        if file.stat().st_size > 1 << 16:
+        if file.stat().st_size > MAX_SETTINGS_BYTES:
             raise ValueError("too large")
         values = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(values, dict):
             raise ValueError("no settings")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadMotionFile("This is not a settings file; drop a .json or .npz saved by MoDA Studio.") from error
-    return Settings.from_mapping(values), None
+    return public(Settings.from_mapping(values)), None
+
+
+def _working_folder() -> Path:
+    """Below Gradio's own cache, whose files the page may show without another copy of them."""
+    from gradio.utils import get_upload_folder
+
+    return Path(get_upload_folder())

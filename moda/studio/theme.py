@@ -23,6 +23,13 @@ CSS = """
   padding: 8px 12px; border-radius: 6px}
 .say .hint {border-left: 3px solid #a16207; background: color-mix(in srgb, #a16207 10%, transparent);
   padding: 6px 12px; border-radius: 6px; margin-top: 6px}
+.say .note {border-left: 3px solid var(--neutral-500); background: color-mix(in srgb, #64748b 12%, transparent);
+  padding: 8px 12px; border-radius: 6px}
+.bars .bar {display: grid; grid-template-columns: 86px 1fr 44px; gap: 8px; align-items: center; font-size: 13px}
+.bars .bar i {height: 8px; border-radius: 4px; background: color-mix(in srgb, #64748b 22%, transparent); display: block}
+.bars .bar b {height: 8px; border-radius: 4px; background: var(--primary-600); display: block}
+.bars .bar span:last-child {text-align: right; font-variant-numeric: tabular-nums}
+.stretches {margin: 0; padding-left: 18px}
 .empty {border: 1.5px dashed var(--border-color-primary); border-radius: 12px; padding: 34px 18px; text-align: center;
   color: var(--body-text-color-subdued); font-size: 14px; line-height: 1.6}
 .figures {display: flex; flex-wrap: wrap; gap: 8px; margin: 4px 0}
@@ -67,3 +74,6 @@ def theme() -> gr.themes.Base:
         block_info_text_color="*neutral_600",
         block_info_text_color_dark="*neutral_300",
     )
+
+
+HEAD = '<meta name="color-scheme" content="light dark"><meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from moda.motion.trims import size_variation
 
 if TYPE_CHECKING:
+    from moda.conditions.emotion import Emotion
     from moda.evaluate.report import Report
     from moda.motion.takes import Take
     from moda.pipeline import RenderResult
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 def error(sentence: str) -> str:
     """Something the visitor can mend; announced by screen readers."""
     return f'<div class="say" role="alert"><div class="error">{html.escape(sentence)}</div></div>'
+
+
+def note(sentence: str) -> str:
+    """Neither good nor bad: stopped, or waiting for something."""
+    return f'<div class="say" role="status"><div class="note">{html.escape(sentence)}</div></div>'
 
 
 def good(sentence: str, hints: Iterable[str] = ()) -> str:
@@ -64,6 +70,30 @@ def render_figures(result: RenderResult) -> str:
     rows.append(("times real time", f"{1 / result.real_time_factor:.1f}×"))
     sentence = f"{result.frames} frames, {result.duration:.1f} s, {result.model} + {result.renderer}."
     return f'<div class="say" role="status">{boxes(rows)}<div>{html.escape(sentence)}</div></div>'
+
+
+def mixture(meant: Emotion) -> str:
+    """How an emotion text was understood, as bars; the hint where it was not."""
+    from moda.conditions.emotion import CLASSES
+
+    order = sorted(range(len(CLASSES)), key=lambda k: -float(meant.mixture[k]))
+    rows = []
+    for k in order[:5]:
+        share = 100 * float(meant.mixture[k])
+        if share < 1:
+            continue
+        rows.append(
+            f'<div class="bar"><span>{CLASSES[k]}</span><i><b style="width:{share:.0f}%"></b></i>'
+            f"<span>{share:.0f} %</span></div>"
+        )
+    hint = "" if meant.hint is None else f'<div class="hint">{html.escape(meant.hint)}</div>'
+    return f'<div class="say bars" role="status">{"".join(rows)}{hint}</div>'
+
+
+def stretches(sentences: Iterable[str]) -> str:
+    """How each stretch of a timed emotion text was understood."""
+    rows = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
+    return f'<div class="say" role="status"><ul class="stretches">{rows}</ul></div>'
 
 
 def _number(value: float, form: str) -> str:

@@ -1,0 +1,87 @@
+"""The page: four tabs, put together and opened."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+from importlib.util import find_spec
+from typing import Any
+
+import gradio as gr
+
+from moda.studio import about_tab, make_tab, models_tab, theme, wire_inputs, wire_motion, wire_video
+from moda.studio.engine import Engine
+from moda.studio.events import visitor_of
+from moda.studio.voices import choices
+
+log = logging.getLogger(__name__)
+TITLE = "MoDA Studio"
+MASTHEAD = (
+    '<header id="masthead"><h1>MoDA Studio</h1>'
+    "<p>One portrait and speech in, a talking head out. Motion first, pixels later.</p></header>"
+)
+CACHE = (1800, 4 * 3600)
+"""Seconds between cleanings of Gradio's cache, and the age from which files in it are removed."""
+
+
+def build(engine: Engine | None = None) -> gr.Blocks:
+    """The studio as Gradio Blocks; `theme` and `css` go to `launch`, see there."""
+    served = engine or Engine()
+    public = public_mode()
+    with gr.Blocks(title=TITLE, delete_cache=CACHE, analytics_enabled=False) as page:
+        gr.HTML(MASTHEAD)
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab("Make", id="make"):
+                tab = make_tab.build(choices(), served.limits, public)
+            with gr.Tab("Models", id="models"):
+                models_tab.build()
+            with gr.Tab("About", id="about"):
+                about_tab.build()
+        wire_inputs.connect(tab, served)
+        wire_motion.connect(tab, served)
+        wire_video.connect(tab, served)
+
+        def leave(request: gr.Request) -> None:
+            served.visitors.leave(visitor_of(request))
+
+        page.unload(leave)
+    page.queue(max_size=served.limits.max_queue, default_concurrency_limit=4, status_update_rate=1.0)
+    atexit.register(served.visitors.close)
+    return page
+
+
+def public_mode() -> bool:
+    """Whether strangers use this studio: the consent line must then be ticked."""
+    return os.environ.get("MODA_PUBLIC", "").lower() in ("1", "true", "yes", "on")
+
+
+def launch(
+    host: str = "127.0.0.1", port: int | None = None, share: bool = False, engine: Engine | None = None, **more: Any
+) -> Any:
+    """Builds the studio and serves it until it is stopped. Models are loaded meanwhile, behind the open page."""
+    served = engine or Engine()
+    page = build(served)
+    limits = served.limits
+    threading.Thread(target=_warm_up, args=(served,), name="warm-up", daemon=True).start()
+    return page.launch(
+        server_name=os.environ.get("GRADIO_SERVER_NAME", host),
+        server_port=port,
+        share=share,
+        theme=theme.theme(),
+        css=theme.CSS,
+        head=theme.HEAD,
+        max_file_size=max(limits.max_portrait_bytes, limits.max_speech_bytes),
+        footer_links=["api", "settings"],
+        mcp_server=find_spec("mcp") is not None,
+        ssr_mode=False,
+        **more,
+    )
+
+
+def _warm_up(engine: Engine) -> None:
+    try:
+        engine.warm_up()
+    except Exception as fault:  # a visitor who needs the model gets the sentence then
+        log.warning("Warm-up did not finish: %s", fault)

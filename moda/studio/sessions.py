@@ -1,0 +1,182 @@
+"""Visitors: what each has made, in a folder of their own, and their running work, which can be stopped.
+
+A visitor is one open page (Gradio's session hash). What a visitor made is on no shared shelf: it is found by that hash
+only, and goes when the page is closed or has been idle for long.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moda.errors import Busy
+from moda.motion.takes import Take
+
+if TYPE_CHECKING:
+    from moda.media.audio import Speech
+    from moda.portrait.portrait import Portrait
+
+IDLE_SECONDS = 2 * 3600.0
+GRACE_SECONDS = 90.0
+"""A page whose connection broke may come back within this time and finds everything as it was."""
+
+
+@dataclass
+class Session:
+    """What one visitor has made so far. Lives on the server and is never shared."""
+
+    root: Path
+    folder: Path | None = None
+    portrait: Portrait | None = None
+    speech: Speech | None = None
+    takes: list[Take] = field(default_factory=list)
+    chosen: int = 0
+    made: int = 0
+    seen: float = field(default_factory=time.monotonic)
+    left: float | None = None
+
+    @property
+    def take(self) -> Take | None:
+        return self.takes[self.chosen] if self.chosen < len(self.takes) else None
+
+    def path(self, name: str) -> Path:
+        """A new file name in the session's own folder; names never come from uploads."""
+        if self.folder is None or not self.folder.is_dir():
+            self.root.mkdir(parents=True, exist_ok=True)
+            self.folder = Path(tempfile.mkdtemp(prefix="moda-studio-", dir=self.root))
+        self.made += 1
+        folder = self.folder / str(self.made)
+        folder.mkdir()
+        return folder / name
+
+    def keep(self, upload: str, name: str) -> Path:
+        """The session's own copy of an upload: the page may replace its file at any time. Raises FileNotFoundError."""
+        own = self.path(name)
+        shutil.copyfile(upload, own)
+        return own
+
+    def discard(self) -> None:
+        """Removes everything the session left on disk."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder = None
+
+
+class Job:
+    """One piece of running work: asked between steps whether to go on."""
+
+    def __init__(self, kind: str, seconds: float) -> None:
+        self.kind = kind
+        self._stop = threading.Event()
+        self._deadline = time.monotonic() + seconds
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    @property
+    def expired(self) -> bool:
+        """Whether it took longer than one request may."""
+        return time.monotonic() > self._deadline
+
+    def cancelled(self) -> bool:
+        """The cancel callback of the pipeline."""
+        return self._stop.is_set() or self.expired
+
+
+class Visitors:
+    """All sessions and jobs by visitor. Files live under `root`, one folder a visitor."""
+
+    def __init__(self, root: Path, request_seconds: float, disk_bytes: float, grace: float = GRACE_SECONDS) -> None:
+        self.root = root
+        self._seconds = request_seconds
+        self._disk = disk_bytes
+        self._grace = grace
+        self._lock = threading.Lock()
+        self._sessions: dict[str, Session] = {}
+        self._jobs: dict[str, set[Job]] = {}
+
+    def session(self, visitor: str) -> Session:
+        """The session of a visitor, made when first asked for."""
+        self.sweep()
+        with self._lock:
+            found = self._sessions.setdefault(visitor, Session(self.root))
+            found.seen, found.left = time.monotonic(), None
+            return found
+
+    def begin(self, visitor: str, kind: str) -> Job:
+        """Registers work, so that Stop and a closed page end it. Raises Busy when the disk budget is used up."""
+        if kind != "trim" and _bytes_below(self.root) > self._disk:
+            raise Busy("The studio's working space is full at the moment; please try again in a few minutes.")
+        job = Job(kind, self._seconds)
+        with self._lock:
+            self._jobs.setdefault(visitor, set()).add(job)
+        return job
+
+    def end(self, visitor: str, job: Job) -> None:
+        with self._lock:
+            jobs = self._jobs.get(visitor, set())
+            jobs.discard(job)
+            if not jobs:
+                self._jobs.pop(visitor, None)
+
+    def stop(self, visitor: str, kind: str | None = None) -> int:
+        """Stops a visitor's work, all of it or one kind; returns how much that was."""
+        with self._lock:
+            jobs = [job for job in self._jobs.get(visitor, ()) if kind in (None, job.kind)]
+        for job in jobs:
+            job.stop()
+        return len(jobs)
+
+    def leave(self, visitor: str) -> None:
+        """The page was closed or lost: work stops at once, files go after the time of grace."""
+        self.stop(visitor)
+        with self._lock:
+            session = self._sessions.get(visitor)
+            if session is not None:
+                session.left = time.monotonic()
+        timer = threading.Timer(self._grace + 0.1, self.sweep)
+        timer.daemon = True
+        timer.start()
+
+    def sweep(self) -> None:
+        """Forgets visitors who left or have been idle for long."""
+        now = time.monotonic()
+        with self._lock:
+            gone = [
+                visitor
+                for visitor, session in self._sessions.items()
+                if visitor not in self._jobs
+                and (
+                    now - session.seen > IDLE_SECONDS
+                    or (session.left is not None and now - session.left > self._grace)
+                )
+            ]
+            sessions = [self._sessions.pop(visitor) for visitor in gone]
+        for session in sessions:
+            session.discard()
+
+    def close(self) -> None:
+        """Stops everything and removes every file, when the studio shuts down."""
+        with self._lock:
+            jobs = [job for found in self._jobs.values() for job in found]
+            sessions = list(self._sessions.values())
+            self._sessions.clear()
+        for job in jobs:
+            job.stop()
+        for session in sessions:
+            session.discard()
+
+
+def _bytes_below(folder: Path) -> int:
+    total = 0
+    for path in folder.glob("moda-studio-*/*/*"):
+        try:
+            total += path.stat().st_size
+        except OSError:  # removed meanwhile
+            continue
+    return total
