@@ -133,9 +133,14 @@ def paint_eye(
                 if tall > 2.0 and v > roof and v < top:
                     from_roof, from_rim = (v - roof) / tall, (top - v) / span
                     t = u / span
-                    a = min(from_roof / 0.6, 1.0) * min(from_rim / 0.09, 1.0) * min(1.0, 4.0 * t, 4.0 * (1 - t))
+                    a = min(from_roof / 0.6, 1.0) * min(from_rim / 0.07, 1.0) * min(1.0, 4.0 * t, 4.0 * (1 - t))
                     a = a * a * (3 - 2 * a) * numbers[23]
                     lit = (0.93 + 0.10 * np.sin(3.14159 * t)) * (0.95 + 0.08 * np.sin(3.14159 * from_roof))
+                    # Skin may stay as it is; stretched lashes and eyeball may not.
+                    strange = 0.0
+                    for c in range(3):
+                        strange += abs(frame[y, x, c] - lid[c] * lit)
+                    a *= 0.45 + 0.55 * min(1.0, strange / 150.0)
                     for c in range(3):
                         frame[y, x, c] = np.uint8(frame[y, x, c] * (1 - a) + min(lid[c] * lit, 255.0) * a + 0.5)
             if numbers[22] > 0.0:

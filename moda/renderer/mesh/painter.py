@@ -198,7 +198,7 @@ class Painter:
             eyes_.MARGIN * eye.width * eye.patch_scale, eyes_.HALF_HEIGHT * eye.width * eye.patch_scale,
             *eye.iris, shift[0], shift[1], 0.30 * closed, 0.09 * span, 0.70 * line, half, 1.0, activity, turned,
             float(np.clip(-upper / 0.06, 0, 1)), closed if eye.glasses else 0.0,
-            0.0 if eye.glasses else 0.60 * closed * closed,
+            0.0 if eye.glasses else 0.95 * closed * closed,
         ])  # fmt: skip
         flow.paint_eye(frame, eye.seen, eye.white, eye.disc, rims[0], rims[1], numbers, eye.lash, eye.lid, rims[2])
 

@@ -125,11 +125,11 @@ def measure_tones(image: np.ndarray, points: np.ndarray, iod: float, sclera: np.
     light = float(lit @ np.array([0.299, 0.587, 0.114]))
     pale = light + 0.20 * (lit - light)  # the skin's hue, mostly washed out
     tint = pale / max(light, 1.0)
-    level = 1.10 * light
+    level = 1.04 * light
     if sclera is not None:
         white = float(sclera @ np.array([0.299, 0.587, 0.114]))
         if white > 20:
-            level = max(1.04 * light, min(1.15 * white, 1.40 * light))
+            level = max(0.99 * light, min(1.12 * white, 1.35 * light))
             own = np.clip(sclera / white, 0.75, 1.3)
             tint = 0.5 * tint + 0.5 * (0.6 * own + 0.4)
     level = min(level, 232.0)
