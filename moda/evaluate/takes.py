@@ -10,6 +10,7 @@ import numpy as np
 from moda.evaluate.blinks import blink_measures
 from moda.evaluate.face import face_measures
 from moda.evaluate.head import head_measures
+from moda.evaluate.real_ranges import REAL_BY_FOOTAGE
 from moda.evaluate.report import Report
 from moda.evaluate.signals import Signals, signals_of_motion
 from moda.evaluate.sync import Regressor, closures, score
@@ -30,7 +31,16 @@ def evaluate_take(
     motion = getattr(take, "motion", take)
     waveform = getattr(speech, "waveform", speech)
     values = movement_measures(signals_of_motion(motion), waveform, phonemes, regressor)
-    return Report(str(getattr(motion, "origin", "") or "take"), "take", {**values, "seconds": motion.seconds})
+    subject = str(getattr(motion, "origin", "") or "take")
+    return Report(subject, "take", {**values, "seconds": motion.seconds}, sync_note(regressor))
+
+
+def sync_note(regressor: Regressor | None) -> tuple[str, ...]:
+    """What a reader must know where lip sync was not measured by the shipped regressor."""
+    if regressor is None:
+        return ()
+    real = " / ".join(f"{value:.2f}" for value in REAL_BY_FOOTAGE["sync_correlation"])
+    return (f"Lip sync by a regressor fitted on {regressor.source}; on footage, real speakers score {real}.",)
 
 
 def movement_measures(

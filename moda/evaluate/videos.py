@@ -14,7 +14,7 @@ from moda.evaluate.pictures import Watch, eye_distance, shape_measures
 from moda.evaluate.report import Report
 from moda.evaluate.signals import Array, Signals, signals_of_track
 from moda.evaluate.sync import Regressor
-from moda.evaluate.takes import movement_measures
+from moda.evaluate.takes import movement_measures, sync_note
 
 MAX_SECONDS = 600.0
 
@@ -55,7 +55,7 @@ def evaluate_video(
     values["face_found"] = found
     excess = 1000 * (about.audio_seconds - about.seconds) if about.audio else float("nan")
     values |= {"sound_excess_ms": excess, "seconds": about.seconds, "fps": about.fps}
-    return Report(Path(path).name, "video", values, tuple(notes))
+    return Report(Path(path).name, "video", values, (*notes, *sync_note(regressor)))
 
 
 def follow(

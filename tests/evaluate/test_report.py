@@ -99,3 +99,22 @@ def test_a_take_is_measured_fast_enough_to_show_beside_it() -> None:
     started = time.process_time()
     evaluate_take(motion, sound)
     assert time.process_time() - started < 0.4
+
+
+def test_a_take_file_is_measured_with_its_speech(tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
+    import wave
+
+    from moda.evaluate.command import run
+    from moda.evaluate.sync import SHIPPED
+    from moda.media.espeak import synthesise
+    from moda.motion.files import save_motion
+
+    rate, samples = synthesise("A short sentence for this test.", "en-us")
+    with wave.open(str(tmp_path / "s.wav"), "wb") as file:
+        file.setparams((1, 2, rate, len(samples), "NONE", ""))
+        file.writeframes(samples.tobytes())
+    save_motion(talking(len(samples) / rate), tmp_path / "take.npz")
+    report = run(tmp_path / "take.npz", speech=tmp_path / "s.wav", regressor=SHIPPED)
+    assert np.isfinite(report["sync_correlation"])
+    assert "real speakers score" in report.notes[0]
+    assert report.notes[0] in capsys.readouterr().out
