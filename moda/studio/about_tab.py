@@ -35,6 +35,6 @@ Every step is an endpoint of this server; *Use via API* at the bottom of the pag
 
 def build() -> None:
     """Lays the tab out."""
-    with gr.Column(elem_classes="panel"):
+    with gr.Column(elem_classes="sheet"):
         gr.Markdown(TEXT, elem_id="about")
         gr.HTML(f'<p class="quiet">MoDA Studio {__version__}</p>')

@@ -55,7 +55,7 @@ class MakeTab:
     clips: list[gr.Video]
     clip_row: gr.Row
     figures: gr.HTML
-    trims: gr.Accordion
+    trims: gr.Column
     renderer: gr.Dropdown
     render: gr.Button
     stop_render: gr.Button
@@ -72,7 +72,7 @@ class MakeTab:
 def build(voices: list[tuple[str, str]], limits: Limits, public: bool) -> MakeTab:
     """Lays the tab out; nothing is connected yet. public: the consent line must be ticked."""
     made: dict[str, Any] = {"settings": {}}
-    with gr.Column(elem_classes="panel"):
+    with gr.Column(elem_classes="sheet"):
         gr.HTML(words.step(1, "Portrait and speech", "one picture, and what it should say"))
         with gr.Row(equal_height=False):
             with gr.Column(scale=5, min_width=280):
@@ -82,14 +82,14 @@ def build(voices: list[tuple[str, str]], limits: Limits, public: bool) -> MakeTa
             with gr.Column(scale=6, min_width=280):
                 _speech(made, voices, limits)
         made["consent"] = gr.Checkbox(not public, label=CONSENT, visible=public, elem_id="consent", container=False)
-    with gr.Column(elem_classes="panel"):
+    with gr.Column(elem_classes="sheet"):
         gr.HTML(words.step(2, "Motion", "see how it moves before a single picture is rendered"))
         with gr.Row(equal_height=False):
             with gr.Column(scale=4, min_width=280):
                 _motion_controls(made, limits)
             with gr.Column(scale=9, min_width=300):
                 _motion_results(made)
-    with gr.Column(elem_classes="panel"):
+    with gr.Column(elem_classes="sheet"):
         gr.HTML(words.step(3, "Video", "render the take you like"))
         with gr.Row(equal_height=False):
             with gr.Column(scale=4, min_width=280):
@@ -101,7 +101,7 @@ def build(voices: list[tuple[str, str]], limits: Limits, public: bool) -> MakeTa
 
 def _portrait(made: dict[str, Any]) -> None:
     made["picture"] = PictureFile(
-        label="Portrait", type="filepath", sources=["upload", "webcam", "clipboard"], height=300,
+        label="Portrait", type="filepath", sources=["upload", "webcam", "clipboard"], height=280,
         elem_id="portrait", image_mode=None, buttons=[],
     )  # fmt: skip
     examples.portraits(made["picture"])
@@ -149,7 +149,7 @@ def _motion_controls(made: dict[str, Any], limits: Limits) -> None:
     settings["emotion_strength"] = controls.build("emotion_strength")
     with gr.Row(elem_classes="seed-row"):
         settings["seed"] = controls.build("seed", scale=3, min_width=110, info=None)
-        made["dice"] = gr.Button("🎲 New seed", size="sm", scale=1, min_width=110, elem_id="dice")
+        made["dice"] = gr.Button("New seed", size="sm", scale=1, min_width=110, elem_id="dice")
     most = min(MOST_TAKES, limits.max_takes)
     made["takes"] = gr.Slider(
         1, most, 1, step=1, label="Takes", info="The same words with other head motion and blinks, to choose from.",
@@ -189,22 +189,22 @@ def _motion_results(made: dict[str, Any]) -> None:
         made["overlay"] = gr.Checkbox(
             False, label="Overlay all takes", visible=False, scale=1, min_width=160, elem_id="overlay"
         )
-    with gr.Row(equal_height=False, visible=False, elem_id="clips") as made["clip_row"]:
-        made["clips"] = [
-            gr.Video(
-                label=f"Take {k + 1}", interactive=False, visible=False, elem_id=f"quick-clip-{k + 1}",
-                min_width=200, autoplay=False, buttons=[], elem_classes="quick-clip",
-            )
-            for k in range(MOST_TAKES)
-        ]  # fmt: skip
-    with gr.Accordion(
-        "Trims: correct this motion without sampling again", open=False, elem_id="trims", visible=False
-    ) as made["trims"]:
-        names = iter(TRIMS)
-        for first in names:
-            with gr.Row():
-                for name in (first, next(names)):
-                    settings[name] = controls.build(name, min_width=220)
+    with gr.Row(equal_height=False, elem_id="judge"):
+        with gr.Row(equal_height=False, visible=False, elem_id="clips") as made["clip_row"]:
+            made["clips"] = [
+                gr.Video(
+                    label=f"Take {k + 1}", interactive=False, visible=False, elem_id=f"quick-clip-{k + 1}",
+                    min_width=150, autoplay=False, buttons=[], elem_classes="quick-clip",
+                )
+                for k in range(MOST_TAKES)
+            ]  # fmt: skip
+        with gr.Column(visible=False, elem_id="trims", min_width=280) as made["trims"]:
+            gr.HTML('<h3 class="small-head">Trims <span>correct this motion without sampling again</span></h3>')
+            names = iter(TRIMS)
+            for first in names:
+                with gr.Row():
+                    for name in (first, next(names)):
+                        settings[name] = controls.build(name, min_width=130)
     made["plot"] = gr.Plot(label="Trajectories", visible=False, elem_id="plot", show_label=False)
 
 
@@ -226,19 +226,22 @@ def _video_controls(made: dict[str, Any]) -> None:
 
 
 def _video_results(made: dict[str, Any]) -> None:
-    made["video_say"] = gr.HTML(words.empty(EMPTY_VIDEO), elem_id="video-say")
-    made["video"] = gr.Video(
-        label="Result", interactive=False, visible=False, elem_id="final-video", autoplay=True, buttons=[],
-    )  # fmt: skip
-    with gr.Row(elem_id="downloads"):
-        for key, label in (
-            ("save_video", "Video .mp4"), ("save_take", "Take .npz"), ("save_table", "Trajectories .csv"),
-            ("save_settings", "Settings .json"),
-        ):  # fmt: skip
-            made[key] = gr.DownloadButton(label, interactive=False, size="sm", min_width=130, elem_id=key)
-    with gr.Accordion("Restore a saved take or saved settings", open=False, elem_id="restore-box"):
-        made["restore"] = gr.File(
-            label="Drop a take (.npz) or settings (.json)", file_types=[".npz", ".json", ".pkl"], height=110,
-            elem_id="restore",
+    with gr.Row(equal_height=False, elem_id="outcome"):
+        made["video"] = gr.Video(
+            label="Result", interactive=False, visible=False, elem_id="final-video", autoplay=True, buttons=[],
+            min_width=260, scale=4,
         )  # fmt: skip
-        made["restore_say"] = gr.HTML("", elem_id="restore-say")
+        with gr.Column(scale=5, min_width=280):
+            made["video_say"] = gr.HTML(words.empty(EMPTY_VIDEO), elem_id="video-say")
+            with gr.Row(elem_id="downloads"):
+                for key, label in (
+                    ("save_video", "Video .mp4"), ("save_take", "Take .npz"), ("save_table", "Trajectories .csv"),
+                    ("save_settings", "Settings .json"),
+                ):  # fmt: skip
+                    made[key] = gr.DownloadButton(label, interactive=False, size="sm", min_width=120, elem_id=key)
+            with gr.Accordion("Restore a saved take or saved settings", open=False, elem_id="restore-box"):
+                made["restore"] = gr.File(
+                    label="Drop a take (.npz) or settings (.json)", file_types=[".npz", ".json", ".pkl"], height=110,
+                    elem_id="restore",
+                )  # fmt: skip
+                made["restore_say"] = gr.HTML("", elem_id="restore-say")

@@ -15,7 +15,7 @@ INTRO = (
 
 def build() -> None:
     """Lays the tab out; the table is read when the page is opened."""
-    with gr.Column(elem_classes="panel"):
+    with gr.Column(elem_classes="sheet"):
         gr.HTML(f'<div class="prose-block"><h2>Models and renderers</h2><p>{INTRO}</p></div>')
         gr.HTML(table(), elem_id="models-table")
         machine = gr.HTML("", elem_id="machine")

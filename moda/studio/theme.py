@@ -5,51 +5,81 @@ from __future__ import annotations
 import gradio as gr
 
 CSS = """
-.gradio-container {max-width: 1480px !important; margin: 0 auto; padding: 0 16px !important}
-#masthead {display: flex; align-items: baseline; gap: 14px; flex-wrap: wrap; padding: 14px 2px 4px}
-#masthead h1 {font-size: 22px; margin: 0; letter-spacing: -.01em}
+.gradio-container {max-width: 1560px !important; margin: 0 auto !important; padding: 0 20px !important}
+.gradio-container .html-container {padding: 0 !important}
+#masthead {display: flex; align-items: baseline; gap: 14px; flex-wrap: wrap; padding: 16px 2px 4px}
+#masthead h1 {font-size: 23px; font-weight: 700; margin: 0; letter-spacing: -.02em}
 #masthead p {margin: 0; color: var(--body-text-color-subdued); font-size: 14px}
-.step-head {display: flex; gap: 10px; align-items: center; margin: 2px 0 0}
+
+.sheet {border: 1px solid var(--border-color-primary); border-radius: 14px; padding: 18px; gap: 14px;
+  background: var(--sheet); margin-bottom: 14px}
+.gradio-container {--sheet: #ffffff; --good: #15803d; --bad: #b91c1c; --warn: #a16207}
+.dark .gradio-container, .gradio-container.dark {--sheet: #131c2b; --good: #4ade80; --bad: #f87171; --warn: #fbbf24}
+.step-head {display: flex; gap: 10px; align-items: center; flex-wrap: wrap}
 .step-head b {display: inline-flex; width: 26px; height: 26px; border-radius: 50%; align-items: center;
-  justify-content: center; background: var(--primary-600); color: #fff; font-size: 14px; flex: none}
-.step-head h2 {font-size: 17px; margin: 0}
-.step-head span {color: var(--body-text-color-subdued); font-size: 13px}
-.panel {border: 1px solid var(--border-color-primary); border-radius: 12px; padding: 14px !important;
-  background: var(--block-background-fill)}
-.say {font-size: 14px; line-height: 1.5; min-height: 1px}
-.say .error {border-left: 3px solid #c2410c; background: color-mix(in srgb, #c2410c 10%, transparent);
-  padding: 8px 12px; border-radius: 6px}
-.say .good {border-left: 3px solid #15803d; background: color-mix(in srgb, #15803d 10%, transparent);
-  padding: 8px 12px; border-radius: 6px}
-.say .hint {border-left: 3px solid #a16207; background: color-mix(in srgb, #a16207 10%, transparent);
-  padding: 6px 12px; border-radius: 6px; margin-top: 6px}
-.say .note {border-left: 3px solid var(--neutral-500); background: color-mix(in srgb, #64748b 12%, transparent);
-  padding: 8px 12px; border-radius: 6px}
-.bars .bar {display: grid; grid-template-columns: 86px 1fr 44px; gap: 8px; align-items: center; font-size: 13px}
-.bars .bar i {height: 8px; border-radius: 4px; background: color-mix(in srgb, #64748b 22%, transparent); display: block}
-.bars .bar b {height: 8px; border-radius: 4px; background: var(--primary-600); display: block}
+  justify-content: center; background: var(--primary-700); color: #fff; font-size: 14px; flex: none}
+.step-head h2 {font-size: 18px; margin: 0; letter-spacing: -.01em}
+.step-head span, .small-head span {color: var(--body-text-color-subdued); font-size: 13px; font-weight: 400}
+.small-head {font-size: 14px; margin: 2px 0 0; font-weight: 600}
+
+.say {font-size: 14px; line-height: 1.5}
+.say .error, .say .good, .say .note {padding: 7px 12px; border-radius: 8px; border: 1px solid transparent}
+.say .error {color: var(--bad); border-color: color-mix(in srgb, var(--bad) 45%, transparent);
+  background: color-mix(in srgb, var(--bad) 7%, transparent)}
+.say .good {background: color-mix(in srgb, var(--good) 11%, transparent)}
+.say .good::before {content: "✓"; color: var(--good); font-weight: 700; margin-right: 8px}
+.say .note {background: color-mix(in srgb, #64748b 14%, transparent)}
+.say .hint {color: var(--warn); font-size: 13px; margin-top: 6px}
+.say .hints {margin: 8px 0 0; padding-left: 18px; font-size: 13px; color: var(--body-text-color-subdued); list-style: disc}
+.say .hints li {margin: 3px 0}
+.say .lead {margin: 0 0 8px; font-size: 15px; font-weight: 500}
+.bars {padding: 2px 2px 4px}
+.bars .bar {display: grid; grid-template-columns: 82px 1fr 44px; gap: 8px; align-items: center; font-size: 13px}
+.bars .bar i {height: 7px; border-radius: 4px; background: color-mix(in srgb, #64748b 22%, transparent); display: block}
+.bars .bar b {height: 7px; border-radius: 4px; background: var(--primary-600); display: block}
 .bars .bar span:last-child {text-align: right; font-variant-numeric: tabular-nums}
 .stretches {margin: 0; padding-left: 18px}
 .empty {border: 1.5px dashed var(--border-color-primary); border-radius: 12px; padding: 34px 18px; text-align: center;
   color: var(--body-text-color-subdued); font-size: 14px; line-height: 1.6}
-.figures {display: flex; flex-wrap: wrap; gap: 8px; margin: 4px 0}
-.figures div {border: 1px solid var(--border-color-primary); border-radius: 8px; padding: 6px 12px; font-size: 13px}
-.figures strong {display: block; font-size: 16px; font-variant-numeric: tabular-nums}
+.figures {display: flex; flex-wrap: wrap; gap: 8px}
+.figures div {border: 1px solid var(--border-color-primary); border-radius: 10px; padding: 6px 12px; font-size: 12px;
+  color: var(--body-text-color-subdued)}
+.figures strong {display: block; font-size: 16px; font-variant-numeric: tabular-nums; color: var(--body-text-color)}
+
+#judge {align-items: flex-start}
+#clips {flex: 6 1 280px; gap: 10px}
+#trims {flex: 5 1 300px; gap: 8px}
+.quick-clip {flex: 1 1 150px !important; max-width: 400px}
+.quick-clip video, #final-video video {width: 100%; height: auto; max-height: 460px; border-radius: 8px; object-fit: contain}
+#final-video {max-width: 560px}
+#plot {padding: 0}
+#portrait-say .wrap, #speech-say .wrap, #motion-say .wrap, #video-say .wrap, #compare-say .wrap {
+  background: var(--sheet) !important; opacity: 1 !important}
+#motion-say, #video-say, #compare-say {min-height: 0}
+#portrait-say:has(.wrap:not(.hide)), #motion-say:has(.wrap:not(.hide)), #video-say:has(.wrap:not(.hide)),
+#compare-say:has(.wrap:not(.hide)) {min-height: 96px}
+.block .info, .gradio-container .block span + div {font-size: 12px}
+
 .models {width: 100%; border-collapse: collapse; font-size: 14px}
-.models th, .models td {text-align: left; padding: 8px 10px; border-bottom: 1px solid var(--border-color-primary);
+.models th, .models td {text-align: left; padding: 10px; border-bottom: 1px solid var(--border-color-primary);
   vertical-align: top}
+.models th small {display: block; font-weight: 400; color: var(--body-text-color-subdued)}
 .models-wrap {overflow-x: auto}
 .pill {border-radius: 99px; padding: 1px 9px; font-size: 12px; border: 1px solid currentColor; white-space: nowrap}
-.pill.on {color: #15803d} .pill.off {color: #a16207}
-.dark .pill.on {color: #4ade80} .dark .pill.off {color: #fbbf24}
-#quick-clip video, #final-video video {width: 100%; height: auto; border-radius: 8px}
-footer {opacity: .75}
+.pill.on {color: var(--good)} .pill.off {color: var(--warn)}
+.quiet {color: var(--body-text-color-subdued); font-size: 13px}
+.prose-block h2 {font-size: 18px; margin: 0 0 6px} .prose-block p {margin: 0; max-width: 75ch}
+#about {max-width: 78ch}
+footer {opacity: 1}
+:focus-visible {outline: 2px solid var(--primary-500) !important; outline-offset: 2px}
 @media (max-width: 640px) {
-  .gradio-container {padding: 0 8px !important}
-  .panel {padding: 10px !important}
-  .row-break {flex-direction: column !important}
+  .gradio-container {padding: 0 10px !important}
+  .sheet {padding: 12px; border-radius: 12px}
 }
+@media (prefers-reduced-motion: reduce) {* {animation-duration: .01ms !important; transition-duration: .01ms !important}}
 """
+
+HEAD = '<meta name="color-scheme" content="light dark">'
 
 
 def theme() -> gr.themes.Base:
@@ -64,16 +94,35 @@ def theme() -> gr.themes.Base:
         font=fonts,
         font_mono=mono,
     ).set(
+        body_background_fill="*neutral_100",
+        body_background_fill_dark="#0b1220",
+        block_background_fill="#ffffff",
+        block_background_fill_dark="#172233",
+        block_border_color="*neutral_200",
+        block_border_color_dark="#2a3950",
+        border_color_primary="*neutral_300",
+        border_color_primary_dark="#33445e",
+        input_background_fill="*neutral_50",
+        input_background_fill_dark="#0f1826",
+        input_border_color="*neutral_300",
+        input_border_color_dark="#3a4b66",
+        input_border_width="1px",
+        block_label_text_color="*neutral_700",
+        block_label_text_color_dark="*neutral_200",
+        block_title_text_color="*neutral_800",
+        block_title_text_color_dark="*neutral_100",
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",
-        button_primary_background_fill_hover_dark="*primary_600",
+        button_primary_background_fill_hover_dark="*primary_800",
         button_primary_text_color="white",
+        button_primary_text_color_dark="white",
+        slider_color="*primary_600",
+        slider_color_dark="*primary_500",
         body_text_color_subdued="*neutral_600",
         body_text_color_subdued_dark="*neutral_300",
         block_info_text_color="*neutral_600",
         block_info_text_color_dark="*neutral_300",
+        link_text_color="*primary_700",
+        link_text_color_dark="*primary_300",
     )
-
-
-HEAD = '<meta name="color-scheme" content="light dark"><meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -55,7 +55,7 @@ def previewed(tab: MakeTab, engine: Engine, session: Session, overlay: bool) -> 
     names = [f"take {session.takes.index(one) + 1}" for one in drawn]
     report = evaluate_take(take, session.speech)
     return {
-        tab.plot: gr.update(value=figure([one.motion for one in drawn], session.speech, names), visible=True),
+        tab.plot: gr.update(value=figure([one.motion for one in drawn], session.speech, names, 620), visible=True),
         tab.figures: gr.update(value=words.take_figures(take, report, summary(report)), visible=True),
         tab.trims: gr.update(visible=True),
         tab.choose: gr.update(

@@ -27,7 +27,8 @@ def note(sentence: str) -> str:
 
 def good(sentence: str, hints: Iterable[str] = ()) -> str:
     """Done, with hints below."""
-    below = "".join(f'<div class="hint">{html.escape(hint)}</div>' for hint in hints)
+    items = "".join(f"<li>{html.escape(hint)}</li>" for hint in hints)
+    below = f'<ul class="hints">{items}</ul>' if items else ""
     return f'<div class="say" role="status"><div class="good">{html.escape(sentence)}</div>{below}</div>'
 
 
@@ -54,14 +55,13 @@ def take_figures(take: Take, report: Report, sentence: str) -> str:
     """Figures and a plain-words summary of a take."""
     rotation = take.motion.rotation.std(axis=0)
     rows = [
-        ("lip sync", _number(report.get("sync_confidence"), "{:.2f}")),
-        ("head pitch, yaw, roll (std)", "{:.1f}° {:.1f}° {:.1f}°".format(*rotation)),
+        ("lip sync", _number(report.get("sync_correlation"), "{:.2f}")),
+        ("pitch, yaw, roll ±", "{:.1f}° {:.1f}° {:.1f}°".format(*rotation)),
         ("blinks a minute", _number(report.get("blink_rate"), "{:.0f}")),
         ("head size varies", f"{100 * size_variation(take.motion):.1f} %"),
         ("planned in", f"{sum(take.timings.values()):.2f} s"),
     ]
-    notes = "".join(f'<div class="hint">{html.escape(note)}</div>' for note in take.notes)
-    return f'<div class="say" role="status">{boxes(rows)}<div>{html.escape(sentence)}</div>{notes}</div>'
+    return f'<div class="say" role="status"><p class="lead">{html.escape(sentence)}</p>{boxes(rows)}</div>'
 
 
 def render_figures(result: RenderResult) -> str:
@@ -69,7 +69,7 @@ def render_figures(result: RenderResult) -> str:
     rows = [(stage, f"{seconds:.2f} s") for stage, seconds in result.timings.items()]
     rows.append(("times real time", f"{1 / result.real_time_factor:.1f}×"))
     sentence = f"{result.frames} frames, {result.duration:.1f} s, {result.model} + {result.renderer}."
-    return f'<div class="say" role="status">{boxes(rows)}<div>{html.escape(sentence)}</div></div>'
+    return f'<div class="say" role="status"><p class="lead">{html.escape(sentence)}</p>{boxes(rows)}</div>'
 
 
 def mixture(meant: Emotion) -> str:
