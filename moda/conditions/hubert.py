@@ -29,6 +29,8 @@ FIELD = 400  # samples that one convolution step sees
 EDGE = 40  # samples of reflected waveform in front and behind
 PIECE = 60 * RATE
 SILENCE = 2 * RATE
+WINDOW, CONTEXT = 4500, 750  # frames that the transformer sees at once, and how many of them on either side overlap
+BLOCK = 250  # frames that the convolutions run over at once
 SILENCE_FRAMES = SILENCE // FRAME
 
 
@@ -98,13 +100,14 @@ def interpolate(steps: Tensor, at: np.ndarray) -> Tensor:
 class HubertFeatures:
     """Features of a whole speech, by frame, worked out in overlapping windows as they are asked for.
 
-    Up to `window` frames this is one run and equals `reference_features`. Longer speech is cut into equal cores,
-    each run with `context` more frames on both sides (what a core's frames attend to), and neighbouring runs fade
-    into each other over 2 `fade` frames. Only the two latest runs are kept.
+    Up to `window` frames (three minutes) all frames attend to each other: the numbers of one unchunked run. Longer
+    speech is cut into equal cores, each run with `context` more frames on both sides for its frames to attend to,
+    and neighbouring runs fade into each other over 2 `fade` frames. Only the two latest runs are kept. The
+    convolutions are exact at any length and run in short blocks.
     """
 
     def __init__(
-        self, hubert: Hubert, waveform: np.ndarray, window: int = 1500, context: int = 150, fade: int = 25
+        self, hubert: Hubert, waveform: np.ndarray, window: int = WINDOW, context: int = CONTEXT, fade: int = 25
     ) -> None:
         """`waveform` (N,) at 16 kHz; lengths in frames of 0.04 s. Raises BadSpeech for less than one frame."""
         self.hubert = hubert
@@ -115,7 +118,7 @@ class HubertFeatures:
         count = 1 if self.frames <= window else -(-self.frames // (window - 2 * context))
         self.borders = [self.frames * k // count for k in range(count + 1)]
         self.context, self.fade = context, min(fade, context, self.frames // count // 2)
-        self.norm = None if count == 1 else self._first_norm(window)
+        self.norm = None if self.frames <= BLOCK else self._first_norm()
         self.kept: dict[int, Tensor] = {}
 
     def __len__(self) -> int:
@@ -173,15 +176,19 @@ class HubertFeatures:
         return self.kept[k]
 
     def _presampled(self, start: int, stop: int) -> Tensor:
-        """Convolution steps brought to frames start..stop, the same numbers that one long run gives."""
+        """Convolution steps brought to frames start..stop, the same numbers that one long run gives; (n, 512)."""
         import torch
 
-        at = np.arange(start, stop) * ((2 * self.frames - 1) / max(self.frames - 1, 1))
-        first, last = int(at[0]), min(int(at[-1]) + 2, 2 * self.frames)
-        samples = torch.from_numpy(self.samples[first * STEP : last * STEP + FIELD - STEP])
-        return interpolate(self.hubert.steps(samples.to(self.hubert.device), self.norm), at - first)
+        parts = []
+        for begin in range(start, stop, BLOCK):
+            frames = np.arange(begin, min(begin + BLOCK, stop))
+            at = frames * ((2 * self.frames - 1) / max(self.frames - 1, 1))
+            first, last = int(at[0]), min(int(at[-1]) + 2, 2 * self.frames)
+            samples = torch.from_numpy(self.samples[first * STEP : last * STEP + FIELD - STEP])
+            parts.append(interpolate(self.hubert.steps(samples.to(self.hubert.device), self.norm), at - first))
+        return torch.cat(parts)
 
-    def _first_norm(self, window: int) -> tuple[Tensor, Tensor]:
+    def _first_norm(self) -> tuple[Tensor, Tensor]:
         """Mean and deviation over the whole speech of the first convolution's channels."""
         import torch
 
@@ -190,8 +197,8 @@ class HubertFeatures:
         steps = (len(self.samples) - kernel) // stride + 1
         total = squares = torch.zeros(layer.out_channels, dtype=torch.float64, device=self.hubert.device)
         with torch.inference_mode():
-            for start in range(0, steps, window * FRAME // stride):
-                stop = min(start + window * FRAME // stride, steps)
+            for start in range(0, steps, BLOCK * FRAME // stride):
+                stop = min(start + BLOCK * FRAME // stride, steps)
                 part = torch.from_numpy(self.samples[start * stride : (stop - 1) * stride + kernel])
                 part = self.hubert.first_conv(part.to(self.hubert.device)).double()
                 total, squares = total + part.sum(1), squares + part.square().sum(1)
