@@ -59,6 +59,24 @@ def holdout(
 
 
 @app.command()
+def plot(
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = RUN / "plots",
+    model: Annotated[Path, typer.Option(help="Folder with config.json and model.safetensors.")] = ASSETS,
+    run: Run = RUN,
+) -> None:
+    """Draw the loss of RUN and MODEL's samples of held-out speech."""
+    from moda.generator.network import MoDA
+    from moda.training.holdout import held_out
+    from moda.training.plots import draw_loss, draw_samples
+
+    out.mkdir(parents=True, exist_ok=True)
+    if (run / "log.jsonl").is_file():
+        draw_loss(run / "log.jsonl", out / "loss.png")
+    utterances = held_out(run)
+    draw_samples(MoDA.from_pretrained(model), utterances[:: max(1, len(utterances) // 3)][:3], out / "samples.png")
+
+
+@app.command()
 def lite(
     run: Run = RUN, out: Annotated[Path, typer.Option(help="Where the weights go.")] = ASSETS,
     hours: Hours = 9.0, steps: Steps = 4000, seed: Seed = 0, workers: Workers = 2, threads: Threads = 1,
@@ -69,7 +87,8 @@ def lite(
     corpus(run, hours, seed, workers)
     train(run, steps, seed, threads)
     MoDA.from_pretrained(run / "model").save_pretrained(out)
-    holdout(out, run)
+    holdout(out, run, None, True)
+    plot(run / "plots", out, run)
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ class Performer:
         return {"columns": cols.astype(np.float16), **act(heard, rng), "source": np.array(self.names.index(source))}
 
     def _speech(self, source: str, rng: np.random.Generator) -> Utterance:
-        said = []
+        said: list[Utterance] = []
         total = 0.0
         goal = rng.uniform(3.0, 11.0)
         who = int(rng.integers(1 << 30))

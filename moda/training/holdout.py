@@ -206,12 +206,17 @@ def life(model: MoDA, waves: list[np.ndarray]) -> Measures:
             "jaw_r_between_seeds": float(np.mean(same)), "head_deg_between_seeds": float(np.mean(differ))}  # fmt: skip
 
 
-def measure(model: MoDA, folder: Path, tracks: Path | None = None, count: int = 16, feel: bool = True) -> Measures:
-    """All held-out measures; the held-out utterances are kept in `folder`."""
+def held_out(folder: Path, count: int = 16) -> list[Utterance]:
+    """The held-out utterances, `count` a group; made once and kept in `folder`."""
     path = folder / "heldout.npz"
     if not path.is_file():
         save_pool(held_out_utterances(count), path)
-    utterances = load_pool(path)
+    return load_pool(path)
+
+
+def measure(model: MoDA, folder: Path, tracks: Path | None = None, count: int = 16, feel: bool = True) -> Measures:
+    """All held-out measures; the held-out utterances are kept in `folder`."""
+    utterances = held_out(folder, count)
     result = synthetic(model, utterances)
     if tracks is not None and tracks.is_dir():
         result |= talkers(model, tracks)

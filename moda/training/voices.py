@@ -119,7 +119,7 @@ class Espeak:
         self._samples: list[np.ndarray] = []
         self._events: list[tuple[float, str]] = []
 
-        def collect(samples, count, events):  # type: ignore[no-untyped-def]
+        def collect(samples, count, events):
             if samples and count > 0:
                 self._samples.append(np.ctypeslib.as_array(samples, (count,)).copy())
             place = 0

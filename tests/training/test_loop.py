@@ -75,15 +75,15 @@ def test_rate_warms_up_stays_and_falls() -> None:
     assert rates[0] < 0.02
     assert rates[100] == rates[700] == 1.0
     assert rates[1000] == pytest.approx(0.0, abs=1e-6)
-    assert all(a >= b for a, b in zip(rates[700:], rates[701:]))
+    assert (np.diff(rates[700:]) <= 0).all()
 
 
 def test_persons_differ_to_the_network() -> None:
     model = fresh_model(TINY, 0)
     people = torch.from_numpy(np.stack([random_identity(np.random.default_rng(k)) for k in range(8)]))
     hidden = model.identity_embedder.first(people)
-    assert float(hidden.std(0).mean()) > 0.1
-    assert float(model.identity_embedder.first(torch.from_numpy(IDENTITY_MEAN)).abs().max()) < 0.1
+    assert float(hidden.detach().std(0).mean()) > 0.1
+    assert float(model.identity_embedder.first(torch.from_numpy(IDENTITY_MEAN)).detach().abs().max()) < 0.1
 
 
 def test_metric_weighs_actions() -> None:
@@ -93,7 +93,7 @@ def test_metric_weighs_actions() -> None:
     assert action.shape == (4000, 17)
     assert pose.shape == (4000, 7)
     spread = action.std(0)
-    assert float(spread[0]) == pytest.approx(5.0**0.5, rel=0.1)  # jaw_open counts five times
+    assert float(spread[0]) == pytest.approx(3.0, rel=0.1)  # jaw_open counts nine times
 
 
 def test_resting_frame_is_the_relaxed_face() -> None:
