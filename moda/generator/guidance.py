@@ -12,7 +12,8 @@ branch, and more exaggerates what the modality alone contributes.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -29,7 +30,9 @@ MAX_SCALE = 10.0
 class Guidance:
     """Scales per modality, or the published joint guidance where `joint` is given.
 
-    `interval` (low, high): scales other than 0 and 1 act only where low <= s <= high; outside it one branch does.
+    `interval` (low, high): scales other than 0 and 1 act only where low <= s <= high; outside it one branch does
+    (Kynkäänniemi et al. 2024). Leaving out the noisiest and the cleanest steps keeps all three scales at about
+    three times the cost of none.
     `rescale` in [0, 1] pulls the spread of the guided clean estimate back to that of the plain one (Lin et al.
     2024, section 3.4), against over-saturated motion.
     `joint`: v0 + joint (v1 - v0), v0 without speech and emotion together, as the published sampler; the three
@@ -39,7 +42,7 @@ class Guidance:
     speech: float = 1.0
     emotion: float = 1.0
     identity: float = 1.0
-    interval: tuple[float, float] = (0.0, 1.0)
+    interval: tuple[float, float] = (0.15, 0.85)
     rescale: float = 0.0
     joint: float | None = None
 
@@ -52,9 +55,15 @@ class Guidance:
         if not 0.0 <= self.rescale <= 1.0:
             raise BadSetting(f"Guidance rescale must be from 0 to 1, not {self.rescale}.")
         if self.joint is not None:
+            object.__setattr__(self, "interval", (0.0, 1.0))  # the published sampler guides every step
             check_scale("joint guidance", self.joint)
             if any(getattr(self, name) != 1.0 for name in MODALITIES):
                 raise BadSetting("Use either the joint guidance of the reference or scales per modality, not both.")
+
+    def over(self, path: Sequence[float]) -> Guidance:
+        """The same guidance, acting everywhere if none of the path's steps lies in its interval (very few steps)."""
+        low, high = self.interval
+        return self if any(low <= s <= high for s in path[:-1]) else replace(self, interval=(0.0, 1.0))
 
     @property
     def branches(self) -> int:

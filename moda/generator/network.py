@@ -52,6 +52,27 @@ class MoDAConfig:
         if self.width % self.heads or (self.width // self.heads) % 2:
             raise BadSetting(f"width {self.width} does not split into {self.heads} heads of even size.")
 
+    def check(self) -> None:
+        """Raises BadSetting for a size that no network of ours has, before memory is asked for."""
+        sizes = (
+            self.width,
+            self.heads,
+            self.motion_dim,
+            self.identity_dim,
+            self.emotions,
+            self.mlp_ratio,
+            self.time_features,
+            self.segment,
+            *self.speech_shape,
+            1 + self.blocks4 + self.blocks2 + self.blocks1,
+        )
+        if not self.speech_shape or any(type(size) is not int or not 1 <= size <= 16_384 for size in sizes):
+            raise BadSetting("The sizes of a network must be whole numbers from 1 to 16,384.")
+        if min(self.blocks4, self.blocks2, self.blocks1) < 0 or not 1 < self.rotary_base < 1e9:
+            raise BadSetting("The blocks or the rotary base of this network are impossible.")
+        if sizes[-1] > 200:
+            raise BadSetting(f"{sizes[-1] - 1} blocks are more than any network of ours has.")
+
     @property
     def speech_size(self) -> int:
         """Numbers of speech features per frame."""
@@ -255,7 +276,6 @@ class MoDA(nn.Module):
         cls, folder: str | Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
     ) -> MoDA:
         """Read what `save_pretrained` wrote, in evaluation mode. Raises WeightsMissing or BadWeights."""
-        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         folder = Path(folder)
@@ -267,16 +287,19 @@ class MoDA(nn.Module):
             raw = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
             known = {f.name for f in fields(MoDAConfig)}
             config = MoDAConfig(**{k: v for k, v in raw.items() if k in known})
-        except (ValueError, TypeError, AttributeError) as error:
-            raise BadWeights(f"{folder / CONFIG_FILE} does not describe a MoDA network ({error}).") from error
+            config.check()
+            with torch.device("meta"):
+                model = cls(config)
+        except Exception as error:  # a number of the wrong kind breaks in a dozen places
+            reason = " ".join(str(error).split())[:120].rstrip(".") or type(error).__name__
+            raise BadWeights(f"{folder / CONFIG_FILE} does not describe a MoDA network ({reason}).") from error
         try:
             state = load_file(str(folder / WEIGHTS_FILE))
-        except (SafetensorError, OSError) as error:
+        except Exception as error:  # mostly SafetensorError, but a lying header also breaks further in
+            reason = " ".join(str(error).split())[:120].rstrip(".") or type(error).__name__
             raise BadWeights(
-                f"{folder / WEIGHTS_FILE} is damaged or cut short ({error}); copy or download it again."
+                f"{folder / WEIGHTS_FILE} is damaged or cut short ({reason}); copy or download it again."
             ) from error
-        with torch.device("meta"):
-            model = cls(config)
         check_state(state, {k: tuple(v.shape) for k, v in model.state_dict().items()}, str(folder / WEIGHTS_FILE))
         model.load_state_dict({k: v.to(dtype) for k, v in state.items()}, assign=True)
         return model.to(device).eval().requires_grad_(False)

@@ -60,21 +60,24 @@ def sample_published(
     if lips != "off" and silence < REST_FROM_END:
         raise BadSetting(f"The lip step needs at least {REST_FROM_END} frames of silence behind the speech.")
 
-    def clip(part: Features, track: Tensor, pull: PosePull | None, report: StepCallback | None) -> Tensor:
-        return sample_clip(model, part, track, identity, first_motion, options, seeds, pull, report, cancelled)
-
     track = torch.as_tensor(emotion)
+
+    def clip(start: int, stop: int, report: StepCallback | None, pull: PosePull | None) -> Tensor:
+        """Frames start..stop; emotion track and pose prior are held beyond the speech."""
+        index = torch.arange(start, stop).clamp_max(frames - 1)
+        part = track[index] if track.dim() == 2 else track
+        if pull is not None:
+            pull = replace(pull, trajectory=torch.as_tensor(pull.trajectory)[index])
+        stretch = Stretch(features, start, stop)
+        return sample_clip(model, stretch, part, identity, first_motion, options, seeds, pull, report, cancelled)
+
     if lips == "reference":
-        if track.dim() == 2:
-            track = torch.cat([track, track[-1:].expand(silence, -1)])
-        if pose_pull is not None:
-            held = torch.as_tensor(pose_pull.trajectory)[:frames]
-            pose_pull = replace(pose_pull, trajectory=torch.cat([held, held[-1:].expand(silence, -1)]))
-        out = clip(features, track, pose_pull, callback)
+        out = clip(0, len(features), callback, pose_pull)
         return modulate_lips(out, out[:, -REST_FROM_END])[:, :frames]
-    speech = clip(Stretch(features, 0, frames), track, pose_pull, callback)
+    # A speech shorter than a segment runs on into the silence rather than being sampled as a short one.
+    segment = (options or SamplingOptions()).segment
+    speech = clip(0, max(frames, min(segment, len(features))), callback, pose_pull)[:, :frames]
     if lips == "off":
         return speech
-    still = track[-1] if track.dim() == 2 else track
-    rest = clip(Stretch(features, frames, len(features)), still, None, None)
+    rest = clip(frames, len(features), None, None)
     return modulate_lips(speech, rest[:, -REST_FROM_END], causal=True)

@@ -191,13 +191,14 @@ def sample_clip(
     clips: list[Tensor] = [torch.empty(len(group), 0, model.config.motion_dim) for group in groups]
     previous = [first_motion.expand(len(group), -1) for group in groups]
     path, solve = schedule(options.schedule, options.steps), solver(options.solver)
+    guidance = options.guidance.over(path)
     with torch.inference_mode():
         for index, start in enumerate(starts):
             stop = min(start + options.segment, frames)
             padded = options.segment if options.joining == "reference" else stop - start
             guided = GuidedModel.prepare(
                 model,
-                options.guidance,
+                guidance,
                 features_of(speech_features, start, stop, padded).to(device, dtype),
                 track_of(emotion, start, stop, padded).to(dtype),
                 identity.to(dtype),

@@ -128,6 +128,12 @@ def test_interval_limits_exaggeration_but_not_ignoring(small: MoDA) -> None:
     assert not close(guided(small, inside), plain(small, speech=False))
 
 
+def test_guidance_is_never_skipped_altogether() -> None:
+    assert Guidance(speech=2.0).over([1.0, 0.0]).interval == (0.0, 1.0)
+    usual = Guidance(speech=2.0)
+    assert usual.over([1.0, 0.5, 0.0]) is usual
+
+
 def test_rescaling_restores_the_spread_of_the_clean_estimate() -> None:
     v, s = X * 0.3, 0.5
     strong = 5.0 * X

@@ -161,6 +161,19 @@ def test_lazy_features_are_asked_for_a_segment_at_a_time(small: MoDA) -> None:
     assert asked == [(0, 80), (64, 144), (128, 208), (192, 272), (220, 300)]
 
 
+@pytest.mark.parametrize("joining", ["anchored", "reference"])
+def test_emotion_over_time(small: MoDA, joining: str) -> None:
+    """A track that does not change is the constant mixture; one that changes late leaves what came before."""
+    options = SamplingOptions(steps=4, joining=joining, guidance=Guidance(speech=1.5, emotion=2.0))
+    speech, given = torch.zeros(170, 6), (torch.zeros(63), torch.zeros(70), options, [5])
+    still = sample_clip(small, speech, one_hot(4), *given)[0]
+    track = one_hot(4).expand(170, -1).clone()
+    assert (sample_clip(small, speech, track, *given)[0] - still).abs().max() < 1e-3
+    track[150:] = one_hot(0)
+    changed = sample_clip(small, speech, track, *given)[0]
+    assert (changed[:60] - still[:60]).abs().max() < 1e-3 < (changed[150:] - still[150:]).abs().max()
+
+
 def prior(frames: int) -> torch.Tensor:
     return torch.sin(torch.arange(frames)[:, None] * 0.05 + torch.arange(7)).float()
 
