@@ -7,6 +7,7 @@ mend; results go to stdout, progress to stderr. Nothing heavy is imported before
 from __future__ import annotations
 
 import json as jsonlib
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -40,6 +41,7 @@ FaceIndex = Annotated[int | None, typer.Option("--face", help="Which face, 0 is 
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and ends the process with its exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # being stopped cleans up as Ctrl-C does
     sys.exit(run(arguments))
 
 
@@ -227,6 +229,37 @@ def speak(
         if json
         else f"{output}  {speech.seconds:.2f} s"
     )
+
+
+@app.command()
+@with_settings(ALL_GROUPS)
+def compare(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the comparison; it is created.")],
+    settings: dict[str, Any],
+    portrait: Annotated[Path | None, typer.Argument(help="A picture with a face.", show_default=False)] = None,
+    speech: Annotated[Path | None, typer.Argument(help="Any sound or video file.", show_default=False)] = None,
+    vary: Annotated[list[str] | None, typer.Option(help="NAME=VALUE,VALUE; once or twice.")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="NAME=VIDEO of another system; aligned by sound.")] = None,
+    again: Annotated[Path | None, typer.Option(help="Repeat the comparison of this manifest.json.")] = None,
+    at: Annotated[str, typer.Option(help="Moments of the strip: seconds or phonemes, 0.5,1.2,AA.")] = "",
+    words: Annotated[str, typer.Option(help="What is said, to find phonemes exactly.")] = "",
+    measure: Annotated[str, typer.Option(help="auto, motion or video (every pixel).")] = "auto",
+    width: Annotated[str, typer.Option(help="Width of figures: single, double or inches.")] = "double",
+    model: Model = "auto",
+    renderer: RendererName = "auto",
+    device: Device = "auto",
+    face: FaceIndex = None,
+    json: AsJson = False,
+) -> None:
+    """One or two settings varied, all else shared: grid video, figures, tables, report."""
+    from moda.compare.command import run as compare_all
+
+    loading = (model, renderer, device)
+    with progress_on_stderr() as report:
+        compare_all(
+            portrait, speech, output, settings, vary or (), column or (), again, loading, face, at, words, measure,
+            width, json, report,
+        )  # fmt: skip
 
 
 @app.command()

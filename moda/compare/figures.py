@@ -25,7 +25,7 @@ INK, SOFT, GRID = "#1b1f24", "#6b737c", "#dfe3e7"
 #: Told apart by people with any colour vision (Okabe and Ito's set, yellow left out, in an order of contrast).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#8c6bb1")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": POINTS,
     "axes.labelsize": POINTS,
@@ -74,8 +74,11 @@ def plain(text: str) -> str:
 
 
 def wrapped(text: str, letters: int, lines: int) -> str:
-    """Text broken into at most `lines` lines of about `letters`, cut short with an ellipsis."""
-    parts = textwrap.wrap(" ".join(text.split()), max(letters, 4), break_long_words=True) or [""]
+    """Text broken into at most `lines` lines of about `letters`, at commas first; cut short with an ellipsis."""
+    text = " ".join(text.split())
+    pieces = [text] if len(text) <= letters else text.replace(", ", ",\n").split("\n")
+    broken = [textwrap.wrap(piece, max(letters, 4), break_long_words=True) for piece in pieces]
+    parts = [line for lines_of_piece in broken for line in lines_of_piece] or [""]
     if len(parts) > lines:
         parts = [*parts[: lines - 1], parts[lines - 1][: max(letters - 1, 1)] + "…"]
     return plain("\n".join(parts))

@@ -80,7 +80,7 @@ def keep_inputs(
             shutil.copyfile(speech, voice)
     else:
         voice = write_wav(sound, folder / "speech.wav")
-    facts = {
+    facts: dict[str, Any] = {
         "portrait": {"file": f"inputs/{picture.name}", "sha256": file_digest(picture), "digest": face.digest},
         "speech": {"file": f"inputs/{voice.name}", "sha256": file_digest(voice), "digest": sound.digest},
         "columns": {},

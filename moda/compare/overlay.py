@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST = 8
-PANELS = ("mouth opening", "pitch (°)", "yaw (°)", "roll (°)", "eyes shut")
+PANELS = ("mouth\nopening", "pitch (°)", "yaw (°)", "roll (°)", "eyes shut")
 
 
 def curves(signals: Signals) -> list[Array]:
@@ -44,7 +44,7 @@ def overlay_figure(
     letters = int(width / columns * 72 / 4.3) - 6
     top = LINE * 1.3 * -(-len(drawn) // columns) + 0.06
     heights = [0.28, 0.75, 0.5, 0.5, 0.5, 0.45]
-    gap, bottom, left, right = 0.07, 0.33, 0.52, 0.05
+    gap, bottom, left, right = 0.07, 0.33, 0.82, 0.05
     height = top + sum(heights) + gap * (len(heights) - 1) + bottom
     with matplotlib.rc_context(STYLE):
         figure = new_figure(width, height)
@@ -55,15 +55,15 @@ def overlay_figure(
             edge -= tall + gap
             if panel == 0:
                 draw_sound(axes, speech.waveform, SAMPLES, speech.seconds)
-                axes.set_ylabel("speech", rotation=0, ha="right", va="center", labelpad=4)
+                figure.text(0.02 / width, (edge + gap + tall / 2) / height, "speech", ha="left", va="center")
                 axes.tick_params(labelbottom=False)
                 continue
             for i, (_, moved) in enumerate(drawn):
                 curve = curves(moved)[panel - 1]
                 style = "-" if ordered else DASHES[i // len(tints) % len(DASHES)]
                 axes.plot(np.arange(len(curve)) / RATE, curve, style, color=tints[i], linewidth=0.8)
-            axes.set_ylabel(PANELS[panel - 1].replace(" (", "\n(").replace("mouth ", "mouth\n"), labelpad=2)
-            axes.yaxis.set_label_coords(-0.36 / (width - left - right), 0.5)
+            middle = (edge + gap + tall / 2) / height
+            figure.text(0.02 / width, middle, PANELS[panel - 1], ha="left", va="center", linespacing=1.1)
             axes.set(xlim=(0, speech.seconds))
             axes.locator_params(axis="y", nbins=4)
             axes.grid(color=GRID, linewidth=0.4)
