@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from moda.renderer.liveportrait.convert import Networks
+from moda.renderer.liveportrait.appearance import AppearanceEncoder
+from moda.renderer.liveportrait.convert import Networks, Retargeting
+from moda.renderer.liveportrait.motion_extractor import MotionExtractor
+from moda.renderer.liveportrait.warping import Warper
+
+
+class Placed(NamedTuple):
+    """LivePortrait's networks where and as they compute."""
+
+    appearance: AppearanceEncoder
+    motion: MotionExtractor
+    warping: Warper
+    generator: Callable[[Tensor], Tensor]
+    retargeting: Retargeting
+
 
 M = TypeVar("M", bound=nn.Module)
 
-CPU_BATCH = 2
+CPU_BATCH = 1
 CUDA_BATCH = 16
 
 
@@ -26,17 +41,18 @@ def default_batch(device: torch.device) -> int:
     return CUDA_BATCH if device.type == "cuda" else CPU_BATCH
 
 
-def place(networks: Networks, device: torch.device, dtype: torch.dtype, *, fast: bool = True) -> Networks:
+def place(networks: Networks, device: torch.device, dtype: torch.dtype, *, fast: bool = True) -> Placed:
     """Copies of the networks on ``device``. Only W and G, which run every frame, compute in ``dtype``."""
     appearance, motion, warping, generator, retargeting = networks
     if device.type == "cpu" and dtype == torch.float32:
         if fast:
-            from moda.renderer.liveportrait.fast import accelerate_generator, accelerate_warping
+            from moda.renderer.liveportrait.fast import accelerate_generator
+            from moda.renderer.liveportrait.fast_warping import accelerate_warping
 
-            return networks._replace(warping=accelerate_warping(warping), generator=accelerate_generator(generator))
-        return networks
+            return Placed(appearance, motion, accelerate_warping(warping), accelerate_generator(generator), retargeting)
+        return Placed(*networks)
     layout = device.type == "cuda"  # tensor cores want the channels innermost
-    return Networks(
+    return Placed(
         moved(appearance, device, torch.float32, layout),
         moved(motion, device, torch.float32, layout),
         moved(warping, device, dtype, layout),

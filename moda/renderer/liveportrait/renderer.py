@@ -77,7 +77,7 @@ class LivePortraitRenderer:
         device: torch.device | str = "auto",
         dtype: torch.dtype | str = "auto",
         batch_size: int | None = None,
-        fast: bool = False,
+        fast: bool = True,
         parser: Path | None = None,
     ) -> None:
         if device == "auto":

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +73,14 @@ class Warped(NamedTuple):
     occlusion: Tensor  # (B, 1, 64, 64) in [0, 1]
 
 
+class Warper(Protocol):
+    """What the renderer needs of W, however it is computed."""
+
+    def prepare(self, volume: Tensor, keypoints: Tensor) -> Source: ...
+
+    def __call__(self, source: Source, driving: Tensor) -> Warped: ...
+
+
 class Hourglass(nn.Module):
     """3-D U-Net that halves height and width but keeps depth. Output = concat(new 32, input)."""
 
@@ -92,12 +100,20 @@ class Hourglass(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         skips = [x]
         for down in self.down:
-            skips.append(functional.avg_pool3d(functional.relu_(down(skips[-1])), (1, 2, 2)))
+            skips.append(halved(functional.relu_(down(skips[-1]))))
         x = skips.pop()
         for up in self.up:
             x = functional.relu_(up(functional.interpolate(x, scale_factor=(1, 2, 2))))
             x = torch.cat([x, skips.pop()], dim=1)
         return functional.relu_(self.last(x))
+
+
+def halved(x: Tensor) -> Tensor:
+    """(B, C, D, H, W) averaged over 2x2 in the plane."""
+    if x.is_cuda:
+        return functional.avg_pool3d(x, (1, 2, 2))
+    # The CPU has no bfloat16 kernel for three dimensions.
+    return functional.avg_pool2d(x.flatten(1, 2), 2).unflatten(1, x.shape[1:3])
 
 
 class WarpingModule(nn.Module):
@@ -116,43 +132,53 @@ class WarpingModule(nn.Module):
 
     def prepare(self, volume: Tensor, keypoints: Tensor) -> Source:
         """``volume`` (1, 32, 16, 64, 64) from F and the source's placed keypoints (1, 21, 3), float32."""
-        dtype = self.compress.weight.dtype
-        keypoints = keypoints.float()
-        compressed = functional.relu(self.compress(volume.to(dtype)))
-        still = shifted(compressed, torch.zeros_like(keypoints[:, :1])).flatten(1, 2)
-        background = torch.cat([torch.zeros_like(still[:, :1]), still], dim=1)
-        return Source(volume.float(), compressed, keypoints, self._heat(keypoints, compressed), background)
+        return prepare_source(self.compress, volume, keypoints, self.config.inverse_variance)
 
     def forward(self, source: Source, driving: Tensor) -> Warped:
         """Warp one prepared portrait to each of B driving keypoint sets (B, 21, 3), float32."""
-        shifts = source.keypoints - driving  # where, seen from the driving pose, the source lies
-        features = self.hourglass(self._proposals(source, driving, shifts))
+        heat, samples = proposals(source, driving, self.config.inverse_variance)
+        made = torch.cat([heat[:, :, None], samples], dim=2).flatten(1, 2)
+        background = source.background.expand(len(made), -1, -1, -1, -1)
+        features = self.hourglass(torch.cat([background, made], dim=1))
         masks = self.mask(features).float().softmax(dim=1)
-        flow = torch.einsum("bkdhw,bkc->bdhwc", masks[:, 1:], shifts)
+        flow = torch.einsum("bkdhw,bkc->bdhwc", masks[:, 1:], source.keypoints - driving)
         deformation = identity_grid(source.volume) + flow
         occlusion = torch.sigmoid(self.occlusion(features.flatten(1, 2)))
-        return Warped(self._warp(source.volume, deformation, occlusion), deformation, occlusion)
+        moved = warp_volume(source.volume, deformation).to(occlusion.dtype)
+        x = functional.leaky_relu_(self.third(moved), 0.01)
+        return Warped(self.fourth(x) * occlusion, deformation, occlusion)
 
-    def _proposals(self, source: Source, driving: Tensor, shifts: Tensor) -> Tensor:
-        """Input of the hourglass, (B, 22 * 5, D, H, W): per proposal its heat and the compressed volume there."""
-        heat = self._heat(driving, source.compressed) - source.heat
-        samples = shifted(source.compressed, shifts)
-        made = torch.cat([heat[:, :, None], samples], dim=2).flatten(1, 2)
-        return torch.cat([source.background.expand(len(made), -1, -1, -1, -1), made], dim=1)
 
-    def _heat(self, keypoints: Tensor, like: Tensor) -> Tensor:
-        """Gaussians about keypoints (B, 21, 3) on the grid of ``like`` and in its dtype, (B, 21, D, H, W)."""
-        x, y, z = (
-            torch.exp(-self.config.inverse_variance * (axis - keypoints[..., i, None]) ** 2).to(like.dtype)
-            for i, axis in enumerate(axes(like))
-        )
-        return z[..., :, None, None] * (y[..., :, None] * x[..., None, :])[..., None, :, :]
+def prepare_source(compress: nn.Module, volume: Tensor, keypoints: Tensor, inverse_variance: float) -> Source:
+    """All that the proposals of every frame share."""
+    keypoints = keypoints.float()
+    compressed = functional.relu(compress(volume.to(next(compress.parameters()).dtype)))
+    still = shifted(compressed, torch.zeros_like(keypoints[:, :1])).flatten(1, 2)
+    background = torch.cat([torch.zeros_like(still[:, :1]), still], dim=1)
+    heat = gaussians(keypoints, compressed, inverse_variance)
+    return Source(volume.float(), compressed, keypoints, heat, background)
 
-    def _warp(self, volume: Tensor, deformation: Tensor, occlusion: Tensor) -> Tensor:
-        volume = volume.expand(len(deformation), -1, -1, -1, -1)
-        moved = functional.grid_sample(volume, deformation, align_corners=False).to(occlusion.dtype)
-        x = functional.leaky_relu_(self.third(moved.flatten(1, 2)), 0.01)
-        return self.fourth(x) * occlusion
+
+def proposals(source: Source, driving: Tensor, inverse_variance: float) -> tuple[Tensor, Tensor]:
+    """What the hourglass sees of each keypoint: the difference of heats (B, 21, D, H, W), and the compressed
+    volume sampled where, seen from the driving pose, the source lies (B, 21, 4, D, H, W)."""
+    heat = gaussians(driving, source.compressed, inverse_variance) - source.heat
+    return heat, shifted(source.compressed, source.keypoints - driving)
+
+
+def gaussians(keypoints: Tensor, like: Tensor, inverse_variance: float) -> Tensor:
+    """exp(-inverse_variance d^2) about keypoints (B, 21, 3) on the grid of ``like``, in its dtype."""
+    x, y, z = (
+        torch.exp(-inverse_variance * (axis - keypoints[..., i, None]) ** 2).to(like.dtype)
+        for i, axis in enumerate(axes(like))
+    )
+    return z[..., :, None, None] * (y[..., :, None] * x[..., None, :])[..., None, :, :]
+
+
+def warp_volume(volume: Tensor, deformation: Tensor) -> Tensor:
+    """``volume`` (1, C, D, H, W) sampled along deformations (B, D, H, W, 3) -> (B, C * D, H, W), float32."""
+    volume = volume.expand(len(deformation), -1, -1, -1, -1)
+    return functional.grid_sample(volume, deformation, align_corners=False).flatten(1, 2)
 
 
 def axes(like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
