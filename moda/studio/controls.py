@@ -22,7 +22,7 @@ def build(name: str, **changes: Any) -> Any:
         return gr.Textbox(value=default, **common)
     if name == "seed":
         return gr.Number(value=default, precision=0, minimum=control.minimum, maximum=control.maximum, **common)
-    return gr.Slider(control.minimum, control.maximum, value=default, step=control.step, **common)
+    return gr.Slider(control.minimum or 0.0, control.maximum or 1.0, value=default, step=control.step, **common)
 
 
 def build_group(*groups: str) -> dict[str, Any]:

@@ -17,10 +17,10 @@ from moda.studio.engine import Engine
 from moda.studio.sessions import Job
 
 log = logging.getLogger(__name__)
-HEAVY = {"concurrency_id": "heavy", "concurrency_limit": 1}
+HEAVY: dict[str, Any] = {"concurrency_id": "heavy", "concurrency_limit": 1}
 """Planning, clips, videos and comparisons: one at a time, in order, for all visitors together."""
-LIGHT = {"concurrency_id": "light", "concurrency_limit": 4}
-READING = {"concurrency_id": "reading", "concurrency_limit": 1}
+LIGHT: dict[str, Any] = {"concurrency_id": "light", "concurrency_limit": 4}
+READING: dict[str, Any] = {"concurrency_id": "reading", "concurrency_limit": 1}
 """Faces and sound are read one at a time, but never behind somebody's long video."""
 OOPS = "Something went wrong on our side; nothing you made is lost. Please try again."
 STOPPED = "Stopped. Nothing is lost; change what you like and start again."

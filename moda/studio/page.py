@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from moda.studio import about_tab, make_tab, models_tab, theme, wire_inputs, wire_motion, wire_video
+from moda.studio import about_tab, api, compare_tab, make_tab, models_tab, theme, wire_inputs, wire_motion, wire_video
 from moda.studio.engine import Engine
 from moda.studio.events import visitor_of
 from moda.studio.voices import choices
@@ -35,6 +35,8 @@ def build(engine: Engine | None = None) -> gr.Blocks:
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Make", id="make"):
                 tab = make_tab.build(choices(), served.limits, public)
+            with gr.Tab("Compare", id="compare"):
+                compare_tab.build(tab, served)
             with gr.Tab("Models", id="models"):
                 models_tab.build()
             with gr.Tab("About", id="about"):
@@ -42,6 +44,8 @@ def build(engine: Engine | None = None) -> gr.Blocks:
         wire_inputs.connect(tab, served)
         wire_motion.connect(tab, served)
         wire_video.connect(tab, served)
+
+        api.build(served, public)
 
         def leave(request: gr.Request) -> None:
             served.visitors.leave(visitor_of(request))

@@ -39,6 +39,7 @@ class Session:
     made: int = 0
     seen: float = field(default_factory=time.monotonic)
     left: float | None = None
+    guests: list[Session] = field(default_factory=list)
 
     @property
     def take(self) -> Take | None:
@@ -62,6 +63,9 @@ class Session:
 
     def discard(self) -> None:
         """Removes everything the session left on disk."""
+        for guest in self.guests:
+            guest.discard()
+        self.guests.clear()
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder = None
@@ -108,6 +112,10 @@ class Visitors:
             found.seen, found.left = time.monotonic(), None
             return found
 
+    def adopt(self, visitor: str, extra: Session) -> None:
+        """Files of a single call: they go together with the visitor's own."""
+        self.session(visitor).guests.append(extra)
+
     def begin(self, visitor: str, kind: str) -> Job:
         """Registers work, so that Stop and a closed page end it. Raises Busy when the disk budget is used up."""
         if kind != "trim" and _bytes_below(self.root) > self._disk:
@@ -152,8 +160,7 @@ class Visitors:
                 for visitor, session in self._sessions.items()
                 if visitor not in self._jobs
                 and (
-                    now - session.seen > IDLE_SECONDS
-                    or (session.left is not None and now - session.left > self._grace)
+                    now - session.seen > IDLE_SECONDS or (session.left is not None and now - session.left > self._grace)
                 )
             ]
             sessions = [self._sessions.pop(visitor) for visitor in gone]

@@ -30,7 +30,8 @@ CSS = """
 .say .good::before {content: "✓"; color: var(--good); font-weight: 700; margin-right: 8px}
 .say .note {background: color-mix(in srgb, #64748b 14%, transparent)}
 .say .hint {color: var(--warn); font-size: 13px; margin-top: 6px}
-.say .hints {margin: 8px 0 0; padding-left: 18px; font-size: 13px; color: var(--body-text-color-subdued); list-style: disc}
+.say .hints {margin: 8px 0 0; padding-left: 18px; font-size: 13px; list-style: disc;
+  color: var(--body-text-color-subdued)}
 .say .hints li {margin: 3px 0}
 .say .lead {margin: 0 0 8px; font-size: 15px; font-weight: 500}
 .bars {padding: 2px 2px 4px}
@@ -50,7 +51,8 @@ CSS = """
 #clips {flex: 6 1 280px; gap: 10px}
 #trims {flex: 5 1 300px; gap: 8px}
 .quick-clip {flex: 1 1 150px !important; max-width: 400px}
-.quick-clip video, #final-video video {width: 100%; height: auto; max-height: 460px; border-radius: 8px; object-fit: contain}
+.quick-clip video, #final-video video {width: 100%; height: auto; max-height: 460px; border-radius: 8px;
+  object-fit: contain}
 #final-video {max-width: 560px}
 #plot {padding: 0}
 #portrait-say .wrap, #speech-say .wrap, #motion-say .wrap, #video-say .wrap, #compare-say .wrap {
@@ -76,7 +78,9 @@ footer {opacity: 1}
   .gradio-container {padding: 0 10px !important}
   .sheet {padding: 12px; border-radius: 12px}
 }
-@media (prefers-reduced-motion: reduce) {* {animation-duration: .01ms !important; transition-duration: .01ms !important}}
+@media (prefers-reduced-motion: reduce) {
+  * {animation-duration: .01ms !important; transition-duration: .01ms !important}
+}
 """
 
 HEAD = '<meta name="color-scheme" content="light dark">'

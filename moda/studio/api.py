@@ -1,0 +1,272 @@
+"""The studio for programs: /speak, /plan, /render and /compare, each with real components behind it.
+
+The components are hidden; Gradio checks with them that files are uploads of the caller and values are in range.
+Every fault a caller can mend comes back as an error with one sentence.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from moda.errors import BadSetting, UserError
+from moda.motion.takes import Take
+from moda.settings import CONTROLS, POSE_PRIORS
+from moda.studio import compare_tab, controls
+from moda.studio.engine import Engine
+from moda.studio.events import HEAVY, LIGHT, OOPS, log, reporter, visitor_of, working
+from moda.studio.sessions import Session
+from moda.studio.upload import PictureFile
+
+PLANNED = [name for name in CONTROLS if CONTROLS[name].group != "video"]
+DRAWN = [name for name in CONTROLS if CONTROLS[name].group == "video"]
+
+
+def build(engine: Engine, public: bool) -> None:
+    """Adds the endpoints to the page that is being built. public: `consent` must be true."""
+    with gr.Column(visible=False):
+        _speak(engine)
+        _plan(engine, public)
+        _render(engine, public)
+        _compare(engine, public)
+
+
+def _said(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Errors as one sentence for the caller, never a traceback."""
+
+    @functools.wraps(function)
+    def run(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except UserError as fault:
+            raise gr.Error(str(fault), print_exception=False) from None
+        except Exception:
+            log.exception("An endpoint failed")
+            raise gr.Error(OOPS, print_exception=False) from None
+
+    return run
+
+
+def _agreed(public: bool, consent: bool) -> None:
+    if public and not consent:
+        raise BadSetting("Set consent to true: you may use this picture and this voice.")
+
+
+def _inputs(engine: Engine, portrait: str | None, speech: str | None) -> Session:
+    """A session of this one call: calls do not share anything."""
+    session = Session(engine.visitors.root)
+    if not portrait:
+        raise BadSetting("Give a portrait: a picture with one face in it.")
+    if not speech:
+        raise BadSetting("Give speech: an audio or video file.")
+    engine.open_portrait(session, portrait)
+    engine.open_speech(session, speech)
+    return session
+
+
+def _adopt(engine: Engine, request: gr.Request, session: Session) -> None:
+    """The call's files go when its caller does."""
+    engine.visitors.adopt(visitor_of(request), session)
+
+
+def _common(public: bool) -> tuple[Any, Any, Any]:
+    portrait = PictureFile(label="portrait", type="filepath", image_mode=None)
+    speech = gr.Audio(label="speech", type="filepath", sources=["upload"])
+    return portrait, speech, gr.Checkbox(not public, label="consent")
+
+
+def _speak(engine: Engine) -> None:
+    text, voice = gr.Textbox(label="text", max_length=engine.limits.max_text), gr.Textbox("auto", label="voice")
+    rate = gr.Slider(0.5, 2.0, 1.0, label="rate")
+    pitch = gr.Slider(-12, 12, 0, label="pitch")
+    sound, notice = gr.Audio(label="speech", interactive=False), gr.Textbox(label="notice")
+
+    @_said
+    def speak(text: str, voice: str, rate: float, pitch: float, request: gr.Request) -> tuple[str, str]:
+        """Speak a text: online voices where they can be reached, the offline voice always.
+
+        Args:
+            text: what is said.
+            voice: auto, a language such as en or pt-BR, or a voice by name.
+            rate: tempo, 0.5 to 2; 1 is normal.
+            pitch: semitones, -12 to 12.
+
+        Returns: a wav file, and a sentence where another voice had to speak.
+        """
+        from moda.media.output import write_wav
+        from moda.media.speak import speak as say
+
+        spoken = say(text or "", voice or "auto", rate, pitch, max_text=engine.limits.max_text)
+        session = Session(engine.visitors.root)
+        _adopt(engine, request, session)
+        return str(write_wav(spoken, session.path("speech.wav"))), spoken.notice
+
+    gr.Button(visible=False).click(speak, [text, voice, rate, pitch], [sound, notice], api_name="speak", **LIGHT)
+
+
+def _plan(engine: Engine, public: bool) -> None:
+    portrait, speech, consent = _common(public)
+    values = {name: controls.build(name, elem_id=None) for name in PLANNED if name != "pose_prior"}
+    values["pose_prior"] = gr.Dropdown(list(POSE_PRIORS), value="none", label=CONTROLS["pose_prior"].label)
+    model = gr.Dropdown(["auto", "moda-lite", "moda-base"], value="auto", label="model")
+    take, table, report = gr.File(label="take"), gr.File(label="trajectories"), gr.JSON(label="report")
+
+    @_said
+    def plan(
+        portrait: str,
+        speech: str,
+        model: str,
+        consent: bool,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it among the defaults
+        *values_: Any,
+    ) -> tuple[str, str, dict[str, Any]]:
+        """Plan a take: portrait and speech to motion, before a single picture is rendered.
+
+        Args:
+            portrait: a picture with one face.
+            speech: an audio or video file.
+            model: auto, moda-lite or moda-base.
+            consent: that you may use this picture and this voice (asked for on public servers).
+
+        Returns: the take (.npz) for /render, its trajectories (.csv), and a report with the measures.
+        """
+        from moda.evaluate.report import summary
+        from moda.evaluate.takes import evaluate_take
+
+        _agreed(public, consent)
+        settings = controls.read(list(values), values_)
+        with working(engine, request, "plan") as job:
+            session = _inputs(engine, portrait, speech)
+            _adopt(engine, request, session)
+            engine.plan(session, settings, 1, model, reporter(progress, "steps"), job.cancelled)
+            files = engine.write_files(session)
+            found = engine.chosen(session)
+            measured = evaluate_take(found, session.speech)
+        facts = {
+            "summary": summary(measured), "model": found.model, "frames": len(found.motion), "fps": found.motion.fps,
+            "seed": found.settings.seed, "seconds": found.timings, "notes": list(found.notes), **measured.as_dict(),
+        }  # fmt: skip
+        return str(files["take.npz"]), str(files["trajectories.csv"]), facts
+
+    gr.Button(visible=False).click(
+        plan, [portrait, speech, model, consent, *values.values()], [take, table, report], api_name="plan", **HEAVY
+    )
+
+
+def _render(engine: Engine, public: bool) -> None:
+    portrait, speech, consent = _common(public)
+    take = gr.File(label="take", file_types=[".npz", ".pkl"])
+    renderer = gr.Dropdown(["auto", "mesh", "liveportrait"], value="auto", label="renderer")
+    values = {name: controls.build(name, elem_id=None) for name in DRAWN}
+    video, facts = gr.Video(label="video", interactive=False), gr.JSON(label="facts")
+
+    @_said
+    def render(
+        portrait: str,
+        speech: str,
+        take: str,
+        renderer: str,
+        consent: bool,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it among the defaults
+        *values_: Any,
+    ) -> tuple[str, dict[str, Any]]:
+        """Render a take as a video: exactly the planned motion, never sampled again.
+
+        Args:
+            portrait: the picture.
+            speech: the speech that the take was planned for.
+            take: a take (.npz) from /plan, or a LivePortrait template (.pkl).
+            renderer: auto, mesh or liveportrait.
+            consent: that you may use this picture and this voice (asked for on public servers).
+
+        Returns: the video (.mp4), and frames, duration, seconds by stage and the real-time factor.
+        """
+        _agreed(public, consent)
+        if not take:
+            raise BadSetting("Give a take: /plan makes one.")
+        drawn = dict(zip(values, values_))
+        with working(engine, request, "render") as job:
+            session = _inputs(engine, portrait, speech)
+            _adopt(engine, request, session)
+            found = Take.load(take)
+            engine.restore_take(session, found)
+            settings = found.settings.changed(**{k: v for k, v in drawn.items() if v is not None})
+            result = engine.render(session, settings, renderer, reporter(progress), job.cancelled)
+        told = result.as_dict()
+        del told["output"]
+        return str(result.output), told
+
+    gr.Button(visible=False).click(
+        render, [portrait, speech, take, renderer, consent, *values.values()], [video, facts], api_name="render",
+        **HEAVY,
+    )  # fmt: skip
+
+
+def _compare(engine: Engine, public: bool) -> None:
+    portrait, speech, consent = _common(public)
+    first = gr.Dropdown(compare_tab.VARIED, value="seed", label="vary")
+    values = gr.Textbox("1, 2", label="values")
+    second = gr.Dropdown([compare_tab.NOTHING, *compare_tab.VARIED], value=compare_tab.NOTHING, label="vary_second")
+    more = gr.Textbox("", label="values_second")
+    model = gr.Dropdown(["auto", "moda-lite", "moda-base"], value="auto", label="model")
+    seed = controls.build("seed", elem_id=None)
+    size = gr.Slider(256, 512, 256, step=2, label="size")
+    video, everything, facts = gr.Video(label="grid", interactive=False), gr.File(label="zip"), gr.JSON(label="facts")
+
+    @_said
+    def compare(
+        portrait: str,
+        speech: str,
+        vary: str,
+        values: str,
+        vary_second: str,
+        values_second: str,
+        model: str,
+        seed: int,
+        size: int,
+        consent: bool,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it among the defaults
+    ) -> tuple[str, str, dict[str, Any]]:
+        """Compare values of one or two settings with the same portrait, speech and noise.
+
+        Args:
+            portrait: a picture with one face.
+            speech: an audio or video file.
+            vary: the name of the setting that is varied.
+            values: its values, with commas between.
+            vary_second: another setting, or "nothing else".
+            values_second: its values.
+            model: auto, moda-lite or moda-base.
+            seed: of the noise that all share.
+            size: of each cell in pixels.
+            consent: that you may use this picture and this voice (asked for on public servers).
+
+        Returns: the labelled grid (.mp4), everything as a .zip, and the measures of every variant.
+        """
+        from moda.settings import Settings
+
+        _agreed(public, consent)
+        varied = compare_tab.vary(vary, values, vary_second, values_second)
+        base = Settings(size=int(size)) if "seed" in varied else Settings(seed=int(seed or 0), size=int(size))
+        with working(engine, request, "compare") as job:
+            session = _inputs(engine, portrait, speech)
+            _adopt(engine, request, session)
+            face, sound = engine.ready(session)
+            folder = session.path("comparison")
+            made = compare_tab.compare(
+                engine, model, face, sound, varied, base, folder, reporter(progress, ""), job.cancelled
+            )
+        told = made.as_dict()
+        del told["output"], told["files"]
+        return str(made.files["grid"]), str(compare_tab.packed(folder)), told
+
+    gr.Button(visible=False).click(
+        compare, [portrait, speech, first, values, second, more, model, seed, size, consent],
+        [video, everything, facts], api_name="compare", **HEAVY,
+    )  # fmt: skip

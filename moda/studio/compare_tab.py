@@ -1,0 +1,174 @@
+"""The Compare tab: one or two settings over several values, everything else shared, side by side."""
+
+from __future__ import annotations
+
+import html
+import math
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from moda.errors import BadSetting
+from moda.settings import CONTROLS
+from moda.studio import words
+from moda.studio.engine import Engine
+from moda.studio.events import HEAVY, STOPPED, guarded, reporter, visitor_of, working
+from moda.studio.make_tab import MakeTab
+from moda.studio.wire_motion import PRIVATE, page_settings, read_settings
+
+if TYPE_CHECKING:
+    from moda.compare.run import Comparison
+
+NOTHING = "nothing else"
+EMPTY = "Choose a setting and a few values. Every cell shares the portrait, the speech and the noise of the Make tab."
+SUGGESTED = {
+    "seed": "1, 2, 3", "steps": "2, 4, 8", "solver": "euler, heun, ab2", "emotion": "happy, sad, angry",
+    "pose_prior": "still, gentle, lively", "schedule": "full, reference", "preset": "studio, reference",
+}  # fmt: skip
+SHOWN = ("sync_correlation", "opening_std", "pitch_std", "yaw_std", "roll_std", "blink_rate")
+VARIED = [name for name in CONTROLS if CONTROLS[name].group != "video"]
+
+
+def suggestion(name: str) -> str:
+    """Values that make sense to compare."""
+    if name in SUGGESTED:
+        return SUGGESTED[name]
+    control = CONTROLS[name]
+    low, high = control.minimum or 0.0, control.maximum or 1.0
+    return ", ".join(f"{value:g}" for value in (low, control.default, min(high, 2 * control.default or high)))
+
+
+def vary(first: str, values: str, second: str = NOTHING, more: str = "") -> dict[str, tuple[Any, ...]]:
+    """What is varied, from what the page holds. Raises BadSetting."""
+    from moda.compare.variants import parse_vary
+
+    wanted = [f"{first}={values}"]
+    if second and second != NOTHING:
+        wanted.append(f"{second}={more}")
+    if not values.strip() or (len(wanted) > 1 and not more.strip()):
+        raise BadSetting("Say which values to compare, with commas between them, for example 1, 2, 3.")
+    return parse_vary(wanted)
+
+
+def build(tab: MakeTab, engine: Engine) -> None:
+    """Lays the tab out and connects it."""
+    labels = [(CONTROLS[name].label, name) for name in VARIED]
+    with gr.Column(elem_classes="sheet"), gr.Row(equal_height=False):
+        with gr.Column(scale=4, min_width=280):
+            first = gr.Dropdown(labels, value="seed", label="Vary", elem_id="vary")
+            values = gr.Textbox(suggestion("seed"), label="Values", info="With commas between.", elem_id="values")
+            second = gr.Dropdown(
+                [("Nothing else", NOTHING), *labels], value=NOTHING, label="And vary", elem_id="vary-second"
+            )
+            more = gr.Textbox("", label="Its values", visible=False, elem_id="values-second")
+            size = gr.Dropdown([256, 384, 512], value=256, label="Size of each cell", elem_id="compare-size")
+            with gr.Row():
+                start = gr.Button("Compare", variant="primary", elem_id="compare", scale=3)
+                stop = gr.Button("Stop", elem_id="stop-compare", scale=1, min_width=80)
+        with gr.Column(scale=9, min_width=300):
+            say = gr.HTML(words.empty(EMPTY), elem_id="compare-say")
+            grid = gr.Video(label="Side by side", interactive=False, visible=False, elem_id="grid", buttons=[])
+            strip = gr.Image(
+                label="At chosen moments", interactive=False, visible=False, buttons=["fullscreen"], elem_id="strip",
+                alt_text="Frames of every variant at the same moments, with the speech below",
+            )  # fmt: skip
+            curves = gr.Image(
+                label="Trajectories", interactive=False, visible=False, buttons=["fullscreen"], elem_id="curves",
+                alt_text="Mouth opening and head pose of every variant over time",
+            )  # fmt: skip
+            table = gr.HTML("", elem_id="compare-table", visible=False)
+            with gr.Row():
+                save = gr.DownloadButton(
+                    "Everything, for a paper (.zip)", interactive=False, size="sm", elem_id="save-comparison"
+                )
+    outputs: list[Any] = [say, grid, strip, curves, table, save]
+
+    first.input(suggestion, [first], [values], show_progress="hidden", queue=False, **PRIVATE)
+    second.input(
+        lambda name: gr.update(visible=name != NOTHING, value="" if name == NOTHING else suggestion(name)),
+        [second], [more], show_progress="hidden", queue=False, **PRIVATE,
+    )  # fmt: skip
+
+    @guarded(say)
+    def run(
+        consent: bool,
+        model: str,
+        pose_file: str | None,
+        one: str,
+        its: str,
+        two: str,
+        others: str,
+        height: int,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it among the defaults
+        *page: Any,
+    ) -> Any:
+        session = engine.visitors.session(visitor_of(request))
+        if not consent:
+            raise BadSetting("Please tick the consent line in step 1 of the Make tab first.")
+        portrait, speech = engine.ready(session)
+        base = read_settings(tab, page, session, pose_file).changed(size=int(height))
+        with working(engine, request, "compare") as job:
+            folder = session.path("comparison")
+            made = compare(
+                engine, model, portrait, speech, vary(one, its, two, others), base, folder, reporter(progress, ""),
+                job.cancelled,
+            )  # fmt: skip
+        return {
+            say: words.good(f"{len(made.rows)} variants with the same speech and the same noise.", made.notes),
+            grid: gr.update(value=str(made.files["grid"]), visible=True),
+            strip: gr.update(value=str(made.files["strip_png"]), visible=True),
+            curves: gr.update(value=str(made.files["overlay_png"]), visible=True),
+            table: gr.update(value=measures(made), visible=True),
+            save: gr.update(value=str(packed(folder)), interactive=True),
+        }
+
+    inputs = [tab.consent, tab.model, tab.pose_file, first, values, second, more, size, *page_settings(tab)]
+    event = start.click(run, inputs, outputs, show_progress_on=[say], trigger_mode="once", **PRIVATE, **HEAVY)
+
+    def halt(request: gr.Request) -> str:
+        engine.visitors.stop(visitor_of(request))
+        return words.note(STOPPED)
+
+    stop.click(halt, None, [say], cancels=[event], queue=False, show_progress="hidden", **PRIVATE)
+
+
+def compare(
+    engine: Engine, model: str | None, portrait: Any, speech: Any, varied: Mapping[str, tuple[Any, ...]], base: Any,
+    folder: Path, progress: Any = None, cancel: Any = None,
+) -> Comparison:  # fmt: skip
+    """A whole comparison into `folder`, drawn by the mesh renderer. Raises UserError."""
+    from moda.compare.manifest import Request
+    from moda.compare.run import compare as make
+
+    request = Request(dict(varied), base)
+    request.variants()
+    return make(engine.head(model, "mesh"), portrait, speech, request, folder, progress=progress, cancel=cancel)
+
+
+def packed(folder: Path) -> Path:
+    """The whole comparison as one file to download."""
+    return Path(shutil.make_archive(str(folder), "zip", folder))
+
+
+def measures(made: Comparison) -> str:
+    """The figures of every variant as a table."""
+    from moda.evaluate.measures import MEASURES
+
+    heads = "".join(f"<th scope='col'>{html.escape(MEASURES[name].label)}</th>" for name in SHOWN if name in MEASURES)
+    rows = []
+    for row in made.rows:
+        cells = "".join(f"<td>{_number(row.values.get(name))}</td>" for name in SHOWN if name in MEASURES)
+        rows.append(f"<tr><th scope='row'>{html.escape(row.name)}</th>{cells}</tr>")
+    return (
+        '<div class="models-wrap" tabindex="0" role="region" aria-label="Measures of every variant">'
+        f"<table class='models'><thead><tr><th scope='col'>Variant</th>{heads}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None or math.isnan(value) else f"{value:.3g}"
