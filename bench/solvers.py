@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from moda.generator.flow import SOLVERS, Velocity, evaluations, heun, schedule, solver
-from moda.generator.guidance import Guidance, GuidedModel
+from moda.generator.guidance import Guidance, GuidedModel, GuidedVelocity
 from moda.generator.network import MoDA, MoDAConfig
-from moda.generator.sampler import velocity_of
 
 TRUTH_STEPS = 200
 EVALUATIONS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20)
@@ -39,8 +39,8 @@ def seeded_network(width: int) -> MoDA:
     return model.requires_grad_(False)
 
 
-def problem(model: MoDA, takes: int, scale: float) -> tuple[Velocity, Tensor]:
-    """Guided velocity of one segment, and the noise it starts from."""
+def problem(model: MoDA, takes: int, scale: float) -> tuple[Callable[[], Velocity], Tensor]:
+    """Makes guided velocities of one segment, and the noise they start from."""
     length = model.config.segment
     if model.config.condition_tokens == "single":
         from moda.conditions.speech import log_mel_features
@@ -54,7 +54,7 @@ def problem(model: MoDA, takes: int, scale: float) -> tuple[Velocity, Tensor]:
     identity = torch.zeros(model.config.identity_dim)
     guided = GuidedModel.prepare(model, guidance, features, torch.eye(9)[4], identity)
     noise = [torch.randn(1, length, 70, generator=torch.Generator().manual_seed(k)) for k in range(takes)]
-    return velocity_of(guided, torch.zeros(takes, 70)), torch.cat(noise)
+    return lambda: GuidedVelocity(guided, torch.zeros(takes, 70)), torch.cat(noise)
 
 
 def steps_for(name: str, count: int) -> int | None:
@@ -63,14 +63,14 @@ def steps_for(name: str, count: int) -> int | None:
     return steps if evaluations(name, steps) == count else None
 
 
-def measure(velocity: Velocity, noise: Tensor) -> dict[str, object]:
+def measure(velocity: Callable[[], Velocity], noise: Tensor) -> dict[str, object]:
     """Errors of every solver and schedule at every number of evaluations, the bar, and the pick."""
     with torch.inference_mode():
         fine = [1 - i / TRUTH_STEPS for i in range(TRUTH_STEPS)] + [0.0]
-        truth = heun(velocity, noise, fine)
+        truth = heun(velocity(), noise, fine)
 
         def error(name: str, kind: str, steps: int) -> float:
-            return float((solver(name)(velocity, noise, schedule(kind, steps)) - truth).square().mean().sqrt())
+            return float((solver(name)(velocity(), noise, schedule(kind, steps)) - truth).square().mean().sqrt())
 
         bar = error(*BAR)
         rows = [

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from moda.errors import BadSetting, BadSpeech, Cancelled
 from moda.generator.flow import StepCallback, Velocity, clean_estimate, schedule, solver
-from moda.generator.guidance import Guidance, GuidedModel
+from moda.generator.guidance import Guidance, GuidedModel, GuidedVelocity
 from moda.generator.network import MoDA
 
 POSE = slice(63, 70)
@@ -206,7 +206,7 @@ def sample_clip(
             for g, group in enumerate(groups):
                 x = torch.cat([noise[k].segment(start, padded) for k in group]).to(device)
                 pull = make_pull(clips[g], start, stop, x, options, pose_pull)
-                velocity = velocity_of(guided, previous[g])
+                velocity = GuidedVelocity(guided, previous[g])
                 x = solve(pull.around(velocity) if pull else velocity, x, path, step)
                 if options.joining == "reference":
                     x = smooth_pose(x)
@@ -219,11 +219,6 @@ def sample_clip(
                     previous[g] = last.to(device)
     out = torch.cat(clips)
     return smooth_pose(out) if options.joining == "reference" or options.smooth_pose else out
-
-
-def velocity_of(guided: GuidedModel, previous: Tensor) -> Velocity:
-    """Guided velocity of takes whose frames before the segment are `previous` (n, 70)."""
-    return lambda x, s: guided.velocity(x, s, previous)
 
 
 class NoiseByFrame:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from moda.errors import BadSetting
-from moda.generator.guidance import Guidance, GuidedModel, rescale_velocity
+from moda.generator.guidance import Guidance, GuidedModel, GuidedVelocity, rescale_velocity
 from moda.generator.network import MoDA, MoDAConfig
 from tests.generator.inputs import one_hot
 
@@ -128,9 +128,25 @@ def test_interval_limits_exaggeration_but_not_ignoring(small: MoDA) -> None:
     assert not close(guided(small, inside), plain(small, speech=False))
 
 
+@torch.inference_mode()
+def test_what_guidance_adds_is_kept_between_refreshes(small: MoDA) -> None:
+    """Every second evaluation asks one branch only, and still adds what the one before it found."""
+    rows: list[int] = []
+    hook = small.final.register_forward_hook(lambda module, given, out: rows.append(len(out)))
+    prepared = GuidedModel.prepare(small, Guidance(speech=2.0, emotion=1.5), SPEECH, one_hot(4), IDENTITY)
+    try:
+        velocity = GuidedVelocity(prepared, FIRST)
+        first, second = velocity(X, 0.5), velocity(X, 0.5)
+        velocity(X, 0.5)
+    finally:
+        hook.remove()
+    assert rows == [3, 1, 3]
+    assert (first - second).abs().max() < 1e-4  # the same place: nothing lost
+
+
 def test_guidance_is_never_skipped_altogether() -> None:
-    assert Guidance(speech=2.0).over([1.0, 0.0]).interval == (0.0, 1.0)
-    usual = Guidance(speech=2.0)
+    usual = Guidance(speech=2.0, interval=(0.2, 0.8))
+    assert usual.over([1.0, 0.0]).interval == (0.0, 1.0)
     assert usual.over([1.0, 0.5, 0.0]) is usual
 
 
@@ -155,6 +171,8 @@ def test_clashing_settings_are_refused(small: MoDA) -> None:
         Guidance(joint=1.2, speech=2.0)
     with pytest.raises(BadSetting, match="interval"):
         Guidance(interval=(0.8, 0.2))
+    with pytest.raises(BadSetting, match="refreshed"):
+        Guidance(refresh=0)
     with pytest.raises(BadSetting, match="rescale"):
         Guidance(rescale=2.0)
 

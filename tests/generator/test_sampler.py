@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from moda.errors import BadSetting, BadSpeech, Cancelled
 from moda.generator.flow import euler, schedule
-from moda.generator.guidance import Guidance, GuidedModel
+from moda.generator.guidance import Guidance, GuidedModel, GuidedVelocity
 from moda.generator.network import MoDA, MoDAConfig
 from moda.generator.sampler import (
     NoiseByFrame,
@@ -21,7 +21,6 @@ from moda.generator.sampler import (
     sample_clip,
     segment_starts,
     smooth_pose,
-    velocity_of,
 )
 from tests.generator.inputs import named, one_hot
 from tests.parity import fixture, largest_difference
@@ -38,7 +37,7 @@ REFERENCE = SamplingOptions.reference()
 def test_reference_segment(dit_t: MoDA, emotion: int, scale: float) -> None:
     guided = GuidedModel.prepare(dit_t, Guidance(joint=scale), SPEECH[:80], one_hot(emotion), IDENTITY)
     noise = named("sample/latents", (1, 80, 70))
-    out = euler(velocity_of(guided, FIRST[None]), noise, schedule("reference", 10))
+    out = euler(GuidedVelocity(guided, FIRST[None]), noise, schedule("reference", 10))
     assert largest_difference(EXPECTED, f"subclip/emo{emotion}/cfg{scale}", out.numpy()) < 1e-4
 
 
