@@ -10,7 +10,6 @@ import hashlib
 import math
 import os
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 
 from moda.errors import BadSpeech
 from moda.media.ffmpeg import UNTRUSTED, Child, has_stream, header_seconds, open_media
+from moda.media.spool import spooled
 
 RATE = 16_000
 """Samples a second of every waveform in MoDA Studio."""
@@ -134,9 +134,7 @@ def load_speech(
     elif isinstance(source, (bytes, bytearray, memoryview)):
         if not len(source):
             raise BadSpeech("The speech is empty (0 bytes): choose another file.")
-        with tempfile.TemporaryFile() as file:
-            file.write(source)
-            file.seek(0)
+        with spooled([source]) as file:
             waveform = _decode(file, UNTRUSTED, "speech", max_seconds, timeout)
     elif isinstance(source, (str, os.PathLike)):
         if not os.fspath(source):
@@ -247,8 +245,6 @@ def _from_array(pair: tuple[int, Any], max_seconds: float, timeout: float) -> np
         return mono.astype(np.float32)
     if not np.isfinite(mono).all():
         raise BadSpeech("The speech holds damaged samples (not numbers): record or export it again.")
-    with tempfile.TemporaryFile() as file:
-        file.write(mono.tobytes())
-        file.seek(0)
+    with spooled([mono.tobytes()]) as file:
         raw = ("-protocol_whitelist", "fd,pipe", "-f", "f32le", "-ar", str(rate), "-ac", "1")
         return _decode(file, raw, "recorded speech", max_seconds, timeout)

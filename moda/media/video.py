@@ -1,9 +1,9 @@
 """Frames to an mp4, streamed: H.264 (yuv420p) and AAC, index in front, exact timing, all or nothing.
 
 Frames go to ffmpeg through a bounded queue and a pipe, so rendering and encoding overlap and memory does not grow
-with length. The file is written under a hidden name in the same folder and takes its final name only when it is
-complete. If this process is killed, the child sees the end of its input and ends; the hidden file that it leaves is
-removed by the next writer in that folder, which can tell by its lock that nobody owns it any more.
+with length. The file is written in the same folder without a visible name and takes its own only when it is
+complete. If this process is killed, the child sees the end of its input and ends, and nothing is left of the file
+(see `partial`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import errno
 import os
 import queue
 import subprocess
-import tempfile
 import threading
 import time
 import weakref
@@ -30,6 +29,7 @@ from moda.media.ffmpeg import UNTRUSTED, Child
 from moda.media.footage import Footage, probe, read_frames
 from moda.media.partial import PartialFile
 from moda.media.provenance import tags
+from moda.media.spool import spooled
 
 __all__ = ["Footage", "VideoWriter", "probe", "read_frames"]
 
@@ -270,10 +270,7 @@ def _sound_track(speech: Speech, seconds: float) -> tuple[IO[Any], list[str]]:
                 encode[3] = f"{part},{fit}"
                 return file, [*UNTRUSTED, "-fd", str(file.fileno()), "-i", "fd:", *encode, "-ac", "2"]
             file.close()
-    file = tempfile.TemporaryFile()  # noqa: SIM115  (the caller closes it)
-    for first in range(0, len(speech.waveform), 1 << 18):
-        piece = np.clip(speech.waveform[first : first + (1 << 18)], -1.0, 1.0)
-        file.write((piece * 32767.0).round().astype("<i2").tobytes())
-    file.seek(0)
+    parts = (np.clip(speech.waveform[k : k + (1 << 18)], -1.0, 1.0) for k in range(0, len(speech.waveform), 1 << 18))
+    file = spooled((part * 32767.0).round().astype("<i2").tobytes() for part in parts)
     raw = ["-protocol_whitelist", "fd,pipe", "-f", "s16le", "-ar", "16000", "-ac", "1"]
     return file, [*raw, "-fd", str(file.fileno()), "-i", "fd:", *encode, "-ac", "1"]

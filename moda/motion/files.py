@@ -33,20 +33,23 @@ def save_motion(motion: Motion, path: str | os.PathLike[str], sampled: Motion | 
     """
     target = Path(path)
     meta = {**motion.meta, "origin": motion.origin}
+    # Packed in memory first: an archive that breaks off on a full disk complains once more when it is forgotten.
+    packed = io.BytesIO()
+    np.savez_compressed(
+        packed,
+        motion=motion.array,
+        fps=np.float64(motion.fps),
+        reference=np.asarray(motion.reference),
+        neutral=np.asarray(motion.neutral),
+        meta=np.array(json.dumps(meta, ensure_ascii=True, sort_keys=True)),
+        **({} if sampled is None else {"sampled": sampled.array}),
+    )
     temporary: str | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".moda-", suffix=".npz")
         with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(
-                file,
-                motion=motion.array,
-                fps=np.float64(motion.fps),
-                reference=np.asarray(motion.reference),
-                neutral=np.asarray(motion.neutral),
-                meta=np.array(json.dumps(meta, ensure_ascii=True, sort_keys=True)),
-                **({} if sampled is None else {"sampled": sampled.array}),
-            )
+            file.write(packed.getbuffer())
         Path(temporary).chmod(0o644)
         Path(temporary).replace(target)
         temporary = None

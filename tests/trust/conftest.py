@@ -1,0 +1,85 @@
+"""What every test of trust shares: a folder that must stay clean, a clock, and what a sentence for people is."""
+
+from __future__ import annotations
+
+import faulthandler
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moda.errors import UserError
+
+HANG_SECONDS = 60.0
+"""No case may take longer; decoders stop themselves long before."""
+
+
+@dataclass
+class Judge:
+    """Runs cases one at a time and holds each to the promise: success or one sentence, in time, nothing left."""
+
+    root: Path
+    cases: int = 0
+    refused: int = 0
+    slowest: float = 0.0
+    sentences: set[str] = field(default_factory=set)
+
+    def run(self, work: Callable[[Path], Any]) -> Any:
+        """`work` gets an empty folder to put its input into; what it returns, or None where it was refused."""
+        folder, temporary = self.root / "case", self.root / "tmp"
+        folder.mkdir()
+        temporary.mkdir(exist_ok=True)
+        before = open_files()
+        started = time.monotonic()
+        faulthandler.dump_traceback_later(4 * HANG_SECONDS, exit=True)
+        try:
+            result = work(folder)
+        except UserError as error:
+            result = None
+            self.refused += 1
+            check_sentence(str(error), self.root)
+            self.sentences.add(type(error).__name__)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            self.cases += 1
+            self.slowest = max(self.slowest, time.monotonic() - started)
+            inputs = sorted(p.name for p in folder.rglob("*"))
+            left = sorted(p.name for p in temporary.iterdir())
+            shutil.rmtree(folder)
+        assert self.slowest < HANG_SECONDS, f"a case took {self.slowest:.1f} s"
+        assert left == [], f"left in the temporary folder: {left}"
+        assert all(name.startswith("in") for name in inputs), f"left beside the input: {inputs}"
+        assert open_files() <= before + 1, "a file was left open"
+        return result
+
+
+def check_sentence(text: str, root: Path | None = None) -> None:
+    """One clear line for a person: no traceback, no folder of this machine, no control characters."""
+    assert text.strip() and len(text) <= 600, text
+    assert text == text.strip() and text[-1] in ".?!", text
+    assert "Traceback" not in text and "object at 0x" not in text, text
+    assert all(letter.isprintable() for letter in text), ascii(text)
+    if root is not None:
+        assert str(root) not in text, text
+
+
+def open_files() -> int:
+    """How many file descriptors this process holds (0 where the system does not say)."""
+    try:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+    except OSError:
+        return 0
+
+
+@pytest.fixture
+def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Judge]:
+    """A judge whose cases see an empty temporary folder of their own."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    yield Judge(tmp_path)
