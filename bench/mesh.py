@@ -81,7 +81,9 @@ def main() -> None:
     cpu = (time.process_time() - cpu) / len(times)
     height, width = frame.shape[:2]
     quick, usual = (1e3 * float(np.quantile(times, q)) for q in (0.1, 0.5))
-    print(f"{'frame, ' + str(width) + 'x' + str(height):<28}{usual:8.2f} ms  {1e3 * cpu:6.2f} ms CPU, fastest tenth {quick:.2f} ms")
+    print(
+        f"{'frame, ' + str(width) + 'x' + str(height):<28}{usual:8.2f} ms  {1e3 * cpu:6.2f} ms CPU, fastest tenth {quick:.2f} ms"
+    )
 
     from tempfile import TemporaryDirectory
 
@@ -93,7 +95,9 @@ def main() -> None:
             for frame in renderer.frames(prepared, motion, **how):
                 writer.write(frame)
         wall = time.perf_counter() - wall
-    print(f"{'render and encode':<28}{1e3 * wall / options.frames:8.2f} ms a frame: {options.frames / FPS / wall:.1f} x real time")
+    print(
+        f"{'render and encode':<28}{1e3 * wall / options.frames:8.2f} ms a frame: {options.frames / FPS / wall:.1f} x real time"
+    )
 
     if options.profile:
         profile = cProfile.Profile()

@@ -52,20 +52,75 @@ def rasterise(
         x1 = min(int(np.floor(max(ax, bx, cx) + 1e-4)), width - 1)
         y0 = max(int(np.ceil(min(ay, by, cy) - 1e-4)), 0)
         y1 = min(int(np.floor(max(ay, by, cy) + 1e-4)), height - 1)
-        inverse = 1.0 / area
-        slack = -1e-4
+        inverse = np.float32(1.0 / area)
+        # Barycentric weights, depth and source are linear: start of the row and step along it.
+        step_b, step_c = (cy - ay) * inverse, (ay - by) * inverse
+        za, zb, zc = depth[a], depth[b], depth[c]
+        step_z = step_b * (zb - za) + step_c * (zc - za)
+        ua, ub, uc = source[a, 0], source[b, 0], source[c, 0]
+        va, vb, vc = source[a, 1], source[b, 1], source[c, 1]
         for y in range(y0, y1 + 1):
-            for x in range(x0, x1 + 1):
-                wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) * inverse
-                wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) * inverse
-                wa = 1.0 - wb - wc
-                if wa < slack or wb < slack or wc < slack:
-                    continue
-                z = wa * depth[a] + wb * depth[b] + wc * depth[c] + behind
-                if z < zbuf[y, x]:
-                    zbuf[y, x] = z
-                    out_x[y, x] = wa * source[a, 0] + wb * source[b, 0] + wc * source[c, 0]
-                    out_y[y, x] = wa * source[a, 1] + wb * source[b, 1] + wc * source[c, 1]
+            wb0 = ((x0 - ax) * (cy - ay) - (y - ay) * (cx - ax)) * inverse
+            wc0 = ((bx - ax) * (y - ay) - (by - ay) * (x0 - ax)) * inverse
+            # The part of the row inside the triangle: three half-planes, each a bound on the step k.
+            low, high = 0.0, np.float64(x1 - x0)
+            for edge in range(3):
+                if edge == 0:
+                    at, slope = wb0, step_b
+                elif edge == 1:
+                    at, slope = wc0, step_c
+                else:
+                    at, slope = 1.0 - wb0 - wc0, -step_b - step_c
+                at += 1e-4
+                if slope > 1e-12:
+                    low = max(low, -at / slope)
+                elif slope < -1e-12:
+                    high = min(high, -at / slope)
+                elif at < 0.0:
+                    high = -1.0
+            if high < low:
+                continue
+            first, last = int(np.ceil(low)), int(np.floor(high))
+            z0 = za + wb0 * (zb - za) + wc0 * (zc - za) + behind
+            u0 = ua + wb0 * (ub - ua) + wc0 * (uc - ua)
+            v0 = va + wb0 * (vb - va) + wc0 * (vc - va)
+            step_u = step_b * (ub - ua) + step_c * (uc - ua)
+            step_v = step_b * (vb - va) + step_c * (vc - va)
+            for k in range(first, last + 1):
+                z = z0 + k * step_z
+                if z < zbuf[y, x0 + k]:
+                    zbuf[y, x0 + k] = z
+                    out_x[y, x0 + k] = u0 + k * step_u
+                    out_y[y, x0 + k] = v0 + k * step_v
+
+
+@jit
+def soften_edges(frame: np.ndarray, flow_x: np.ndarray, flow_y: np.ndarray, jump: float) -> None:
+    """Blur ``frame`` (h, w, 3) uint8 a little, in place, where the flow jumps by more than ``jump`` px.
+
+    There one sheet hides another (cheek before background): without this the edge would be a staircase.
+    """
+    height, width = flow_x.shape
+    marked = np.zeros((height, width), np.uint8)
+    limit = np.float32(jump)
+    for y in range(height - 1):
+        for x in range(width - 1):  # without branches, so that the compiler can use vectors
+            across = abs(flow_x[y, x + 1] - flow_x[y, x]) + abs(flow_y[y, x + 1] - flow_y[y, x])
+            along = abs(flow_x[y + 1, x] - flow_x[y, x]) + abs(flow_y[y + 1, x] - flow_y[y, x])
+            marked[y, x] = (across > limit) | (along > limit)
+    above = frame[0].copy()  # the row above as it was before blurring
+    here = frame[0].copy()
+    for y in range(1, height - 1):
+        above[:] = here
+        here[:] = frame[y]
+        for x in range(1, width - 1):
+            if marked[y, x] | marked[y, x - 1] | marked[y - 1, x]:
+                for c in range(3):
+                    total = 4 * int(here[x, c]) + 2 * (int(here[x - 1, c]) + int(here[x + 1, c]))
+                    total += 2 * (int(above[x, c]) + int(frame[y + 1, x, c]))
+                    total += int(above[x - 1, c]) + int(above[x + 1, c])
+                    total += int(frame[y + 1, x - 1, c]) + int(frame[y + 1, x + 1, c])
+                    frame[y, x, c] = np.uint8((total + 8) // 16)
 
 
 @jit

@@ -23,7 +23,8 @@ PARTS = (
     np.array([*LIP_UPPER_OUTER, *LIP_LOWER_OUTER]),
 )
 STRIP_PX = 60000
-HALF = 2  # the flow is rasterised at half the frame's size
+EDGE_JUMP = 2.5  # px from one pixel to the next
+FINE_UP_TO = 640  # px of the moving part: the flow of larger ones is rasterised at half size
 
 
 class Painter:
@@ -34,6 +35,7 @@ class Painter:
     ) -> None:
         self.rig, self.eyes, self.mouth, self.shade, self.stage = rig, eyes, mouth, shade, stage
         x0, y0, x1, y1 = stage.box
+        self.step = 1 if max(x1 - x0, y1 - y0) <= FINE_UP_TO else 2
         self.triangles = np.ascontiguousarray(np.vstack([rig.mesh.skin, rig.mesh.holes]), np.int32)
         self.sides = np.where(signed_area(rig.mesh.position, self.triangles) >= 0, 1.0, -1.0).astype(np.float32)
         centres = rig.mesh.position[self.triangles, :2].mean(1)
@@ -58,8 +60,8 @@ class Painter:
             np.ascontiguousarray((gx - np.float32(stage.texture_offset[0])) * scale),
             np.ascontiguousarray((gy - np.float32(stage.texture_offset[1])) * scale),
         )
-        shape = ((y1 - y0 + HALF - 1) // HALF, (x1 - x0 + HALF - 1) // HALF)
-        # Displacement in frame px at every other pixel; zero = the picture as it is.
+        shape = ((y1 - y0 + self.step - 1) // self.step, (x1 - x0 + self.step - 1) // self.step)
+        # Displacement in frame px, of every pixel or every other one; zero = the picture as it is.
         self.flow = (np.zeros(shape, np.float32), np.zeros(shape, np.float32))
         self.depth = np.empty(shape, np.float32)
 
@@ -75,7 +77,7 @@ class Painter:
         return frame
 
     def _moving_box(self, position: np.ndarray, source: np.ndarray) -> tuple[int, int, int, int] | None:
-        """The part of the box that is not as in the picture: x0, y0, x1, y1, multiples of HALF."""
+        """The part of the box that is not as in the picture: x0, y0, x1, y1, multiples of self.step."""
         live = (np.abs(source) > 1e-4).any(1)
         if not live.any():
             return None
@@ -83,8 +85,8 @@ class Painter:
         first = np.minimum(spots.min(0), self.ring[0][live].min(0))
         last = np.maximum(spots.max(0), self.ring[1][live].max(0))
         height, width = self.grid[0].shape
-        low = np.maximum(np.floor((first - 3) / HALF).astype(int) * HALF, 0)
-        high = np.minimum(np.ceil((last + 3) / HALF).astype(int) * HALF, (width, height))
+        low = np.maximum(np.floor((first - 3) / self.step).astype(int) * self.step, 0)
+        high = np.minimum(np.ceil((last + 3) / self.step).astype(int) * self.step, (width, height))
         return (int(low[0]), int(low[1]), int(high[0]), int(high[1])) if (high > low).all() else None
 
     def _warp(self, frame: np.ndarray, placed: np.ndarray, depth: np.ndarray, shade: np.ndarray | None) -> None:
@@ -97,31 +99,17 @@ class Painter:
         if box is None:
             return
         a0, b0, a1, b1 = box
-        rows, columns = slice(b0 // HALF, -(-b1 // HALF)), slice(a0 // HALF, -(-a1 // HALF))
+        rows, columns = slice(b0 // self.step, -(-b1 // self.step)), slice(a0 // self.step, -(-a1 // self.step))
         small = [np.ascontiguousarray(plane[rows, columns]) for plane in self.flow]
         far = np.ascontiguousarray(self.depth[rows, columns])
         for plane in small:
             plane[:] = 0.0
         far[:] = 1e9
-        # Half-size pixel k covers full pixels 2k and 2k+1: its centre is at 2k + 0.5.
-        spots = (position - np.array([a0, b0], np.float32) - np.float32(0.5)) / np.float32(HALF)
+        # At half size pixel k covers full pixels 2k and 2k+1: its centre is at 2k + 0.5.
+        centre = np.float32(0.5 * (self.step - 1))
+        spots = (position - np.array([a0, b0], np.float32) - centre) / np.float32(self.step)
         flow.rasterise(spots, z, source, self.triangles, self.sides, small[0], small[1], far)
-        size = (small[0].shape[1] * HALF, small[0].shape[0] * HALF)
-        full = [cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)[: b1 - b0, : a1 - a0] for plane in small]
-        # Around eyes and mouth the flow jumps at the rims: there it is rasterised at full size.
-        for (part, sides), marks in zip(self.parts, PARTS):
-            marked = position[marks] - (a0, b0)
-            low = np.maximum(np.floor(marked.min(0)).astype(int) - 3, 0)
-            high = np.minimum(np.ceil(marked.max(0)).astype(int) + 4, (a1 - a0, b1 - b0))
-            if (high <= low).any():
-                continue
-            window = (slice(low[1], high[1]), slice(low[0], high[0]))
-            fine = [np.ascontiguousarray(plane[window]) for plane in full]
-            near = np.full(fine[0].shape, 1e9, np.float32)
-            spots = position - np.array([a0 + low[0], b0 + low[1]], np.float32)
-            flow.rasterise(spots, z, source, part, sides, fine[0], fine[1], near)
-            for plane, patch in zip(full, fine):
-                plane[window] = patch
+        full = small if self.step == 1 else self._enlarge(small, position - (a0, b0), z, source, (a1 - a0, b1 - b0))
         scale = float(stage.texture_scale)
         maps = [
             cv2.scaleAdd(np.ascontiguousarray(plane), scale, np.ascontiguousarray(grid[b0:b1, a0:a1]))
@@ -135,8 +123,29 @@ class Painter:
             part[rows_now] = cv2.remap(
                 stage.texture, maps[0][rows_now], maps[1][rows_now], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
             )  # fmt: skip
+        flow.soften_edges(part, full[0], full[1], EDGE_JUMP)
         if shade is not None:
             self._shade(part, shade, small, position[: topology.COUNT] - np.array([a0, b0], np.float32), (a0, b0))
+
+    def _enlarge(
+        self, small: list[np.ndarray], position: np.ndarray, z: np.ndarray, source: np.ndarray, size: tuple[int, int]
+    ) -> list[np.ndarray]:
+        """The half-size flow at full size, with the rims of eyes and mouth, where it jumps, rasterised anew."""
+        double = (small[0].shape[1] * 2, small[0].shape[0] * 2)
+        full = [cv2.resize(plane, double, interpolation=cv2.INTER_LINEAR)[: size[1], : size[0]] for plane in small]
+        for (part, sides), marks in zip(self.parts, PARTS):
+            low = np.maximum(np.floor(position[marks].min(0)).astype(int) - 3, 0)
+            high = np.minimum(np.ceil(position[marks].max(0)).astype(int) + 4, size)
+            if (high <= low).any():
+                continue
+            window = (slice(low[1], high[1]), slice(low[0], high[0]))
+            fine = [np.ascontiguousarray(plane[window]) for plane in full]
+            near = np.full(fine[0].shape, 1e9, np.float32)
+            spots = (position - low).astype(np.float32)
+            flow.rasterise(spots, z, source, part, sides, fine[0], fine[1], near)
+            for plane, patch in zip(full, fine):
+                plane[window] = patch
+        return full
 
     def _shade(
         self, part: np.ndarray, shade: np.ndarray, small: list[np.ndarray], face: np.ndarray, corner: tuple[int, int]
@@ -144,22 +153,23 @@ class Painter:
         """Multiply folds and bulges into ``part``, in place; ``small`` is the half-size flow of the same part."""
         stage = self.stage
         height, width = small[0].shape
-        low = np.maximum(np.floor(face.min(0) / HALF).astype(int) - 1, 0)
-        high = np.minimum(np.ceil(face.max(0) / HALF).astype(int) + 1, (width, height))
+        low = np.maximum(np.floor(face.min(0) / self.step).astype(int) - 1, 0)
+        high = np.minimum(np.ceil(face.max(0) / self.step).astype(int) + 1, (width, height))
         if (high <= low).any():
             return
         window = (slice(low[1], high[1]), slice(low[0], high[0]))
         # full px of a half-size sample -> frame px of its source -> picture px -> raster px of the map
         k = self.shade.scale / stage.scale
-        start = np.array(stage.box[:2]) + corner + 0.5
-        x = np.arange(low[0], high[0], dtype=np.float32) * HALF + np.float32(start[0])
-        y = np.arange(low[1], high[1], dtype=np.float32) * HALF + np.float32(start[1])
+        start = np.array(stage.box[:2]) + corner + 0.5 * (self.step - 1)
+        x = np.arange(low[0], high[0], dtype=np.float32) * self.step + np.float32(start[0])
+        y = np.arange(low[1], high[1], dtype=np.float32) * self.step + np.float32(start[1])
         shift = (stage.offset + self.shade.origin * stage.scale).astype(np.float32)
         map_x = (small[0][window] + x[None] - shift[0]) * np.float32(k)
         map_y = (small[1][window] + y[:, None] - shift[1]) * np.float32(k)
         gain = cv2.remap(shade, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        gain = cv2.resize(gain, (gain.shape[1] * HALF, gain.shape[0] * HALF), interpolation=cv2.INTER_LINEAR)
-        target = part[low[1] * HALF : high[1] * HALF, low[0] * HALF : high[0] * HALF]
+        if self.step > 1:
+            gain = cv2.resize(gain, (gain.shape[1] * 2, gain.shape[0] * 2), interpolation=cv2.INTER_LINEAR)
+        target = part[low[1] * self.step : high[1] * self.step, low[0] * self.step : high[0] * self.step]
         gain = np.clip(1.0 + gain[: target.shape[0], : target.shape[1]], 0.6, 1.25)
         # Skin in shade keeps its warmth: red falls a little less than green and blue.
         cool = np.where(gain < 1, gain * (0.7 + 0.3 * gain), gain)

@@ -81,7 +81,7 @@ def build_shade(points: np.ndarray, iod: float, smiling: float) -> SkinShade:
         line = at(fold)
         outward = at((apple,))[0] - line[2]
         outward /= max(float(np.linalg.norm(outward)), 1e-6)
-        smile += fresh * (-0.21 * stroke(line, 0.028) + 0.08 * stroke(line + outward * 0.08 * PX_PER_IOD, 0.05))
+        smile += fresh * (-0.16 * stroke(line, 0.032) + 0.06 * stroke(line + outward * 0.09 * PX_PER_IOD, 0.055))
         smile += 0.05 * fresh * blob(at((apple,))[0] - (0, 0.05 * PX_PER_IOD), 0.22, 0.16)
         smile -= 0.16 * fresh * stroke(at(corner), 0.02, taper=False)
         frown -= 0.16 * stroke(at(corner) + (0, 0.05 * PX_PER_IOD), 0.022, taper=False)

@@ -123,7 +123,7 @@ def measure_tones(image: np.ndarray, points: np.ndarray, iod: float, sclera: np.
     luma = skins @ np.array([0.299, 0.587, 0.114])
     lit = skins[luma >= np.median(luma)].mean(0)
     light = float(lit @ np.array([0.299, 0.587, 0.114]))
-    pale = light + 0.20 * (lit - light)  # the skin's hue, mostly washed out
+    pale = light + 0.34 * (lit - light)  # the skin's hue, mostly washed out
     tint = pale / max(light, 1.0)
     level = 1.04 * light
     if sclera is not None:
@@ -131,7 +131,7 @@ def measure_tones(image: np.ndarray, points: np.ndarray, iod: float, sclera: np.
         if white > 20:
             level = max(0.99 * light, min(1.12 * white, 1.35 * light))
             own = np.clip(sclera / white, 0.75, 1.3)
-            tint = 0.5 * tint + 0.5 * (0.6 * own + 0.4)
+            tint = 0.55 * tint + 0.45 * (0.75 * own + 0.25)
     level = min(level, 232.0)
     tooth = np.clip(level * tint * np.array([1.02, 1.0, 0.93]), 0, 245)
     warmth = float(np.clip((lit.max() - lit.min()) / max(light, 1.0) / 0.45, 0.0, 1.0))  # 0 for black and white
@@ -145,7 +145,7 @@ def measure_tones(image: np.ndarray, points: np.ndarray, iod: float, sclera: np.
         tooth.astype(np.float32),
         flesh((196, 112, 108), 0.85).astype(np.float32),
         flesh((190, 98, 94), 0.90).astype(np.float32),
-        flesh((64, 24, 22), 0.80).astype(np.float32),
+        flesh((72, 23, 20), 0.78).astype(np.float32),
         light / 255.0,
     )
 
