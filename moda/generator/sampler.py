@@ -28,6 +28,7 @@ from moda.generator.network import MoDA
 
 POSE = slice(63, 70)
 SMOOTHED = slice(63, 70)
+LEAD = 40  # frames over which a segment's head pose is led on from the one before
 
 
 class Features(Protocol):
@@ -42,7 +43,7 @@ class Features(Protocol):
 class SamplingOptions:
     """How a clip is sampled; the defaults are ours, `SamplingOptions.reference()` is the published sampler."""
 
-    steps: int = 8
+    steps: int = 6
     solver: str = "ab2"
     schedule: str = "full"
     guidance: Guidance = field(default_factory=Guidance)
@@ -94,16 +95,27 @@ class PosePull:
 
 @dataclass(frozen=True)
 class Pull:
-    """Weights in [0, 1] and targets, both (n, L, 70), for the clean estimate of a segment."""
+    """What the clean estimate of a segment is drawn to.
+
+    weight in [0, 1] and target, both (n, L, 70). Head pose is decided at the noisiest steps, where little is seen of
+    the `known` frames in front; so the pose error at their end is carried on into the frames after them, fading
+    out by `lead` (L, 7), and the head goes on from where it was.
+    """
 
     weight: Tensor
     target: Tensor
+    known: int
+    lead: Tensor
 
     def around(self, velocity: Velocity) -> Velocity:
-        """The velocity that leads to (1 - weight) x0 + weight target, where `velocity` leads to x0."""
+        """The velocity that leads to the drawn clean estimate, where `velocity` leads to the free one."""
 
         def pulled(x: Tensor, s: float) -> Tensor:
             clean = clean_estimate(x, velocity(x, s), s)
+            if self.known:
+                end = slice(max(self.known - 4, 0), self.known)
+                error = (self.target - clean)[:, end, POSE].mean(dim=1, keepdim=True)
+                clean = torch.cat([clean[..., : POSE.start], clean[..., POSE] + self.lead * error], dim=-1)
             return (x - torch.lerp(clean, self.target, self.weight)) / s
 
         return pulled
@@ -275,19 +287,23 @@ def make_pull(
     known = clip.shape[1] - start if options.joining == "anchored" else 0
     if known <= 0 and pose is None:
         return None
+    known = max(known, 0)
     weight, target = torch.zeros_like(x), torch.zeros_like(x)
     if pose is not None:
         mask = torch.as_tensor(pose.mask, dtype=x.dtype, device=x.device)
         weight[:, : stop - start, POSE] = pose.strength * mask
         target[:, : stop - start, POSE] = torch.as_tensor(pose.trajectory[start:stop]).to(x)
+    free = 1 - weight[0, :, POSE]
     if known > 0:
-        keep = fade(known, options.overlap).to(x)
+        keep = fade(known, options.overlap).to(x).repeat(1, x.shape[-1])
+        keep[:, POSE] = 1.0
         old = clip[:, start:].to(x)
         w, t = weight[:, :known].clone(), target[:, :known].clone()
         both = keep + (1 - keep) * w
         weight[:, :known] = both
         target[:, :known] = (keep * old + (1 - keep) * w * t) / both.clamp_min(1e-6)
-    return Pull(weight, target)
+    after = (torch.arange(x.shape[1], device=x.device, dtype=x.dtype) - known).clamp(0, LEAD) / LEAD
+    return Pull(weight, target, known, (0.5 + 0.5 * torch.cos(torch.pi * after))[:, None] * free)
 
 
 def fade(known: int, overlap: int) -> Tensor:
