@@ -174,7 +174,7 @@ def load_model(name: str = "auto", device: str = "cpu") -> MotionModel:
 def load_base(device: str = "cpu") -> BaseWeights:
     """The published generator, HuBERT and LivePortrait's motion extractor; downloaded if they are not here."""
     paths = {file: fetch(file) for file in REGISTRY["moda-base"].files}
-    from moda.conditions.hubert import Hubert
+    from moda.conditions.hubert_encoder import Hubert
     from moda.generator.convert import load_published
     from moda.renderer.liveportrait.convert import load_motion_extractor_file
 
