@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from moda.conditions.emotion import CLASSES, emotion_track, explain, understand
@@ -43,7 +43,16 @@ def cases(kind: str) -> Callable[[Any], Any]:
     """Hypothesis with the kind's share of the cases, the same ones on every run."""
     count = max(10, round(SHARES[kind] * CASES))
     held = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
-    return settings(max_examples=count, deadline=None, derandomize=True, database=None, suppress_health_check=held)
+    return settings(
+        max_examples=count, deadline=None, derandomize=True, database=None, suppress_health_check=held,
+        phases=[Phase.generate, Phase.shrink],
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm() -> None:
+    """Loads what the first case would wait for, so that the clock measures cases."""
+    understand("glad")
 
 
 def count(kind: str, judge: Judge) -> None:
