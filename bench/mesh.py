@@ -75,15 +75,14 @@ def main() -> None:
     frame = next(stream)
     cpu, times = time.process_time(), []
     before = time.perf_counter()
-    for frame in stream:
+    for _ in stream:
         times.append(time.perf_counter() - before)
         before += times[-1]
     cpu = (time.process_time() - cpu) / len(times)
     height, width = frame.shape[:2]
     quick, usual = (1e3 * float(np.quantile(times, q)) for q in (0.1, 0.5))
-    print(
-        f"{'frame, ' + str(width) + 'x' + str(height):<28}{usual:8.2f} ms  {1e3 * cpu:6.2f} ms CPU, fastest tenth {quick:.2f} ms"
-    )
+    name = f"frame, {width}x{height}"
+    print(f"{name:<28}{usual:8.2f} ms  {1e3 * cpu:6.2f} ms CPU, fastest tenth {quick:.2f} ms")
 
     from tempfile import TemporaryDirectory
 
@@ -95,9 +94,8 @@ def main() -> None:
             for frame in renderer.frames(prepared, motion, **how):
                 writer.write(frame)
         wall = time.perf_counter() - wall
-    print(
-        f"{'render and encode':<28}{1e3 * wall / options.frames:8.2f} ms a frame: {options.frames / FPS / wall:.1f} x real time"
-    )
+    speed = options.frames / FPS / wall
+    print(f"{'render and encode':<28}{1e3 * wall / options.frames:8.2f} ms a frame: {speed:.1f} x real time")
 
     if options.profile:
         profile = cProfile.Profile()

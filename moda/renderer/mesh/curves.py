@@ -13,9 +13,9 @@ def spline_matrix(knots: int, samples: int) -> np.ndarray:
     system = np.zeros((knots, knots))
     right = np.zeros((knots, knots))
     system[0, 0] = system[-1, -1] = 1.0
-    for i in range(1, knots - 1):
-        system[i, i - 1 : i + 2] = (1.0, 4.0, 1.0)
-        right[i, i - 1 : i + 2] = (6.0, -12.0, 6.0)
+    for row in range(1, knots - 1):
+        system[row, row - 1 : row + 2] = (1.0, 4.0, 1.0)
+        right[row, row - 1 : row + 2] = (6.0, -12.0, 6.0)
     bend = np.linalg.solve(system, right)  # second derivatives
     t = np.linspace(0, knots - 1, samples)
     i = np.minimum(t.astype(int), knots - 2)

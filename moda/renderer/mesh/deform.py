@@ -53,7 +53,7 @@ def action_fields(canonical: np.ndarray) -> dict[str, np.ndarray]:
     fields = {}
     for name, shape in {**table.MOUTH_ACTIONS, **table.BROW_ACTIONS}.items():
         more = table.FIXED_FOR_BROWS if name in table.BROW_ACTIONS else table.FIXED_FOR_MOUTH
-        anchors: dict[int, tuple[float, ...]] = {k: (0.0, 0.0, 0.0) for k in (*table.FIXED_ALWAYS, *more)}
+        anchors: dict[int, tuple[float, ...]] = dict.fromkeys((*table.FIXED_ALWAYS, *more), (0.0, 0.0, 0.0))
         anchors.update(shape)
         sign = 1.0 if name in table.CARRIED else -1.0
         both: dict[int, tuple[float, ...]] = {}

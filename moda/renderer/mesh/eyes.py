@@ -60,8 +60,7 @@ def refine_lids(image: np.ndarray, points: np.ndarray, iod: float) -> np.ndarray
     image (H, W, 3) uint8 RGB, points (n, 3) px; returns a changed copy.
     """
     points = points.copy()
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    grey = cv2.GaussianBlur(grey, (0, 0), max(0.5, 0.006 * iod))
+    grey = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), max(0.5, 0.006 * iod))
     soft = cv2.GaussianBlur(image, (0, 0), max(0.5, 0.008 * iod)).astype(np.float32)
     reach = np.linspace(-0.01, 0.055, 27) * iod
     for eye in EYES:
@@ -76,7 +75,9 @@ def refine_lids(image: np.ndarray, points: np.ndarray, iod: float) -> np.ndarray
         darkest = profile.argmin(1)
         depth = np.median(profile, axis=1) - profile.min(1)
         shift = np.where(depth > 4, reach[darkest], 0.012 * iod)
-        shift = np.clip(np.median(np.stack([np.roll(np.pad(shift, 1, mode="edge"), k)[1:-1] for k in (-1, 0, 1)]), 0), 0, None)
+        shift = np.clip(
+            np.median(np.stack([np.roll(np.pad(shift, 1, mode="edge"), k)[1:-1] for k in (-1, 0, 1)]), 0), 0, None
+        )
         # The rim that moves is a little inside the darkest line: half of the lashes stay above it.
         points[up[1:-1], :2] += (0.55 * shift)[:, None] * normal
         points[lo[1:-1], :2] += _to_lower_skin(soft, points[lo[1:-1], :2], -normal, iod)[:, None] * -normal
@@ -100,13 +101,11 @@ def _to_lower_skin(image: np.ndarray, rim: np.ndarray, down: np.ndarray, iod: fl
     return np.clip(0.6 * smooth, 0.0, 0.022 * iod) + 0.004 * iod
 
 
-def _fit_iris(
-    patch: np.ndarray, iris: tuple[float, float, float], visible: np.ndarray
-) -> tuple[float, float, float]:
-    """Centre and radius of the iris in a patch (h, w, 3): the circle whose visible rim steps most from dark to light."""
+def _fit_iris(patch: np.ndarray, iris: tuple[float, float, float], visible: np.ndarray) -> tuple[float, float, float]:
+    """Centre and radius of the iris in a patch (h, w, 3): where its visible rim steps most from dark to light."""
     u, v, radius = iris
-    grey = cv2.cvtColor(np.clip(patch, 0, 255).astype(np.uint8), cv2.COLOR_RGB2GRAY).astype(np.float32)
-    grey = cv2.GaussianBlur(grey, (0, 0), max(1.0, 0.05 * radius))
+    plain = cv2.cvtColor(np.clip(patch, 0, 255).astype(np.uint8), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey = cv2.GaussianBlur(plain, (0, 0), max(1.0, 0.05 * radius))
     angles = np.radians(np.concatenate([np.arange(-55, 56, 10), np.arange(125, 236, 10)]))
     radii = np.arange(0.80, 1.85, 0.04) * radius
     best, answer = 0.0, iris
@@ -254,7 +253,7 @@ def build_eye(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, found:
     bottom = bottom - np.array([0.0, 0.01 * width * scale])
     outline = np.vstack([top, bottom[::-1]])
     visible = np.zeros((h, PATCH_WIDTH), np.uint8)
-    cv2.fillPoly(visible, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    cv2.fillPoly(visible, [np.round(outline * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
     centre = to_patch(points[None, marks.iris, :2])[0]
     rims = to_patch(points[marks.iris + 1 : marks.iris + 5, :2])
     radius = float(np.linalg.norm(rims - centre, axis=1).mean())
@@ -263,13 +262,17 @@ def build_eye(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, found:
     white, disc = _complete(patch, visible.astype(np.float32) / 255, iris)
     own = np.zeros((h, PATCH_WIDTH), np.uint8)
     rims_now = np.vstack([to_patch(upper), to_patch(lower)[::-1]])
-    cv2.fillPoly(own, [np.round(rims_now * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    own = cv2.dilate(own, np.ones((3, 3), np.uint8))
+    cv2.fillPoly(own, [np.round(rims_now * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
     below_lashes = np.vstack([top, to_patch(lower)[::-1]])
     clear = np.zeros((h, PATCH_WIDTH), np.uint8)
-    cv2.fillPoly(clear, [np.round(below_lashes * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    clear = cv2.GaussianBlur(cv2.dilate(clear, np.ones((1, 5), np.uint8)), (0, 0), 1.2)
-    seen = np.dstack([np.clip(patch, 0, 255).astype(np.uint8), cv2.GaussianBlur(own, (0, 0), 1.0)])
+    cv2.fillPoly(clear, [np.round(below_lashes * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
+    clear_soft = cv2.GaussianBlur(cv2.dilate(clear, np.ones((1, 5), np.uint8)), (0, 0), 1.2)
+    seen = np.dstack(
+        [
+            np.clip(patch, 0, 255).astype(np.uint8),
+            cv2.GaussianBlur(cv2.dilate(own, np.ones((3, 3), np.uint8)), (0, 0), 1.0),
+        ]
+    )
 
     grey = sample(image, *upper.T).astype(np.float32)[:, 0]
     near = sample(image, *(upper - 0.02 * width * down).T).astype(np.float32)[:, 0]
@@ -277,6 +280,7 @@ def build_eye(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, found:
     lash = np.sort(dark, axis=0)[: max(4, len(dark) // 4)].mean(0) * 0.8
     return Eye(
         marks, left.copy(), along, width, ratio, np.ascontiguousarray(seen),
-        np.dstack([np.clip(white, 0, 255).astype(np.uint8), clear]), np.clip(disc, 0, 255).astype(np.uint8), scale, iris,
+        np.dstack([np.clip(white, 0, 255).astype(np.uint8), clear_soft]),
+        np.clip(disc, 0, 255).astype(np.uint8), scale, iris,
         lash.astype(np.float32), _lid_colour(image, marks, points, iod=width / 0.5), glasses,
     )  # fmt: skip

@@ -66,7 +66,11 @@ def _ss(x: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def head_field(
-    person: np.ndarray, landmarks: np.ndarray, pose: Pose, region: tuple[float, float, float, float], picture: tuple[int, int]
+    person: np.ndarray,
+    landmarks: np.ndarray,
+    pose: Pose,
+    region: tuple[float, float, float, float],
+    picture: tuple[int, int],
 ) -> HeadField:
     """person: (h, w) float probability of "person" over the region, any size; picture: (height, width) px."""
     iod = float(pose.scale)
@@ -84,7 +88,7 @@ def head_field(
     cell = np.array([(x1 - x0) / w, (y1 - y0) / h])
     oval = np.round((landmarks[list(topology.OVAL), :2] - (x0, y0)) / cell - 0.5).astype(np.int32)
     face = np.zeros((h, w), np.uint8)
-    cv2.fillPoly(face, [oval], 1)
+    cv2.fillPoly(face, [oval], (1,))
     mask = cv2.resize(person.astype(np.float32), (w, h), interpolation=cv2.INTER_AREA)
     body = ((mask > 0.5) | (face > 0)).astype(np.uint8)
     head = body & (uy < chin - 0.1) & (np.abs(ux) < 2.4)
@@ -100,9 +104,9 @@ def head_field(
     weight = 1.0 - _ss(away(head), 0.0, 0.88)
     throat = np.interp(np.abs(ux), [0, 0.5, 1.0, 1.6], [chin, chin + 0.12, chin + 0.6, chin + 0.9])
     weight = np.minimum(weight, 1.0 - _ss(uy - throat, 0.05, 1.45))
-    weight = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), 0.18 * CELLS, borderType=cv2.BORDER_REPLICATE)
+    blurred = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), 0.18 * CELLS, borderType=cv2.BORDER_REPLICATE)
     # What would hardly move does not move at all: most of a background then stays as it is, to the bit.
-    weight = np.maximum(0.0, weight - 0.03) / 0.97
+    weight = np.maximum(0.0, np.asarray(blurred) - 0.03) / 0.97
     weight = np.maximum(weight, 1.0 - _ss(away(face), 0.0, 0.25))
     soft = cv2.GaussianBlur(body.astype(np.float32), (0, 0), 0.08 * CELLS, borderType=cv2.BORDER_REPLICATE)
     height, width = picture

@@ -20,7 +20,11 @@ def spread(
     stacked = np.dstack([rgb * known[..., None], known]).astype(np.float32)
     for sigma in sigmas:
         step = max(1, int(sigma / 3))  # wide blurs on a smaller raster
-        small = cv2.resize(stacked, (max(2, w // step), max(2, h // step)), interpolation=cv2.INTER_AREA) if step > 1 else stacked
+        small = (
+            cv2.resize(stacked, (max(2, w // step), max(2, h // step)), interpolation=cv2.INTER_AREA)
+            if step > 1
+            else stacked
+        )
         small = cv2.GaussianBlur(small, (0, 0), sigma / step, borderType=cv2.BORDER_REPLICATE)
         blurred = cv2.resize(small, (w, h), interpolation=cv2.INTER_LINEAR) if step > 1 else small
         weight = blurred[..., 3:]

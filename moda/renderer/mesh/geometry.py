@@ -119,7 +119,9 @@ def _limit_depth_slope(position: np.ndarray, triangles: np.ndarray, fixed: int, 
         z += change / np.maximum(count, 1.0) * 1.2
 
 
-def build_mesh(landmarks: np.ndarray, pose: Pose, region: tuple[float, float, float, float], field: HeadField) -> FaceMesh:
+def build_mesh(
+    landmarks: np.ndarray, pose: Pose, region: tuple[float, float, float, float], field: HeadField
+) -> FaceMesh:
     """Mesh over ``region`` (x0, y0, x1, y1) px for landmarks (468+, 3) px."""
     iod, origin = float(pose.scale), np.asarray(pose.translation, np.float64)
     face = landmarks[: topology.COUNT].astype(np.float64).copy()
@@ -184,4 +186,11 @@ def build_mesh(landmarks: np.ndarray, pose: Pose, region: tuple[float, float, fl
     follow[np.arange(topology.FACE), np.arange(topology.FACE)] = 1.0
     follow[topology.FACE :, oval] = weight * fade[:, None]
     rigid = field.rigid(position[:, :2])
-    return FaceMesh(position, np.ascontiguousarray(triangles, np.int32), topology.hole_triangles(), rigid, field.breath(position[:, :2]), follow)
+    return FaceMesh(
+        position,
+        np.ascontiguousarray(triangles, np.int32),
+        topology.hole_triangles(),
+        rigid,
+        field.breath(position[:, :2]),
+        follow,
+    )

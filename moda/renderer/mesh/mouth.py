@@ -68,7 +68,7 @@ def _own_inside(
 
     mask = np.zeros((h, w), np.uint8)
     outline = np.vstack([local(top), local(bottom)[::-1]])
-    cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
     inside = cv2.erode(mask, np.ones((5, 5), np.uint8)).astype(np.float32) / 255
     luma = rgb @ np.array([0.299, 0.587, 0.114], np.float32)
     saturation = (rgb.max(-1) - rgb.min(-1)) / np.maximum(rgb.max(-1), 1.0)
@@ -125,9 +125,7 @@ def part_lips(points: np.ndarray, iod: float) -> np.ndarray:
     return points
 
 
-def build_mouth(
-    image: np.ndarray, points: np.ndarray, iod: float, tones: teeth.Tones, position: np.ndarray
-) -> Mouth:
+def build_mouth(image: np.ndarray, points: np.ndarray, iod: float, tones: teeth.Tones, position: np.ndarray) -> Mouth:
     """Analyse the mouth. points (478, 3) px as found; position (468+, 3) px the mesh (closed lips merged)."""
     up, lo = points[13, :2], points[14, :2]
     left, right = position[78, :2], position[308, :2]
@@ -163,3 +161,23 @@ def build_mouth(
         float(np.clip((width / iod + 0.06) / 0.84, 0.62, 1.05)), tones,
         _seam_colour(image, points),
     )  # fmt: skip
+
+
+def draw_seam(frame: np.ndarray, line: np.ndarray, unit: float, colour: np.ndarray, strength: float) -> None:
+    """The dark line between lips that were apart in the picture and are closed now, into ``frame`` in place.
+
+    line (n, 2) frame px, unit px per IOD, strength 0..1.
+    """
+    pad = 4 + int(0.04 * unit)
+    height, width = frame.shape[:2]
+    low = np.maximum(np.floor(line.min(0)).astype(int) - pad, 0)
+    high = np.minimum(np.ceil(line.max(0)).astype(int) + pad, (width, height))
+    if (high <= low + 2).any():
+        return
+    mask = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
+    spots = np.round((line[3:-3] - low) * 16).astype(np.int32)
+    cv2.polylines(mask, [spots], False, (255,), max(1, round(0.009 * unit)), cv2.LINE_AA, 4)
+    soft = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), max(0.6, 0.007 * unit))
+    alpha = np.asarray(soft)[..., None] * (0.8 * strength)
+    part = frame[low[1] : high[1], low[0] : high[0]]
+    part[:] = np.round(part * (1 - alpha) + colour * alpha).astype(np.uint8)

@@ -8,7 +8,7 @@ import numpy as np
 from moda.motion.actions import INDEX
 
 from . import eyes as eyes_
-from . import flow, teeth, topology
+from . import flow, openings, teeth, topology
 from . import mouth as mouth_
 from .geometry import signed_area
 from .pose import Turn
@@ -210,7 +210,7 @@ class Painter:
             float(np.clip(-upper / 0.06, 0, 1)), closed if eye.glasses else 0.0,
             0.0 if eye.glasses else 0.95 * closed * closed,
         ])  # fmt: skip
-        flow.paint_eye(frame, eye.seen, eye.white, eye.disc, rims[0], rims[1], numbers, eye.lash, eye.lid, rims[2])
+        openings.paint_eye(frame, eye.seen, eye.white, eye.disc, rims[0], rims[1], numbers, eye.lash, eye.lid, rims[2])
 
     def _mouth(
         self, frame: np.ndarray, moved: np.ndarray, unposed: np.ndarray, actions: np.ndarray, turn: Turn
@@ -228,11 +228,13 @@ class Painter:
         rims = [np.interp(u, (line - left) @ along, (line - left) @ down) for line in (top, bottom)]
         largest = float((rims[1] - rims[0]).max())
         if mouth.gap > 0.0 and largest < 0.05 * unit:
-            self._seam(frame, 0.5 * (top + bottom), unit, 1.0 - max(largest, 0.0) / (0.05 * unit))
+            mouth_.draw_seam(frame, 0.5 * (top + bottom), unit, mouth.seam, 1.0 - max(largest, 0.0) / (0.05 * unit))
         if largest < 0.004 * unit:
             return
         if mouth.gap > 0.0:
-            change = float(np.abs(unposed[[13, 14, 78, 308], :2] - rig.mesh.position[[13, 14, 78, 308], :2]).max()) / iod
+            change = (
+                float(np.abs(unposed[[13, 14, 78, 308], :2] - rig.mesh.position[[13, 14, 78, 308], :2]).max()) / iod
+            )
             opacity = float(np.clip((change - 0.006) / 0.03, 0, 1))
         else:
             opacity = 1.0
@@ -251,7 +253,10 @@ class Painter:
         seat_u, seat_v = float((seat - left) @ along), float((seat - left) @ down)
         yaw = np.radians(float(head.angles[1]) + turn.yaw)
         arches = []
-        for curve, lateral in ((teeth.UPPER_ARCH, 0.0), (teeth.LOWER_ARCH, -0.06 * float(actions[INDEX["mouth_left"]]))):
+        for curve, lateral in (
+            (teeth.UPPER_ARCH, 0.0),
+            (teeth.LOWER_ARCH, -0.06 * float(actions[INDEX["mouth_left"]])),
+        ):
             across = mouth.arch * (curve.across * np.cos(yaw) + curve.back * np.sin(yaw)) + lateral
             visible = np.concatenate([[True], np.diff(across) > 1e-5])
             centre = len(across) // 2
@@ -279,23 +284,10 @@ class Painter:
         numbers = np.array([
             left[0], left[1], along[0], along[1], span, unit, upper_edge, lower_edge,
             teeth.PX / unit, teeth.EDGE_AT * teeth.PX, tongue_top, 0.33 * unit, tongue, own_scale, start_u, start_v,
-            1.0 if mouth.toothy > 0 else 0.0, opacity, 0.0 if mouth.toothy > 0 else 1.0 - 0.75 * pucker, seat_u, 0.9, largest,
+            1.0 if mouth.toothy > 0 else 0.0, opacity, 0.0 if mouth.toothy > 0 else 1.0 - 0.75 * pucker,
+            seat_u, 0.9, largest,
         ])  # fmt: skip
         tones = np.stack([mouth.tones.cavity, mouth.tones.tongue, mouth.tones.gum]).astype(np.float32)
-        flow.paint_mouth(
+        openings.paint_mouth(
             frame, rims[0], rims[1], arches[0], arches[1], mouth.upper, mouth.lower, mouth.own, tones, numbers
         )  # fmt: skip
-
-    def _seam(self, frame: np.ndarray, line: np.ndarray, unit: float, strength: float) -> None:
-        """The dark line between lips that were apart in the picture and are closed now. line (n, 2) frame px."""
-        pad = 4 + int(0.04 * unit)
-        a = np.maximum(np.floor(line.min(0)).astype(int) - pad, 0)
-        b = np.minimum(np.ceil(line.max(0)).astype(int) + pad, self.stage.size)
-        if (b <= a + 2).any():
-            return
-        mask = np.zeros((b[1] - a[1], b[0] - a[0]), np.uint8)
-        spots = np.round((line[3:-3] - a) * 16).astype(np.int32)
-        cv2.polylines(mask, [spots], False, 255, max(1, round(0.009 * unit)), cv2.LINE_AA, 4)
-        alpha = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), max(0.6, 0.007 * unit))[..., None] * (0.8 * strength)
-        part = frame[a[1] : b[1], a[0] : b[0]]
-        part[:] = np.round(part * (1 - alpha) + self.mouth.seam * alpha).astype(np.uint8)

@@ -64,7 +64,7 @@ def turn_of(pose: np.ndarray, reference: np.ndarray, head: Pose) -> Turn:
     pitch = float(hold(relative[0], PITCH_LIMIT)) * room
     roll = float(hold(relative[2], ROLL_LIMIT))
     before = rotation_of(*reference[4:7])
-    after = rotation_of(*(reference[4:7] + (pitch, yaw, roll)))
+    after = rotation_of(*(reference[4:7] + np.array([pitch, yaw, roll])))
     zoom = float(np.clip(1.0 + hold(pose[0] / max(float(reference[0]), 1e-6) - 1.0, 0.12), 0.85, 1.15))
     local = head.rotation @ (before.T @ after) @ head.rotation.T
     shift = (pose[1:4] - reference[1:4]) / (KEYPOINT_UNIT * max(float(reference[0]), 1e-6))
@@ -72,4 +72,3 @@ def turn_of(pose: np.ndarray, reference: np.ndarray, head: Pose) -> Turn:
     if length > 1e-9:
         shift = shift * (float(hold(length, SHIFT_LIMIT)) / length)
     return Turn(zoom * local, np.array([shift[0], shift[1], 0.0]) * head.scale, yaw)
-

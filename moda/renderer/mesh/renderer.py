@@ -75,7 +75,7 @@ class MeshRenderer:
             min(float(width - 1), window[0] + window[2] + grow),
             min(float(height - 1), window[1] + window[2] + grow),
         )
-        x0, y0, x1, y1 = (int(round(v)) for v in region)
+        x0, y0, x1, y1 = (round(v) for v in region)
         person = person_mask(image[y0 : y1 + 1, x0 : x1 + 1])
         field = head_field(person, points, head, region, (height, width))
         glasses = bool(options.get("glasses", portrait.rest.get("glasses", 0.0) > 0.5))
@@ -89,7 +89,18 @@ class MeshRenderer:
         tones = teeth.measure_tones(image, points, iod, sclera)
         mouth = mouth_.build_mouth(image, points, iod, tones, mesh.position)
         rig = build_rig(mesh, head, mouth.gap, lids, (balls[0].ratio, balls[1].ratio), glasses, portrait.rest["smile"])
-        return Prepared(image, rig, field, balls, mouth, build_shade(mesh.position, iod, rig.smiling), region, window, glasses, bool(options.get("breathing", True)))
+        return Prepared(
+            image,
+            rig,
+            field,
+            balls,
+            mouth,
+            build_shade(mesh.position, iod, rig.smiling),
+            region,
+            window,
+            glasses,
+            bool(options.get("breathing", True)),
+        )
 
     def frames(
         self,

@@ -10,7 +10,7 @@ import numpy as np
 from moda.motion.actions import ACTIONS, INDEX
 from moda.portrait.canonical import Pose, canonical_face
 
-from . import eyes, table
+from . import table
 from .deform import action_fields
 from .geometry import FaceMesh
 from .pose import Turn
@@ -47,7 +47,9 @@ class Rig:
     smiling: float  # how much of a full smile the picture already shows, 0..1
 
 
-def build_rig(mesh: FaceMesh, head: Pose, gap: float, lids: np.ndarray, ratio: tuple[float, float], glasses: bool, corners: float) -> Rig:
+def build_rig(
+    mesh: FaceMesh, head: Pose, gap: float, lids: np.ndarray, ratio: tuple[float, float], glasses: bool, corners: float
+) -> Rig:
     """lids: (4, 486, 3) px from :func:`eyes.lid_rows`; corners: height of the mouth corners, IOD."""
     iod = float(head.scale)
     rotation = head.rotation.astype(np.float64)
@@ -124,7 +126,13 @@ def lid_weights(actions: np.ndarray, side: int, ratio: float) -> tuple[float, fl
     """How far the upper and lower rim of one eye have gone towards meeting (1 = they meet)."""
     blink = float(actions[INDEX["blink_left" if side == 0 else "blink_right"]])
     closed = min(blink, 1.0)
-    squint = float(np.clip(actions[INDEX["squint"]] + 0.45 * actions[INDEX["cheek_raise"]] + 0.35 * max(actions[INDEX["smile"]], 0.0), 0, 1))
+    squint = float(
+        np.clip(
+            actions[INDEX["squint"]] + 0.45 * actions[INDEX["cheek_raise"]] + 0.35 * max(actions[INDEX["smile"]], 0.0),
+            0,
+            1,
+        )
+    )
     gaze = float(actions[INDEX["gaze_y"]])
     open_share = 1.0 - max(closed, 0.0)
     narrow = 0.0 if ratio < 0.16 else 1.0
@@ -134,7 +142,9 @@ def lid_weights(actions: np.ndarray, side: int, ratio: float) -> tuple[float, fl
     return float(np.clip(upper, -0.45, 1.0)), float(np.clip(lower, -0.3, 1.0)) if closed < 0.999 else 1.0
 
 
-def move(rig: Rig, actions: np.ndarray, lids: tuple[float, float, float, float], turn: Turn, breath: float) -> tuple[np.ndarray, np.ndarray]:
+def move(
+    rig: Rig, actions: np.ndarray, lids: tuple[float, float, float, float], turn: Turn, breath: float
+) -> tuple[np.ndarray, np.ndarray]:
     """One frame. actions (17,) relative; breath -1..1. Returns moved vertices (V, 3) and the same without the pose."""
     own = rig.gap / JAW_GAP
     closing = float(np.clip(-actions[INDEX["jaw_open"]] / own, 0, 1)) if own > 0.01 else 0.0

@@ -66,8 +66,9 @@ def build_shade(points: np.ndarray, iod: float, smiling: float) -> SkinShade:
         fine = line[k] + (line[k + 1] - line[k]) * (t - k)[:, None]
         for j in range(len(fine) - 1):
             strength = np.sin(np.pi * (j + 1) / len(fine)) ** 0.7 if taper else 1.0
-            a, b = (tuple(int(v) for v in np.round(p * 16)) for p in (fine[j], fine[j + 1]))
-            cv2.line(canvas, a, b, float(strength), max(1, round(width * PX_PER_IOD)), cv2.LINE_AA, 4)
+            (ax, ay), (bx, by) = (np.round(p * 16).astype(int).tolist() for p in (fine[j], fine[j + 1]))
+            thick = max(1, round(width * PX_PER_IOD))
+            cv2.line(canvas, (ax, ay), (bx, by), (float(strength),), thick, cv2.LINE_AA, 4)
         return cv2.GaussianBlur(np.clip(canvas, 0, 1), (0, 0), max(0.8, width * PX_PER_IOD))
 
     def blob(centre: np.ndarray, rx: float, ry: float) -> np.ndarray:
@@ -77,17 +78,18 @@ def build_shade(points: np.ndarray, iod: float, smiling: float) -> SkinShade:
 
     smile, under, raised, furrow, frown, pucker = (np.zeros((h, w), np.float32) for _ in range(6))
     fresh = 1.0 - 0.8 * smiling
+    down = np.array([0.0, PX_PER_IOD])
     for fold, apple, corner in zip(FOLD, APPLE, CORNER):
         line = at(fold)
         outward = at((apple,))[0] - line[2]
         outward /= max(float(np.linalg.norm(outward)), 1e-6)
         smile += fresh * (-0.16 * stroke(line, 0.032) + 0.06 * stroke(line + outward * 0.09 * PX_PER_IOD, 0.055))
-        smile += 0.05 * fresh * blob(at((apple,))[0] - (0, 0.05 * PX_PER_IOD), 0.22, 0.16)
+        smile += 0.05 * fresh * blob(at((apple,))[0] - down * 0.05, 0.22, 0.16)
         smile -= 0.16 * fresh * stroke(at(corner), 0.02, taper=False)
-        frown -= 0.16 * stroke(at(corner) + (0, 0.05 * PX_PER_IOD), 0.022, taper=False)
-    for line in UNDER_EYE:
-        under += -0.20 * stroke(at(line) + (0, 0.02 * PX_PER_IOD), 0.012)
-        under += 0.06 * stroke(at(line) - (0, 0.03 * PX_PER_IOD), 0.016)
+        frown -= 0.16 * stroke(at(corner) + down * 0.05, 0.022, taper=False)
+    for marks in UNDER_EYE:
+        under += -0.20 * stroke(at(marks) + down * 0.02, 0.012)
+        under += 0.06 * stroke(at(marks) - down * 0.03, 0.016)
     brow = at((105, 66, 107, 9, 336, 296, 334))
     for height, strength in ((0.17, 0.7), (0.27, 1.0), (0.38, 0.8)):
         up = (at((10,))[0] - at((9,))[0]) / 0.52
@@ -100,5 +102,5 @@ def build_shade(points: np.ndarray, iod: float, smiling: float) -> SkinShade:
         furrow += -0.26 * stroke(line, 0.013) + 0.06 * stroke(line + 0.3 * (inner - line), 0.02)
     furrow += 0.05 * blob(at((9,))[0], 0.05, 0.08)
     lower = at((18,))[0]
-    pucker -= 0.07 * blob(lower + (0, 0.02 * PX_PER_IOD), 0.20, 0.05)
+    pucker -= 0.07 * blob(lower + down * 0.02, 0.20, 0.05)
     return SkinShade(np.stack([smile, under, raised, furrow, frown, pucker]), low, scale)

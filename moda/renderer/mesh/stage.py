@@ -62,7 +62,11 @@ def _resample(image: np.ndarray, scale: float, offset: np.ndarray, size: tuple[i
 
 
 def build_stage(
-    image: np.ndarray, region: tuple[float, float, float, float], window: tuple[float, float, float], size: int, whole: bool
+    image: np.ndarray,
+    region: tuple[float, float, float, float],
+    window: tuple[float, float, float],
+    size: int,
+    whole: bool,
 ) -> Stage:
     """Lay out the frame. region: (x0, y0, x1, y1) px of the picture that may move; window: from `crop_window`."""
     height, width = image.shape[:2]

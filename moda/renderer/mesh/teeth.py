@@ -1,6 +1,7 @@
 """Teeth: two painted rows on a dental arch, in the light and tone of the portrait.
 
-Sizes are those of adult teeth over the mean distance between the eyes (63 mm): a central incisor of 8.6 mm is 0.136 IOD.
+Sizes are those of adult teeth over the mean distance between the eyes (63 mm):
+a central incisor of 8.6 mm is 0.136 IOD.
 """
 
 from __future__ import annotations
@@ -156,7 +157,9 @@ def sclera_of(patches: list[np.ndarray], irises: list[tuple[float, float, float]
     for patch, (u, v, radius) in zip(patches, irises):
         h, w = patch.shape[:2]
         y, x = np.mgrid[0:h, 0:w]
-        ring = (np.hypot(x - u, y - v) > 1.15 * radius) & (np.abs(x - w / 2) < 0.36 * w) & (np.abs(y - v) < 0.9 * radius)
+        ring = (
+            (np.hypot(x - u, y - v) > 1.15 * radius) & (np.abs(x - w / 2) < 0.36 * w) & (np.abs(y - v) < 0.9 * radius)
+        )
         colours = cv2.GaussianBlur(patch, (0, 0), 1.5)[ring].astype(np.float64)
         if len(colours) > 60:
             luma = colours @ np.array([0.299, 0.587, 0.114])

@@ -117,14 +117,17 @@ def test_background_is_still_to_the_bit(hopper) -> None:  # type: ignore[no-unty
     quiet = np.ones(len(points), bool)
     for dx in (-reach, 0, reach):
         for dy in (-reach, 0, reach):
-            quiet &= prepared.field.rigid(points + (dx, dy)) < 1e-6
+            quiet &= prepared.field.rigid(points + np.array([dx, dy])) < 1e-6
     assert quiet.mean() > 0.03
     base = still_frame(hopper)
     pixels = np.stack([x.ravel(), y.ravel()], 1).astype(int)[quiet]
     moved = [
         (int(px), int(py))
         for px, py in pixels
-        if any((frame[py - 1 : py + 2, px - 1 : px + 2] != base[py - 1 : py + 2, px - 1 : px + 2]).any() for frame in frames)
+        if any(
+            (frame[py - 1 : py + 2, px - 1 : px + 2] != base[py - 1 : py + 2, px - 1 : px + 2]).any()
+            for frame in frames
+        )
     ]
     assert not moved
 
