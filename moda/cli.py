@@ -263,6 +263,24 @@ def compare(
 
 
 @app.command()
+def batch(
+    jobs: Annotated[Path, typer.Argument(help="A .csv, .tsv or .jsonl table: portrait, speech or text, settings.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the clips; it is created.")],
+    workers: Annotated[int, typer.Option(help="Processes (or Ray actors), each with its own model.")] = 1,
+    ray: Annotated[str | None, typer.Option(help="local, auto or an address: workers on a Ray cluster.")] = None,
+    model: Model = "auto",
+    renderer: RendererName = "auto",
+    device: Device = "auto",
+    json: AsJson = False,
+) -> int:
+    """Many clips from a table: resumable, errors reported per row (exit code 1 when some rows failed)."""
+    from moda.batch.command import run as run_jobs
+    from moda.batch.work import Recipe
+
+    return run_jobs(jobs, output, Recipe(model, renderer, device), workers, ray, json)
+
+
+@app.command()
 def evaluate(
     target: Annotated[str, typer.Argument(help="A video, or the word controls.")],
     portrait: Annotated[Path | None, typer.Option(help="The portrait the video was made from.")] = None,

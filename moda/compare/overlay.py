@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST = 8
 PANELS = ("mouth\nopening", "pitch (°)", "yaw (°)", "roll (°)", "eyes shut")
+#: Always in view, so that a still face does not look lively.
+REACH = ((-0.03, 0.8), (-3.0, 3.0), (-3.0, 3.0), (-3.0, 3.0), (-0.1, 1.0))
 
 
 def curves(signals: Signals) -> list[Array]:
@@ -44,7 +46,7 @@ def overlay_figure(
     letters = int(width / columns * 72 / 4.3) - 6
     top = LINE * 1.3 * -(-len(drawn) // columns) + 0.06
     heights = [0.28, 0.75, 0.5, 0.5, 0.5, 0.45]
-    gap, bottom, left, right = 0.07, 0.33, 0.82, 0.05
+    gap, bottom, left, right = 0.07, 0.33, 0.82, 0.10
     height = top + sum(heights) + gap * (len(heights) - 1) + bottom
     with matplotlib.rc_context(STYLE):
         figure = new_figure(width, height)
@@ -64,7 +66,9 @@ def overlay_figure(
                 axes.plot(np.arange(len(curve)) / RATE, curve, style, color=tints[i], linewidth=0.8)
             middle = (edge + gap + tall / 2) / height
             figure.text(0.02 / width, middle, PANELS[panel - 1], ha="left", va="center", linespacing=1.1)
-            axes.set(xlim=(0, speech.seconds))
+            low, high = axes.get_ylim()
+            least, most = REACH[panel - 1]
+            axes.set(xlim=(0, speech.seconds), ylim=(min(low, least), max(high, most)))
             axes.locator_params(axis="y", nbins=4)
             axes.grid(color=GRID, linewidth=0.4)
             axes.set_axisbelow(True)

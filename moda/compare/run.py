@@ -120,7 +120,7 @@ def compare(
     files["csv"] = write_bytes(output / "measures.csv", write_csv(rows, tuple(request.vary)).encode("utf-8"))
     files["latex"] = write_bytes(output / "measures.tex", write_latex(rows, caption).encode("utf-8"))
     inputs = keep_inputs(output, portrait, face, sound, speech, request.columns)
-    manifest = {
+    manifest: dict[str, Any] = {
         "kind": KIND, "version": __version__, "caption": caption, "inputs": inputs,
         "model": {"name": first.take.model, "sha256": weights_digest(head)},
         "renderer": first.result.renderer, "device": head.device, "software": software(),
@@ -150,6 +150,7 @@ def _make(
     """Plan and render every variant; variants that differ in trims alone share one sample."""
     sampled: dict[str, Take] = {}
     made = []
+    _warm_up(head, face, sound, output)
     for number, variant in enumerate(variants):
         if cancel is not None and cancel():
             raise Cancelled("The comparison was stopped.")
@@ -165,6 +166,15 @@ def _make(
         result = head.render(face, take, sound, folder / f"{variant.key}.mp4", progress=report, cancel=cancel)
         made.append(_Made(variant, take, result, whole_video(result.output)))
     return made
+
+
+def _warm_up(head: TalkingHead, face: Portrait, sound: Speech, output: Path) -> None:
+    """Half a second thrown away, so that the first variant does not pay for what all share."""
+    quick = Settings(steps=1, size=256)
+    part = sound.trim(0, min(0.5, sound.seconds))
+    path = output / "variants" / ".warm-up.mp4"
+    head.render(face, head.plan(face, part, quick), part, path)
+    path.unlink(missing_ok=True)
 
 
 def _titled(progress: Progress, title: str) -> Progress:

@@ -1,0 +1,1 @@
+"""Many clips from a job file: resumable, on one machine or many."""

@@ -1,0 +1,192 @@
+"""A whole batch: read the rows, leave out what is finished, do the rest, report every row."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from moda.batch.crew import Crew, carry_out
+from moda.batch.jobs import Contents, Job, content_hash, output_name, read_jobs
+from moda.batch.work import Outcome, Task, finished
+from moda.compare.figures import write_bytes
+from moda.compare.tables import cell
+
+REPORT_EVERY = 30.0  # seconds
+COLUMNS = ("number", "shown", "status", "output", "frames", "seconds", "motion_sha256", "content", "error")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of a batch. exit_code: 0, or 1 when any row failed."""
+
+    folder: Path
+    outcomes: tuple[Outcome, ...]
+    seconds: float
+
+    def count(self, status: str) -> int:
+        return sum(outcome.status == status for outcome in self.outcomes)
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if self.count("failed") else 0
+
+    def as_dict(self) -> dict[str, Any]:
+        counts = {status: self.count(status) for status in ("done", "skipped", "duplicate", "failed")}
+        return {
+            "output": str(self.folder),
+            "rows": len(self.outcomes),
+            **counts,
+            "seconds": round(self.seconds, 2),
+            "report": str(self.folder / "report.json"),
+        }
+
+
+def run_batch(
+    jobs_file: Path,
+    folder: Path,
+    crew: Callable[[], Crew],
+    *,
+    stream: TextIO | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> Summary:
+    """Do every row of a job file that is not done yet; clips and report.csv, report.json go into `folder`.
+
+    crew: makes the workers, once the job file has been found usable and there is something to do. stream: where
+    progress is told; None = stderr. cancel: asked between rows; the report then covers what was done.
+    Raises BadJobs, OutputFailed, and what loading a model raises.
+    """
+    from moda.media.output import check_folder
+
+    started = time.perf_counter()
+    jobs = read_jobs(jobs_file)
+    check_folder(folder)
+    outcomes: dict[int, Outcome] = {}
+    for job in jobs:
+        if job.fault:
+            outcomes[job.number] = Outcome(job.number, job.shown, "failed", error=job.fault)
+    good = [job for job in jobs if not job.fault]
+    told = _Told(stream or sys.stderr, len(jobs))
+    members: Crew | None = None
+    try:
+        if good:
+            members = crew()
+            tasks = sort_out(good, folder, members.maker(), outcomes)
+            told.start(outcomes.values(), len(tasks), members.size)
+            written = time.monotonic()
+            for outcome in carry_out(members, tasks):
+                outcomes[outcome.number] = outcome
+                told.one_more(outcome)
+                if time.monotonic() - written > REPORT_EVERY:
+                    write_report(folder, jobs, outcomes)
+                    written = time.monotonic()
+                if cancel is not None and cancel():
+                    break
+    finally:
+        if members is not None:
+            members.close()
+        write_report(folder, jobs, outcomes)
+        told.end()
+    ordered = tuple(outcomes[job.number] for job in jobs if job.number in outcomes)
+    return Summary(folder, ordered, time.perf_counter() - started)
+
+
+def sort_out(jobs: Sequence[Job], folder: Path, maker: dict[str, str], outcomes: dict[int, Outcome]) -> list[Task]:
+    """The rows that are to be done; outcomes of finished, repeated and unreadable ones are added to `outcomes`."""
+    contents, first, tasks = Contents(), dict[tuple[str, str], int](), []
+    for job in jobs:
+        try:
+            content = content_hash(job, contents, maker)
+        except OSError as fault:
+            error = f"A file of this row cannot be read ({fault.strerror or fault}): check its permissions."
+            outcomes[job.number] = Outcome(job.number, job.shown, "failed", error=error)
+            continue
+        name = output_name(job, content)
+        video = f"{name}.mp4"
+        if (name, content) in first:
+            error = f"The same as row {first[name, content]}."
+            outcomes[job.number] = Outcome(job.number, job.shown, "duplicate", video, content, error=error)
+            continue
+        first[name, content] = job.number
+        record = finished(folder, name, content)
+        if record is None:
+            tasks.append(Task(job, name, content))
+        else:
+            outcomes[job.number] = Outcome(
+                job.number, job.shown, "skipped", video, content, record["motion_sha256"], record["frames"]
+            )
+    return tasks
+
+
+def write_report(folder: Path, jobs: Sequence[Job], outcomes: dict[int, Outcome]) -> None:
+    """report.csv and report.json: one entry a row, in the order of the job file; rows not reached are "open"."""
+    rows = [outcomes.get(job.number) or Outcome(job.number, job.shown, "open") for job in jobs]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        facts = {**row.as_dict(), "seconds": round(row.seconds, 3)}
+        writer.writerow([cell(facts[name]) for name in COLUMNS])
+    write_bytes(folder / "report.csv", text.getvalue().encode("utf-8"))
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.status] = counts.get(row.status, 0) + 1
+    report = {"kind": "moda-batch", "counts": counts, "rows": [row.as_dict() for row in rows]}
+    write_bytes(folder / "report.json", (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode("utf-8"))
+
+
+class _Told:
+    """Progress with the time that is left: one line that changes on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, stream: TextIO, rows: int) -> None:
+        self._stream, self._rows = stream, rows
+        self._live = stream.isatty()
+        self._tasks = self._done = self._failed = 0
+        self._begun = self._spoken = time.monotonic()
+
+    def start(self, known: Any, tasks: int, workers: int) -> None:
+        known = list(known)
+        skipped, failed = (sum(o.status == status for o in known) for status in ("skipped", "failed"))
+        self._tasks, self._failed = tasks, failed
+        self._begun = time.monotonic()
+        self._say(
+            f"{self._rows} rows: {tasks} to do with {workers} worker{'s' if workers > 1 else ''}, {skipped} finished "
+            f"before, {failed} cannot be done.", True,
+        )  # fmt: skip
+
+    def one_more(self, outcome: Outcome) -> None:
+        self._done += 1
+        if outcome.status == "failed":
+            self._failed += 1
+            self._say(f"Row {outcome.number} ({outcome.shown}): {outcome.error}", True)
+        passed = time.monotonic() - self._begun
+        left = passed / self._done * (self._tasks - self._done)
+        due = self._live or self._done == self._tasks or time.monotonic() - self._spoken > 5
+        if due:
+            text = f"{self._done} of {self._tasks} clips, {self._failed} failed, {_clock(passed)} passed"
+            self._say(f"{text}, {_clock(left)} left" if self._done < self._tasks else text, not self._live)
+
+    def end(self) -> None:
+        if self._live and self._done:
+            self._stream.write("\n")
+            self._stream.flush()
+
+    def _say(self, text: str, whole_line: bool) -> None:
+        self._spoken = time.monotonic()
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+        self._stream.write(f"\r\x1b[K{text}" if self._live else text)
+        if whole_line:
+            self._stream.write("\n")
+        self._stream.flush()
+
+
+def _clock(seconds: float) -> str:
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
