@@ -7,7 +7,8 @@ Every fault a caller can mend comes back as an error with one sentence.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -48,6 +49,17 @@ def _said(function: Callable[..., Any]) -> Callable[..., Any]:
             raise gr.Error(OOPS, print_exception=False) from None
 
     return run
+
+
+def _named(function: Callable[..., Any], first: Sequence[str], settings: Sequence[str]) -> Callable[..., Any]:
+    """Gives `function(*values)` the parameter names that callers see, then Gradio's request and progress."""
+    plain, kind = inspect.Parameter.POSITIONAL_OR_KEYWORD, {"request": gr.Request}
+    given = [inspect.Parameter(name, plain) for name in (*first, *settings)]
+    request = inspect.Parameter("request", plain, annotation=gr.Request)
+    progress = inspect.Parameter("progress", plain, default=gr.Progress())
+    function.__signature__ = inspect.Signature([*given, request, progress])  # type: ignore[attr-defined]
+    function.__annotations__ = dict(kind)
+    return function
 
 
 def _agreed(public: bool, consent: bool) -> None:
@@ -115,15 +127,7 @@ def _plan(engine: Engine, public: bool) -> None:
     take, table, report = gr.File(label="take"), gr.File(label="trajectories"), gr.JSON(label="report")
 
     @_said
-    def plan(
-        portrait: str,
-        speech: str,
-        model: str,
-        consent: bool,
-        request: gr.Request,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it among the defaults
-        *values_: Any,
-    ) -> tuple[str, str, dict[str, Any]]:
+    def plan(portrait: str, speech: str, model: str, consent: bool, *rest: Any) -> tuple[str, str, dict[str, Any]]:
         """Plan a take: portrait and speech to motion, before a single picture is rendered.
 
         Args:
@@ -137,8 +141,9 @@ def _plan(engine: Engine, public: bool) -> None:
         from moda.evaluate.report import summary
         from moda.evaluate.takes import evaluate_take
 
+        *chosen, request, progress = rest
         _agreed(public, consent)
-        settings = controls.read(list(values), values_)
+        settings = controls.read(list(values), tuple(chosen))
         with working(engine, request, "plan") as job:
             session = _inputs(engine, portrait, speech)
             _adopt(engine, request, session)
@@ -153,7 +158,11 @@ def _plan(engine: Engine, public: bool) -> None:
         return str(files["take.npz"]), str(files["trajectories.csv"]), facts
 
     gr.Button(visible=False).click(
-        plan, [portrait, speech, model, consent, *values.values()], [take, table, report], api_name="plan", **HEAVY
+        _named(plan, ("portrait", "speech", "model", "consent"), list(values)),
+        [portrait, speech, model, consent, *values.values()],
+        [take, table, report],
+        api_name="plan",
+        **HEAVY,
     )
 
 
@@ -166,14 +175,7 @@ def _render(engine: Engine, public: bool) -> None:
 
     @_said
     def render(
-        portrait: str,
-        speech: str,
-        take: str,
-        renderer: str,
-        consent: bool,
-        request: gr.Request,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it among the defaults
-        *values_: Any,
+        portrait: str, speech: str, take: str, renderer: str, consent: bool, *rest: Any
     ) -> tuple[str, dict[str, Any]]:
         """Render a take as a video: exactly the planned motion, never sampled again.
 
@@ -186,10 +188,11 @@ def _render(engine: Engine, public: bool) -> None:
 
         Returns: the video (.mp4), and frames, duration, seconds by stage and the real-time factor.
         """
+        *chosen, request, progress = rest
         _agreed(public, consent)
         if not take:
             raise BadSetting("Give a take: /plan makes one.")
-        drawn = dict(zip(values, values_))
+        drawn = dict(zip(values, chosen))
         with working(engine, request, "render") as job:
             session = _inputs(engine, portrait, speech)
             _adopt(engine, request, session)
@@ -202,7 +205,8 @@ def _render(engine: Engine, public: bool) -> None:
         return str(result.output), told
 
     gr.Button(visible=False).click(
-        render, [portrait, speech, take, renderer, consent, *values.values()], [video, facts], api_name="render",
+        _named(render, ("portrait", "speech", "take", "renderer", "consent"), list(values)),
+        [portrait, speech, take, renderer, consent, *values.values()], [video, facts], api_name="render",
         **HEAVY,
     )  # fmt: skip
 

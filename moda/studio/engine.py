@@ -6,6 +6,7 @@ One `Engine` serves all visitors. It keeps loaded models and nothing of any visi
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +18,7 @@ from moda.motion.takes import Take
 from moda.pipeline import RenderResult, TalkingHead
 from moda.settings import POSE_PRIORS, Limits, Settings
 from moda.studio import gpu
-from moda.studio.sessions import Session, Visitors
+from moda.studio.sessions import GRACE_SECONDS, Session, Visitors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,12 @@ class Engine:
 
     def __init__(self, model: str = "auto", renderer: str = "auto", device: str = "auto", root: Path | None = None):
         self.limits = Limits.from_environment()
-        self.visitors = Visitors(root or _working_folder(), self.limits.max_request_seconds, self.limits.max_disk_bytes)
+        self.visitors = Visitors(
+            root or _working_folder(),
+            self.limits.max_request_seconds,
+            self.limits.max_disk_bytes,
+            float(os.environ.get("MODA_GRACE_SECONDS", GRACE_SECONDS)),
+        )
         self._default = (model, renderer)
         self._device = device
         self._lock = threading.Lock()

@@ -128,7 +128,7 @@ def _plan(tab: MakeTab, engine: Engine) -> Any:
     outputs = list(cleared(tab))
 
     @guarded(tab.motion_say)
-    def plan(
+    def preview_motion(
         consent: bool,
         takes: float,
         model: str,
@@ -149,7 +149,7 @@ def _plan(tab: MakeTab, engine: Engine) -> Any:
 
     inputs = [tab.consent, tab.takes, tab.model, tab.pose_file, tab.overlay, *page_settings(tab)]
     return tab.plan.click(
-        plan, inputs, outputs, show_progress_on=[tab.motion_say], trigger_mode="once", **PRIVATE, **HEAVY
+        preview_motion, inputs, outputs, show_progress_on=[tab.motion_say], trigger_mode="once", **PRIVATE, **HEAVY
     )
 
 

@@ -26,7 +26,7 @@ def _render(tab: MakeTab, engine: Engine) -> None:
     outputs: list[Any] = [tab.video, tab.video_say, tab.save_video, tab.save_take, tab.save_table, tab.save_settings]
 
     @guarded(tab.video_say)
-    def render(
+    def render_video(
         consent: bool,
         renderer: str,
         request: gr.Request,
@@ -58,7 +58,7 @@ def _render(tab: MakeTab, engine: Engine) -> None:
 
     inputs = [tab.consent, tab.renderer, *page_settings(tab)]
     rendering = tab.render.click(
-        render, inputs, outputs, show_progress_on=[tab.video_say], trigger_mode="once", **PRIVATE, **HEAVY
+        render_video, inputs, outputs, show_progress_on=[tab.video_say], trigger_mode="once", **PRIVATE, **HEAVY
     )
 
     def stop(request: gr.Request) -> str:

@@ -1,0 +1,198 @@
+"""A real server and a real Chromium; both start once for all browser tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SPEECH = REPOSITORY / "assets" / "examples" / "bonjour.wav"
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+]  # fmt: skip
+WAIT = 120_000
+"""Milliseconds to wait for anything: machines that run the suite may be busy."""
+GRACE = 2.0
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server under test keeps its files."""
+    return tmp_path_factory.mktemp("gradio")
+
+
+@pytest.fixture(scope="session")
+def server(cache: Path) -> Iterator[str]:
+    """Address of a running studio."""
+    if not (REPOSITORY / "assets" / "moda-lite" / "model.safetensors").is_file():
+        pytest.skip("moda-lite's weights are not in assets/ yet")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ, "GRADIO_TEMP_DIR": str(cache), "MODA_GRACE_SECONDS": str(GRACE), "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1",
+    }  # fmt: skip
+    log = (cache / "server.log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "app.py"], cwd=REPOSITORY, env=environment, stdout=log, stderr=subprocess.STDOUT
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _await(address, process, cache / "server.log")
+        yield address
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        log.close()
+
+
+def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + 180
+    while time.monotonic() < until:
+        assert process.poll() is None, log.read_text(errors="replace")[-3000:]
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.3)
+    raise AssertionError("the server did not come up within 180 s")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """The browser; tests skip where Chromium or Playwright is not installed."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("there is no Chromium on this machine (apt-get install chromium)")
+    with api.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Studio:
+    """The page as a person sees it."""
+
+    def __init__(self, page: Any, address: str) -> None:
+        self.page = page
+        self.faults: list[str] = []
+        page.set_default_timeout(WAIT)
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.goto(address, timeout=WAIT)
+        page.wait_for_selector("#plan")
+
+    def see(self, selector: str) -> Any:
+        return self.page.wait_for_selector(selector)
+
+    def text(self, selector: str) -> str:
+        return str(self.page.inner_text(selector))
+
+    def add_portrait(self, path: Path) -> str:
+        """Uploads a picture and returns what the page says about it."""
+        self.page.set_input_files("#portrait input[type=file]", str(path))
+        return self.said("#portrait-say")
+
+    def add_speech(self, path: Path) -> str:
+        self.page.set_input_files("#speech input[type=file]", str(path))
+        return self.said("#speech-say")
+
+    def said(self, where: str) -> str:
+        self.see(f"{where} .good, {where} .error, {where} .note")
+        return self.text(where)
+
+    def preview(self) -> str:
+        """Presses Preview motion and returns the summary or the error."""
+        self.page.click("#plan")
+        self.see("#figures strong, #motion-say .error, #motion-say .note")
+        error = self.page.query_selector("#motion-say .error, #motion-say .note")
+        return self.text("#motion-say") if error else self.text("#figures")
+
+    def wait_clip(self, number: int = 1) -> None:
+        self.see(f"#quick-clip-{number} video")
+
+    def video(self, selector: str) -> dict[str, Any]:
+        """Duration, size and whether the video really plays."""
+        self.see(f"{selector} video")
+        facts: dict[str, Any] = self.page.evaluate(
+            """async (selector) => {
+                const video = document.querySelector(selector + ' video');
+                const ready = () => new Promise(done => video.readyState >= 2 ? done() : video.onloadeddata = done);
+                await ready();
+                video.muted = true; video.currentTime = 0; await video.play();
+                const start = Date.now();
+                while (video.currentTime < 0.3 && Date.now() - start < 20000) await new Promise(r => setTimeout(r, 50));
+                return {duration: video.duration, width: video.videoWidth, height: video.videoHeight,
+                        played: video.currentTime};
+            }""",
+            selector,
+        )
+        return facts
+
+
+@pytest.fixture
+def open_studio(chromium: Any, server: str) -> Iterator[Any]:
+    """Opens the page in a context of its own: another visitor each time."""
+    contexts = []
+
+    def open_page(width: int = 1280, height: int = 900, scheme: str = "light") -> Studio:
+        context = chromium.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, permissions=["microphone"]
+        )
+        contexts.append(context)
+        return Studio(context.new_page(), server)
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def studio(open_studio: Any) -> Iterator[Studio]:
+    page: Studio = open_studio()
+    yield page
+    assert page.faults == []
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> Path:
+    import skimage
+
+    return Path(skimage.__file__).parent / "data" / "astronaut.png"
+
+
+@pytest.fixture(scope="session")
+def two_people(astronaut: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture with two faces: both public-domain portraits side by side."""
+    import matplotlib
+    from PIL import Image
+
+    hopper = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+    left, right = (Image.open(path).convert("RGB").resize((512, 600)) for path in (astronaut, hopper))
+    both = Image.fromarray(np.concatenate([np.asarray(left), np.asarray(right)], axis=1))
+    path = tmp_path_factory.mktemp("pictures") / "both.png"
+    both.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def speech() -> Path:
+    return SPEECH

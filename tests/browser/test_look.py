@@ -1,0 +1,106 @@
+"""No sideways scroll on a phone, no accessibility violation that matters, and pictures for people to look at."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+REPOSITORY = Path(__file__).resolve().parents[2]
+TABS = ("Make", "Compare", "Models", "About")
+
+
+def show(studio: Any, tab: str) -> None:
+    studio.page.click(f"#tabs button[role=tab]:has-text('{tab}')")
+    studio.page.wait_for_timeout(300)
+
+
+def overflow(studio: Any) -> float:
+    return float(studio.page.evaluate("document.scrollingElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+@pytest.mark.parametrize("width", [390, 768])
+def test_no_sideways_scroll(open_studio: Any, width: int, astronaut: Path, speech: Path) -> None:
+    studio = open_studio(width, 844)
+    for tab in TABS:
+        if studio.page.locator(f"#tabs button[role=tab]:has-text('{tab}')").first.is_visible():
+            show(studio, tab)
+            assert overflow(studio) <= 0, tab
+    if width == 390:
+        show(studio, "Make")
+        studio.add_portrait(astronaut)
+        studio.add_speech(speech)
+        studio.preview()
+        studio.wait_clip()
+        assert overflow(studio) <= 0
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The text of axe-core, fetched by npm."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed, so axe-core cannot be fetched")
+    folder = tmp_path_factory.mktemp("axe")
+    done = subprocess.run(
+        [npm, "install", "--silent", "--no-audit", "--no-fund", "axe-core@4.10.3"],
+        cwd=folder, capture_output=True, timeout=120,
+    )  # fmt: skip
+    script = folder / "node_modules" / "axe-core" / "axe.min.js"
+    if done.returncode or not script.is_file():
+        pytest.skip("npm could not fetch axe-core (no network?)")
+    return script.read_text(encoding="utf-8")
+
+
+def violations(studio: Any, axe: str) -> list[str]:
+    studio.page.evaluate(axe)
+    found = studio.page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
+    return [
+        f"{one['id']} ({one['impact']}): {node['html'][:160]} {node['failureSummary'][:200]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"][:4]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessible(open_studio: Any, axe: str, scheme: str, astronaut: Path, speech: Path) -> None:
+    studio = open_studio(scheme=scheme)
+    faults = []
+    studio.add_portrait(astronaut)
+    studio.add_speech(speech)
+    studio.preview()
+    studio.wait_clip()
+    for tab in TABS:
+        show(studio, tab)
+        faults += [f"{tab}: {fault}" for fault in violations(studio, axe)]
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.skipif("MODA_SHOTS" not in os.environ, reason="set MODA_SHOTS to a folder to get pictures of the page")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280, 1920])
+def test_pictures(open_studio: Any, width: int, scheme: str, astronaut: Path, speech: Path) -> None:
+    folder = Path(os.environ["MODA_SHOTS"])
+    folder.mkdir(parents=True, exist_ok=True)
+    studio = open_studio(width, 900, scheme)
+    name = f"{width}-{scheme}"
+    studio.page.wait_for_timeout(500)
+    studio.page.screenshot(path=folder / f"empty-{name}.png", full_page=True)
+    studio.add_portrait(astronaut)
+    studio.add_speech(speech)
+    studio.page.fill("#control-emotion textarea, #control-emotion input", "quietly amused, a bit nervous")
+    studio.preview()
+    studio.wait_clip()
+    studio.page.click("#render")
+    studio.video("#final-video")
+    studio.page.wait_for_timeout(800)
+    studio.page.screenshot(path=folder / f"made-{name}.png", full_page=True)
+    for tab in TABS[1:]:
+        show(studio, tab)
+        studio.page.screenshot(path=folder / f"{tab.lower()}-{name}.png", full_page=True)

@@ -1,0 +1,119 @@
+"""The way a person takes: portrait, speech, motion, video; and every other way to give speech."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moda.media.audio import load_speech
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def test_from_upload_to_a_playing_video_and_back(
+    studio: Any, open_studio: Any, astronaut: Path, speech: Path, tmp_path: Path
+) -> None:
+    seconds = load_speech(speech).seconds
+    assert "pixels wide" in studio.add_portrait(astronaut)
+    assert f"{seconds:.1f} s" in studio.add_speech(speech)
+    studio.page.fill("#control-seed input", "11")
+    said = studio.preview()
+    assert "blinks a minute" in said and "lip sync" in said
+    studio.see("#plot .js-plotly-plot")
+    studio.wait_clip()
+
+    before = studio.text("#figures")
+    slider = studio.page.locator("#control-head_motion input[type=number]")
+    slider.fill("0")
+    slider.press("Enter")
+    studio.page.wait_for_function("before => document.querySelector('#figures').innerText !== before", arg=before)
+    assert "0.0° 0.0° 0.0°" in studio.text("#figures")
+
+    studio.page.click("#render")
+    studio.see("#final-video video, #video-say .error")
+    facts = studio.video("#final-video")
+    assert facts["duration"] == pytest.approx(seconds, abs=0.1)
+    assert (facts["width"], facts["height"]) == (512, 512)
+    assert facts["played"] >= 0.3
+    assert "times real time" in studio.text("#video-say")
+
+    files = {}
+    for button, name in (("save_take", "take.npz"), ("save_table", "trajectories.csv"), ("save_video", "x.mp4")):
+        with studio.page.expect_download() as waiting:
+            studio.page.click(f"#{button}")
+        files[name] = tmp_path / name
+        waiting.value.save_as(files[name])
+        assert files[name].stat().st_size > 1000
+
+    other = open_studio()
+    other.page.click("#restore-box button")
+    other.page.set_input_files("#restore input[type=file]", str(files["take.npz"]))
+    assert "seed 11" in other.said("#restore-say")
+    assert other.page.input_value("#control-seed input") == "11"
+    assert other.page.input_value("#control-head_motion input[type=number]") == "0"
+    other.see("#plot .js-plotly-plot")
+
+
+def test_speech_from_a_text(studio: Any) -> None:
+    studio.page.click("#typed button")
+    studio.page.fill("#speech-text textarea", "Good morning to all of you.")
+    studio.page.fill("#voice input", "en-gb · offline (woman)")
+    studio.page.keyboard.press("Enter")
+    studio.page.click("#speak")
+    assert "s of speech" in studio.said("#speech-say")
+
+
+def test_speech_from_the_microphone(studio: Any) -> None:
+    studio.page.click("#speech [aria-label='Record audio']")
+    studio.page.click("#speech .record-button")
+    studio.page.wait_for_timeout(2500)
+    studio.page.click("#speech .stop-button")
+    assert "s of speech" in studio.said("#speech-say")
+
+
+def test_several_faces_are_offered_and_can_be_clicked(studio: Any, two_people: Path) -> None:
+    assert "2 faces" in studio.add_portrait(two_people)
+    studio.see("#faces img")
+    studio.see("#face input")
+    assert studio.page.locator("#face input").count() == 2
+    crop = studio.page.get_attribute("#crop img", "src")
+    box = studio.page.locator("#faces img").bounding_box()
+    chosen = studio.page.evaluate("[...document.querySelectorAll('#face input')].findIndex(e => e.checked)")
+    assert chosen in (0, 1)
+    # A click on each half: one of them is the other person.
+    for share in (0.25, 0.75):
+        studio.page.mouse.click(box["x"] + share * box["width"], box["y"] + 0.35 * box["height"])
+        studio.page.wait_for_timeout(1500)
+        if studio.page.get_attribute("#crop img", "src") != crop:
+            break
+    studio.page.wait_for_function(
+        "before => document.querySelector('#crop img').getAttribute('src') !== before", arg=crop
+    )
+    studio.page.locator("#face input").nth(chosen).check()
+    studio.page.wait_for_function(
+        "n => [...document.querySelectorAll('#face input')].findIndex(e => e.checked) === n", arg=chosen
+    )
+
+
+def test_takes_can_be_compared_and_chosen(studio: Any, astronaut: Path, speech: Path) -> None:
+    studio.add_portrait(astronaut)
+    studio.add_speech(speech)
+    takes = studio.page.locator("#takes input[type=number]")
+    takes.fill("2")
+    takes.press("Enter")
+    first = studio.preview()
+    studio.wait_clip(1)
+    studio.wait_clip(2)
+    assert studio.page.locator("#choose input").count() == 2
+    studio.page.locator("#choose input").nth(1).check()
+    studio.page.wait_for_function("before => document.querySelector('#figures').innerText !== before", arg=first)
+    studio.page.locator("#overlay input").check()
+    studio.page.wait_for_function("document.querySelector('#plot').textContent.includes('take 2')")
+
+
+def test_emotion_text_is_understood_while_typing(studio: Any) -> None:
+    studio.page.fill("#control-emotion textarea, #control-emotion input", "very happy")
+    studio.see("#understood .bar")
+    assert "happiness" in studio.text("#understood")
