@@ -51,13 +51,17 @@ def judge(
     clips: Sequence[Clip],
     settings: Settings,
     words: dict[str, str] | None = None,
+    only: Sequence[str] = (),
 ) -> list[Judged]:
-    """Plan every clip's speech and hold the motion against the real speaker. words: what is said, where known."""
+    """Plan every clip's speech and hold the motion against the real speaker.
+
+    words: what is said, by clip, where known. only: names of the clips to judge; the others still help to fit.
+    """
     from moda.media.audio import Speech
 
     real_scores = leave_one_out(clips)
     judged = []
-    for clip in clips:
+    for clip in (c for c in clips if not only or c.name in only):
         speech = Speech.of(clip.waveform.astype(np.float32))
         signals = signals_of_motion(head.plan(portrait, speech, settings).motion)
         own, regressor = real_scores[clip.name]
@@ -171,6 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--portrait", type=Path, help="a portrait; default: one that a dependency carries")
     parser.add_argument("--cache", type=Path, help="folder that keeps what was followed in the videos")
     parser.add_argument("--speech", type=Path, help="folder of speech to score as well")
+    parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="clips to judge; default: all")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings, e.g. steps=8 seed=3")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     options = parser.parse_args(arguments)
@@ -181,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     about = options.videos / "videos.json"
     known = json.loads(about.read_text()) if about.is_file() else {}
     words = {Path(name).stem: facts["words"] for name, facts in known.items() if "words" in facts}
-    judged = judge(head, portrait, clips, settings, words)
+    judged = judge(head, portrait, clips, settings, words, options.only)
     if options.json:
         facts = {j.name: {"lips": j.lips.as_dict(), "sync": j.sync.as_dict(), "values": j.values} for j in judged}
         print(json.dumps({"totals": totals(judged), "clips": facts}))
