@@ -95,26 +95,33 @@ def rasterise(
 
 
 @jit
-def soften_edges(frame: np.ndarray, flow_x: np.ndarray, flow_y: np.ndarray, jump: float) -> None:
+def soften_edges(
+    frame: np.ndarray, flow_x: np.ndarray, flow_y: np.ndarray, x0: int, y0: int, x1: int, y1: int, jump: float
+) -> None:
     """Blur ``frame`` (h, w, 3) uint8 a little, in place, where the flow jumps by more than ``jump`` px.
+
+    Only inside the box x0, y0, x1, y1 (exclusive).
 
     There one sheet hides another (cheek before background): without this the edge would be a staircase.
     """
-    height, width = flow_x.shape
-    marked = np.zeros((height, width), np.uint8)
+    x1, y1 = min(x1, flow_x.shape[1] - 1), min(y1, flow_x.shape[0] - 1)
+    x0, y0 = max(x0, 0), max(y0, 0)
+    if x1 - x0 < 3 or y1 - y0 < 3:
+        return
+    marked = np.zeros((y1 - y0, x1 - x0), np.uint8)
     limit = np.float32(jump)
-    for y in range(height - 1):
-        for x in range(width - 1):  # without branches, so that the compiler can use vectors
+    for y in range(y0, y1):
+        for x in range(x0, x1):  # without branches, so that the compiler can use vectors
             across = abs(flow_x[y, x + 1] - flow_x[y, x]) + abs(flow_y[y, x + 1] - flow_y[y, x])
             along = abs(flow_x[y + 1, x] - flow_x[y, x]) + abs(flow_y[y + 1, x] - flow_y[y, x])
-            marked[y, x] = (across > limit) | (along > limit)
-    above = frame[0].copy()  # the row above as it was before blurring
-    here = frame[0].copy()
-    for y in range(1, height - 1):
+            marked[y - y0, x - x0] = (across > limit) | (along > limit)
+    above = frame[y0].copy()  # the row above as it was before blurring
+    here = frame[y0].copy()
+    for y in range(y0 + 1, y1):
         above[:] = here
         here[:] = frame[y]
-        for x in range(1, width - 1):
-            if marked[y, x] | marked[y, x - 1] | marked[y - 1, x]:
+        for x in range(x0 + 1, x1):
+            if marked[y - y0, x - x0] | marked[y - y0, x - x0 - 1] | marked[y - y0 - 1, x - x0]:
                 for c in range(3):
                     total = 4 * int(here[x, c]) + 2 * (int(here[x - 1, c]) + int(here[x + 1, c]))
                     total += 2 * (int(above[x, c]) + int(frame[y + 1, x, c]))

@@ -123,7 +123,12 @@ class Painter:
             part[rows_now] = cv2.remap(
                 stage.texture, maps[0][rows_now], maps[1][rows_now], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
             )  # fmt: skip
-        flow.soften_edges(part, full[0], full[1], EDGE_JUMP)
+        # Folds come about at the outline of the face, the nose and the lips.
+        face = position[: topology.COUNT] - (a0, b0)
+        margin = 0.2 * float(self.rig.head.scale) * stage.scale
+        left, upper = (int(v) for v in face.min(0) - margin)
+        right, lower = (int(v) for v in face.max(0) + margin)
+        flow.soften_edges(part, full[0], full[1], left, upper, right, lower, EDGE_JUMP)
         if shade is not None:
             self._shade(part, shade, small, position[: topology.COUNT] - np.array([a0, b0], np.float32), (a0, b0))
 

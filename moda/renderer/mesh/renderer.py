@@ -21,7 +21,7 @@ from .painter import Painter
 from .pose import turn_of
 from .rig import Rig, build_rig, lid_weights, move, relative_actions
 from .shading import SkinShade, build_shade
-from .stage import build_stage, crop_window
+from .stage import build_stage, crop_window, with_headroom
 from .topology import EYES
 
 if TYPE_CHECKING:
@@ -71,12 +71,13 @@ class MeshRenderer:
         grow = 0.7 * iod
         region = (
             max(0.0, window[0] - grow),
-            max(0.0, window[1] - grow),
+            max(0.0, window[1] - 1.6 * grow),  # the window may still go up, to hold all of the hair
             min(float(width - 1), window[0] + window[2] + grow),
             min(float(height - 1), window[1] + window[2] + grow),
         )
         x0, y0, x1, y1 = (round(v) for v in region)
         person = person_mask(image[y0 : y1 + 1, x0 : x1 + 1])
+        window = with_headroom(window, person, region, iod)
         field = head_field(person, points, head, region, (height, width))
         glasses = bool(options.get("glasses", portrait.rest.get("glasses", 0.0) > 0.5))
         mesh = build_mesh(points, head, region, field)
