@@ -2,5 +2,6 @@
 
 :mod:`topology` names the landmarks, :mod:`table` and :mod:`deform` say how each action moves them, :mod:`geometry`
 and :mod:`field` build the mesh of a portrait, :mod:`rig` and :mod:`pose` move it, :mod:`flow` turns it into pixels,
-:mod:`eyes`, :mod:`mouth` and :mod:`teeth` hold what is seen through the openings, :mod:`stage` lays out the frame.
+:mod:`eyes`, :mod:`mouth` and :mod:`teeth` hold what is seen through the openings and :mod:`openings` draws it,
+:mod:`shading` adds the folds of an expression, :mod:`stage` lays out the frame and :mod:`painter` puts it together.
 """

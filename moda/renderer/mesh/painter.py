@@ -115,7 +115,7 @@ class Painter:
             cv2.scaleAdd(np.ascontiguousarray(plane), scale, np.ascontiguousarray(grid[b0:b1, a0:a1]))
             for plane, grid in zip(full, self.grid)
         ]
-        part = frame[y0 + b0 : y0 + b1, x0 + a0 : x0 + a1]
+        part = np.empty((b1 - b0, a1 - a0, 3), np.uint8)  # always contiguous: one compiled variant
         # In strips small enough that OpenCV does not split them over threads: encoding needs the other cores.
         strip = max(1, STRIP_PX // (a1 - a0))
         for row in range(0, b1 - b0, strip):
@@ -131,6 +131,7 @@ class Painter:
         flow.soften_edges(part, full[0], full[1], left, upper, right, lower, EDGE_JUMP)
         if shade is not None:
             self._shade(part, shade, small, position[: topology.COUNT] - np.array([a0, b0], np.float32), (a0, b0))
+        frame[y0 + b0 : y0 + b1, x0 + a0 : x0 + a1] = part
 
     def _enlarge(
         self, small: list[np.ndarray], position: np.ndarray, z: np.ndarray, source: np.ndarray, size: tuple[int, int]
@@ -186,7 +187,7 @@ class Painter:
         eye, stage = self.eyes[side], self.stage
         upper, lower = lids[2 * side], lids[2 * side + 1]
         gaze = np.array([actions[INDEX["gaze_x"]], -actions[INDEX["gaze_y"]]])
-        turned = float(np.clip(np.hypot(*gaze) / 0.10, 0, 1))
+        turned = float(np.clip(np.hypot(*gaze) / 0.20, 0, 1))
         activity = min(1.0, 12.0 * (abs(upper) + abs(lower)) + 20.0 * float(np.abs(gaze).max()))
         if activity < 0.004 or eye.ratio < 0.07:
             return

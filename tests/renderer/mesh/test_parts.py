@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moda.portrait.canonical import canonical_face, mirror_map
@@ -41,6 +41,7 @@ def test_displacements_keep_their_anchors_and_are_symmetric() -> None:
     assert fields["jaw_open"][14, 1] - fields["jaw_open"][13, 1] == pytest.approx(0.300)
 
 
+@settings(deadline=None)
 @given(st.floats(-1e3, 1e3), st.floats(1.0, 50.0))
 def test_hold_is_gentle(value: float, limit: float) -> None:
     held = float(hold(value, limit))
@@ -51,6 +52,7 @@ def test_hold_is_gentle(value: float, limit: float) -> None:
     assert float(hold(value + 0.1, limit)) >= held - 1e-12
 
 
+@settings(deadline=None)
 @given(st.floats(-40, 40), st.floats(-40, 40), st.floats(-40, 40))
 def test_rotation_follows_the_joint_parameter_space(pitch: float, yaw: float, roll: float) -> None:
     from moda.motion.space import rotation_matrix
