@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Make the corpus, train moda-lite, measure it.", no_args_is_help=True)
+app = typer.Typer()
 
 RUN = Path("runs/moda-lite")
 ASSETS = Path("assets/moda-lite")
@@ -21,6 +21,13 @@ Steps = Annotated[int, typer.Option(help="Training steps; a finished run continu
 Threads = Annotated[int, typer.Option(help="Torch threads.")]
 
 
+@app.callback(invoke_without_command=True)
+def main(context: typer.Context) -> None:
+    """Make the corpus, train moda-lite, measure it; without a command all of it (`lite`)."""
+    if context.invoked_subcommand is None:
+        context.invoke(lite, run=RUN, out=ASSETS, hours=9.0, steps=5000, seed=0, workers=2, threads=1)
+
+
 @app.command()
 def corpus(run: Run = RUN, hours: Hours = 9.0, seed: Seed = 0, workers: Workers = 2) -> None:
     """Synthesise voices, align recordings, and write the corpus."""
@@ -30,7 +37,7 @@ def corpus(run: Run = RUN, hours: Hours = 9.0, seed: Seed = 0, workers: Workers 
 
 
 @app.command()
-def train(run: Run = RUN, steps: Steps = 4000, seed: Seed = 0, threads: Threads = 1) -> None:
+def train(run: Run = RUN, steps: Steps = 5000, seed: Seed = 0, threads: Threads = 1) -> None:
     """Train on the corpus in RUN; goes on from its last checkpoint."""
     import torch
 
@@ -49,12 +56,16 @@ def holdout(
     run: Run = RUN,
     tracks: Annotated[Path | None, typer.Option(help="Folder with tracks of real talkers (never trained on).")] = None,
     feelings: Annotated[bool, typer.Option(help="Also tell the emotions apart (slow).")] = True,
+    speech_guidance: Annotated[float, typer.Option(help="Guidance to speech while measuring.")] = 1.0,
 ) -> None:
     """Measure a model on held-out voices, real talkers, silence, music and feelings; prints JSON."""
+    from moda.generator.guidance import Guidance
     from moda.generator.network import MoDA
+    from moda.generator.sampler import SamplingOptions
     from moda.training.holdout import measure
 
-    found = measure(MoDA.from_pretrained(model), run, tracks, feel=feelings)
+    options = SamplingOptions(guidance=Guidance(speech=speech_guidance))
+    found = measure(MoDA.from_pretrained(model), run, tracks, feelings, options)
     print(json.dumps({name: round(value, 3) for name, value in found.items()}, indent=2))
 
 
@@ -79,7 +90,7 @@ def plot(
 @app.command()
 def lite(
     run: Run = RUN, out: Annotated[Path, typer.Option(help="Where the weights go.")] = ASSETS,
-    hours: Hours = 9.0, steps: Steps = 4000, seed: Seed = 0, workers: Workers = 2, threads: Threads = 1,
+    hours: Hours = 9.0, steps: Steps = 5000, seed: Seed = 0, workers: Workers = 2, threads: Threads = 1,
 ) -> None:  # fmt: skip
     """Everything: corpus, training, weights into OUT, held-out measures."""
     from moda.generator.network import MoDA
@@ -87,7 +98,7 @@ def lite(
     corpus(run, hours, seed, workers)
     train(run, steps, seed, threads)
     MoDA.from_pretrained(run / "model").save_pretrained(out)
-    holdout(out, run, None, True)
+    holdout(out, run, None, True, 1.0)
     plot(run / "plots", out, run)
 
 

@@ -102,11 +102,11 @@ def closures(values: np.ndarray, utterance: Utterance) -> list[bool]:
     return found
 
 
-def synthetic(model: MoDA, utterances: list[Utterance]) -> Measures:
+def synthetic(model: MoDA, utterances: list[Utterance], options: SamplingOptions | None = None) -> Measures:
     """r of jaw_open with the truth, and share of closed bilabials, per held-out group."""
     rows: dict[str, list[float]] = {}
     for utterance in utterances:
-        values, _ = generate(model, utterance.waveform * 0.5)
+        values, _ = generate(model, utterance.waveform * 0.5, options=options)
         truth = articulate(utterance.phones, len(values)).actions
         rows.setdefault(f"r_{utterance.engine}", []).append(_correlation(values[:, INDEX["jaw_open"]], truth[:, 0]))
         closed = closures(values, utterance)
@@ -117,7 +117,9 @@ def synthetic(model: MoDA, utterances: list[Utterance]) -> Measures:
     return {name: float(np.mean(found)) for name, found in rows.items() if found}
 
 
-def talkers(model: MoDA, folder: Path, swap: bool = True) -> Measures:
+def talkers(
+    model: MoDA, folder: Path, swap: bool = True, options: SamplingOptions | None = None
+) -> Measures:
     """r of generated jaw_open with real talkers' lip gap at zero lag, its best lag, and with another clip's sound."""
     clips = []
     for path in sorted(folder.glob("*.npz")):
@@ -131,7 +133,7 @@ def talkers(model: MoDA, folder: Path, swap: bool = True) -> Measures:
         gap = np.interp(np.arange(len(gap)), np.flatnonzero(good), gap[good])
         # lips_late is a fault of the clip's container: take it out.
         gap = np.interp(np.arange(len(gap)) + late / 40.0, np.arange(len(gap)), gap)
-        jaw = generate(model, audio, frames=len(gap))[0][:, INDEX["jaw_open"]]
+        jaw = generate(model, audio, frames=len(gap), options=options)[0][:, INDEX["jaw_open"]]
         by_lag = {k: _correlation(jaw[max(0, -k) : len(jaw) - max(0, k)], gap[max(0, k) : len(gap) + min(0, k)])
                   for k in range(-8, 9)}  # fmt: skip
         zero.append(by_lag[0])
@@ -141,7 +143,7 @@ def talkers(model: MoDA, folder: Path, swap: bool = True) -> Measures:
         if swap:
             stranger = clips[(i + 5) % len(clips)][1]
             count = min(len(gap), int(len(stranger) / SAMPLE_RATE * FPS))
-            fake = generate(model, stranger, frames=count)[0][:, INDEX["jaw_open"]]
+            fake = generate(model, stranger, frames=count, options=options)[0][:, INDEX["jaw_open"]]
             other.append(_correlation(fake, gap[:count]))
     result = {"real_r": float(np.mean(zero)), "real_best_r": float(np.mean(best)),
               "real_lag_ms": float(np.median(lags)), "real_lag_within_80": float(np.mean(np.abs(lags) <= 80)),
@@ -151,7 +153,12 @@ def talkers(model: MoDA, folder: Path, swap: bool = True) -> Measures:
     return result
 
 
-def feelings(model: MoDA, waves: list[np.ndarray], seeds: Iterable[int] = (1, 2, 3)) -> Measures:
+def feelings(
+    model: MoDA,
+    waves: list[np.ndarray],
+    seeds: Iterable[int] = (1, 2, 3),
+    options: SamplingOptions | None = None,
+) -> Measures:
     """Share of takes whose emotion a nearest-centroid rule on action means and spreads tells, trained on the first
     half of the speeches with some seeds and tested on the other half with others."""
     train: dict[str, list[np.ndarray]] = {}
@@ -159,7 +166,8 @@ def feelings(model: MoDA, waves: list[np.ndarray], seeds: Iterable[int] = (1, 2,
     for seed in seeds:
         for k, wave in enumerate(waves):
             for name in CLASSES[:8]:
-                values, physical = generate(model, wave, seed=seed * 100 + k, mixture=plain_mixture(name))
+                mixture = plain_mixture(name)
+                values, physical = generate(model, wave, seed * 100 + k, mixture, options)
                 trace = np.concatenate([values.mean(0), values.std(0), physical[:, ROTATION].std(0) / 10])
                 if k < len(waves) // 2:
                     train.setdefault(name, []).append(trace)
@@ -175,11 +183,12 @@ def feelings(model: MoDA, waves: list[np.ndarray], seeds: Iterable[int] = (1, 2,
     return {"emotions_told_apart": float(np.mean(hits))}
 
 
-def quiet(model: MoDA, seed: int = 3) -> Measures:
+def quiet(model: MoDA, seed: int = 3, options: SamplingOptions | None = None) -> Measures:
     """Mouth in silence and under music; 95th percentile of jaw_open."""
     rng = np.random.default_rng(seed)
-    silent = generate(model, np.zeros(8 * SAMPLE_RATE, np.float32))[0]
-    loud = [generate(model, 0.2 * augment.music(6 * SAMPLE_RATE, rng))[0] for _ in range(4)]
+    silent = generate(model, np.zeros(8 * SAMPLE_RATE, np.float32), options=options)[0]
+    tunes = [0.2 * augment.music(6 * SAMPLE_RATE, rng) for _ in range(4)]
+    loud = [generate(model, tune, options=options)[0] for tune in tunes]
     jaw = INDEX["jaw_open"]
     return {
         "jaw_in_silence": float(np.percentile(silent[:, jaw], 95)),
@@ -187,11 +196,11 @@ def quiet(model: MoDA, seed: int = 3) -> Measures:
     }
 
 
-def life(model: MoDA, waves: list[np.ndarray]) -> Measures:
+def life(model: MoDA, waves: list[np.ndarray], options: SamplingOptions | None = None) -> Measures:
     """Head motion (degrees), speed (degrees a second), blinks a minute, likeness of lips between seeds."""
     std, speed, shut, frames, same, differ = [], [], 0, 0, [], []
     for wave in waves:
-        one, two = generate(model, wave, 1), generate(model, wave, 2)
+        one, two = (generate(model, wave, seed, options=options) for seed in (1, 2))
         for values, physical in (one, two):
             std.append(physical[:, ROTATION].std(0))
             speed.append(np.abs(np.diff(physical[:, ROTATION], axis=0)).mean(0) * FPS)
@@ -214,17 +223,22 @@ def held_out(folder: Path, count: int = 16) -> list[Utterance]:
     return load_pool(path)
 
 
-def measure(model: MoDA, folder: Path, tracks: Path | None = None, count: int = 16, feel: bool = True) -> Measures:
+def measure(
+    model: MoDA,
+    folder: Path,
+    tracks: Path | None = None,
+    feel: bool = True,
+    options: SamplingOptions | None = None,
+) -> Measures:
     """All held-out measures; the held-out utterances are kept in `folder`."""
-    utterances = held_out(folder, count)
-    result = synthetic(model, utterances)
+    utterances = held_out(folder)
+    result = synthetic(model, utterances, options)
     if tracks is not None and tracks.is_dir():
-        result |= talkers(model, tracks)
-    result |= quiet(model)
+        result |= talkers(model, tracks, options=options)
+    result |= quiet(model, options=options)
     waves = [u.waveform for u in utterances if len(u.waveform) > 3 * SAMPLE_RATE]
-    result |= life(model, waves[:: max(1, len(waves) // 6)])
+    long = [np.concatenate(waves[k : k + 3]) for k in range(0, len(waves) - 2, 3)]
+    result |= life(model, long[:6], options)
     if feel:
-        result |= feelings(model, waves[:: max(1, len(waves) // 6)][:6])
+        result |= feelings(model, waves[:: max(1, len(waves) // 6)][:6], options=options)
     return result
-
-

@@ -38,8 +38,8 @@ class TrainOptions:
     """How to train. The rate warms up, stays, and falls to zero over the last `decay` share of the steps, so a
     run that is resumed with more steps continues as if it had been planned so."""
 
-    steps: int = 4000
-    listen_steps: int = 2500
+    steps: int = 5000
+    listen_steps: int = 3000
     batch: int = 16
     segment: int = 80
     rate: float = 1.5e-3
