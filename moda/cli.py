@@ -282,21 +282,22 @@ def batch(
 
 @app.command()
 def evaluate(
-    target: Annotated[str, typer.Argument(help="A video, or the word controls.")],
+    target: Annotated[str, typer.Argument(help="A video, or the word controls, or set and a folder of videos.")],
+    folder: Annotated[Path | None, typer.Argument(help="With set: the data set.", show_default=False)] = None,
     portrait: Annotated[Path | None, typer.Option(help="The portrait the video was made from.")] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the report on controls.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for controls and set.")] = None,
+    clips: Annotated[int | None, typer.Option(help="set: so many clips, spread over the speakers.")] = None,
+    seconds: Annotated[float, typer.Option(help="set: from the start of each clip.")] = 10.0,
+    seeds: Annotated[int, typer.Option(help="set: takes of each clip.")] = 2,
+    pixels: Annotated[bool, typer.Option(help="set: also render, and measure the pictures.")] = False,
+    model: Model = "auto",
     json: AsJson = False,
 ) -> None:
-    """Measures of any talking video, or of what each control does."""
-    if target == "controls":
-        from moda.evaluate.controls import run as controls_report
-        from moda.media.output import check_folder
+    """Measures of any talking video, of what each control does, or on a data set."""
+    from moda.evaluate.command import run_target
 
-        controls_report(output=check_folder(output or Path("outputs/controls")), json=json)
-        return
-    from moda.evaluate.command import run as video_report
-
-    video_report(Path(target), portrait, json)
+    with progress_on_stderr() as report:
+        run_target(target, folder, portrait, output, (clips, seconds, seeds, pixels), model, json, report)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

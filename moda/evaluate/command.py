@@ -1,10 +1,15 @@
-"""`python -m moda evaluate VIDEO`: what the command line runs."""
+"""`python -m moda evaluate VIDEO|controls|set`: what the command line runs."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from moda.errors import BadSetting
 from moda.evaluate.report import Report
+
+if TYPE_CHECKING:
+    from moda.pipeline import Progress
 
 
 def run(
@@ -35,3 +40,39 @@ def run(
         report = evaluate_video(video, portrait, regressor=model)
     print(report.json() if json else report.table())
     return report
+
+
+def run_target(
+    target: str,
+    folder: Path | None,
+    portrait: Path | None,
+    output: Path | None,
+    protocol: tuple[int | None, float, int, bool],
+    model: str = "auto",
+    json: bool = False,
+    progress: Progress | None = None,
+) -> None:
+    """A video, the word `controls`, or the word `set` with a folder; protocol: clips, seconds, seeds, pixels."""
+    from moda.media.output import check_folder
+
+    if target != "set" and folder is not None:
+        raise BadSetting("Only evaluate set takes a second name, the folder of the data set.")
+    if target == "controls":
+        from moda.evaluate.controls import run as controls_report
+
+        controls_report(output=check_folder(output or Path("outputs/controls")), json=json)
+    elif target == "set":
+        from moda.evaluate.dataset_run import Protocol
+        from moda.evaluate.dataset_run import run as set_report
+        from moda.evaluate.datasets import find_clips
+        from moda.pipeline import TalkingHead
+
+        if folder is None:
+            raise BadSetting("evaluate set wants the folder of the data set.")
+        clips, seconds, seeds, pixels = protocol
+        rules = Protocol(clips, seconds, tuple(range(1, max(seeds, 0) + 1)), 0, pixels)
+        find_clips(folder)  # a folder without videos is told before a model is loaded
+        head = TalkingHead.load(model, "auto" if pixels else "mesh")
+        set_report(head, folder, output or Path("outputs/set"), rules, json, progress)
+    else:
+        run(Path(target), portrait, json)
