@@ -230,7 +230,7 @@ class Limits:
             if text is not None:
                 try:
                     number = float(text)
-                    if not (math.isfinite(number) and number > 0):
+                    if not math.isfinite(number) or number < (1 if isinstance(f.default, int) else 1e-9):
                         raise ValueError
                 except ValueError:
                     raise BadSetting(f"MODA_{f.name.upper()} must be a positive number, not {_shown(text)}.") from None

@@ -148,7 +148,7 @@ def typed(name: str, value: Any) -> Any:
 def _number(name: str, value: Any, low: float, high: float) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BadSetting(f"{name} must be a number, not {str(value)[:40]!r}.") from None
     if not low <= number <= high:
         raise BadSetting(f"{name} must be {low:g} to {high:g}, not {number:g}.")
@@ -156,10 +156,10 @@ def _number(name: str, value: Any, low: float, high: float) -> float:
 
 
 def _file(folder: Path, text: str, what: str) -> Path:
-    path = folder / Path(text).expanduser()
     try:
+        path = folder / Path(text).expanduser()
         there = path.is_file()
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: "~somebody" who is not known here
         there = False
     if not there:
         raise BadSetting(f"The {what} {text[:200]!r} does not exist beside the job file: check the path.")

@@ -49,7 +49,7 @@ class Judge:
             faulthandler.cancel_dump_traceback_later()
             self.cases += 1
             self.slowest = max(self.slowest, time.monotonic() - started)
-            inputs = sorted(p.name for p in folder.rglob("*"))
+            inputs = sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
             left = sorted(p.name for p in temporary.iterdir())
             shutil.rmtree(folder)
         limit = HANG_SECONDS * slowness()

@@ -156,3 +156,20 @@ def published_like() -> bytes:
 def settings_file() -> bytes:
     """A saved settings file."""
     return json.dumps(Settings(emotion="quietly amused").as_dict(), indent=2).encode()
+
+
+@functools.cache
+def jobs() -> dict[str, bytes]:
+    """Job files of every kind, by file name; the files they name do not exist."""
+    rows = [
+        {"portrait": "a.png", "speech": "b.wav", "name": "first", "seed": "7", "emotion": "glad, a bit tired"},
+        {"portrait": "c.jpg", "text": "Hello; there", "voice": "en", "rate": "1.2", "steps": "4", "solver": "heun"},
+        {"portrait": "~root/x.png", "speech": "../../etc/passwd", "name": "=cmd()", "size": "256", "mark": "yes"},
+    ]
+    columns = sorted({key for row in rows for key in row})
+    made = {"jobs.jsonl": "\n".join(json.dumps(row) for row in rows).encode()}
+    for name, mark in (("jobs.csv", ","), ("half.csv", ";"), ("jobs.tsv", "\t")):
+        lines = [columns, *([row.get(key, "") for key in columns] for row in rows)]
+        quoted = [mark.join('"' + cell + '"' if mark in cell else cell for cell in line) for line in lines]
+        made[name] = "\r\n".join(quoted).encode()
+    return made

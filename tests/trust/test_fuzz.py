@@ -27,14 +27,14 @@ from moda.motion.takes import Take
 from moda.portrait.pictures import load_picture
 from moda.settings import CONTROLS, Limits, Settings
 from tests.trust import material
-from tests.trust.conftest import Judge
+from tests.trust.conftest import Judge, check_sentence
 from tests.trust.damage import damaged, damages
 
 CASES = int(os.environ.get("MODA_FUZZ_CASES", "2200"))
 SHARES = {
-    "picture files": 0.22, "picture arrays": 0.05, "sound files": 0.08, "sound arrays": 0.05, "videos": 0.02,
-    "takes": 0.13, "templates": 0.11, "settings files": 0.11, "settings": 0.06, "prompts": 0.07, "timed prompts": 0.04,
-    "texts": 0.02, "limits": 0.01, "checkpoints": 0.05,
+    "picture files": 0.18, "picture arrays": 0.05, "sound files": 0.08, "sound arrays": 0.05, "videos": 0.02,
+    "takes": 0.12, "templates": 0.10, "settings files": 0.09, "settings": 0.06, "prompts": 0.07, "timed prompts": 0.04,
+    "texts": 0.02, "limits": 0.01, "checkpoints": 0.05, "job files": 0.08,
 }  # fmt: skip
 done: dict[str, int] = {}
 
@@ -321,6 +321,36 @@ def test_checkpoints(which: str, damage: list[Any], values: dict[str, Any], judg
 
     judge.run(work)
     count("checkpoints", judge)
+
+
+cells = st.text(max_size=9) | st.sampled_from(("~nobody/x.png", "\x00", "..", "a" * 300, "1e999", "nan", "true"))
+columns_ = st.sampled_from(
+    ("portrait", "speech", "text", "voice", "rate", "pitch", "face", "name", "settings", *CONTROLS)
+)
+json_rows = st.lists(st.dictionaries(columns_, anything | cells, max_size=6), min_size=1, max_size=4).map(
+    lambda rows: ("in.jsonl", "\n".join(json.dumps(row) for row in rows).encode())
+)
+
+
+@cases("job files")
+@given(given_file=st.deferred(lambda: of(material.jobs())) | json_rows)
+def test_job_files(given_file: tuple[str, bytes], judge: Judge) -> None:
+    from moda.batch.jobs import read_jobs
+
+    name, data = given_file
+
+    def work(folder: Path) -> Any:
+        path = folder / f"in-{name}"
+        path.write_bytes(data)
+        return read_jobs(path)
+
+    found = judge.run(work)
+    count("job files", judge)
+    for job in found or ():
+        if job.fault:
+            check_sentence(job.fault)
+        else:
+            assert "/" not in job.name and not job.name.startswith((".", "=", "-", "+", "@"))
 
 
 def test_as_many_cases_ran_as_promised() -> None:
