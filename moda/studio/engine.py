@@ -83,7 +83,7 @@ class Engine:
 
         head = self.head()
         understand("quietly amused, a bit nervous")
-        files = portrait_files()
+        files = list(portrait_files().values())
         if files and head.model is not None:
             session = Session(self.visitors.root)
             session.portrait = open_portrait(files[0])

@@ -8,20 +8,22 @@ from pathlib import Path
 import gradio as gr
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "examples"
-PORTRAITS = (("skimage", "data/astronaut.png"), ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"))
+PORTRAITS = {
+    "Eileen Collins": ("skimage", "data/astronaut.png"),
+    "Grace Hopper": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
+}
 """NASA's portrait of Eileen Collins and the US Navy's of Grace Hopper, both in the public domain."""
 SPEECHES = {"welcome.wav": "Welcome", "weather.wav": "Weather", "bonjour.wav": "Bonjour"}
 
 
-def portrait_files() -> list[Path]:
-    """The portraits that are on this machine; nothing is imported to find them."""
-    found = []
-    for package, name in PORTRAITS:
+def portrait_files() -> dict[str, Path]:
+    """The portraits that are on this machine, by name; nothing is imported to find them."""
+    found = {}
+    for who, (package, name) in PORTRAITS.items():
         spec = find_spec(package)
         for folder in (spec.submodule_search_locations or []) if spec is not None else []:
-            path = Path(folder) / name
-            if path.is_file():
-                found.append(path)
+            if (Path(folder) / name).is_file():
+                found[who] = Path(folder) / name
     return found
 
 
@@ -30,11 +32,10 @@ def speech_files() -> dict[Path, str]:
     return {FOLDER / name: label for name, label in SPEECHES.items() if (FOLDER / name).is_file()}
 
 
-def portraits(target: gr.Image) -> None:
-    """Thumbnails that fill the portrait."""
-    files = portrait_files()
-    if files:
-        gr.Examples([[str(path)] for path in files], [target], label="Example portraits", elem_id="example-portraits")
+def portraits() -> dict[str, gr.Button]:
+    """A button with name and picture for each; what it does is wired with the rest of step 1."""
+    with gr.Row(elem_id="example-portraits"):
+        return {who: gr.Button(who, icon=str(path), size="sm", min_width=120) for who, path in portrait_files().items()}
 
 
 def speeches(target: gr.Audio) -> None:

@@ -28,6 +28,7 @@ class MakeTab:
     """The components of the tab by name; the `wire_` modules connect them."""
 
     picture: gr.Image
+    examples: dict[str, gr.Button]
     faces: gr.Image
     face: gr.Radio
     crop: gr.Image
@@ -89,6 +90,7 @@ def build(voices: list[tuple[str, str]], limits: Limits, public: bool) -> MakeTa
                 _motion_controls(made, limits)
             with gr.Column(scale=9, min_width=300):
                 _motion_results(made)
+        made["plot"] = gr.Plot(label="Trajectories", visible=False, elem_id="plot", show_label=False)
     with gr.Column(elem_classes="sheet"):
         gr.HTML(words.step(3, "Video", "render the take you like"))
         with gr.Row(equal_height=False):
@@ -104,7 +106,7 @@ def _portrait(made: dict[str, Any]) -> None:
         label="Portrait", type="filepath", sources=["upload", "webcam", "clipboard"], height=280,
         elem_id="portrait", image_mode=None, buttons=[],
     )  # fmt: skip
-    examples.portraits(made["picture"])
+    made["examples"] = examples.portraits()
 
 
 def _face(made: dict[str, Any]) -> None:
@@ -199,13 +201,14 @@ def _motion_results(made: dict[str, Any]) -> None:
                 for k in range(MOST_TAKES)
             ]  # fmt: skip
         with gr.Column(visible=False, elem_id="trims", min_width=280) as made["trims"]:
-            gr.HTML('<h3 class="small-head">Trims <span>correct this motion without sampling again</span></h3>')
+            gr.HTML(
+                '<h3 class="small-head">Trims <span>correct this take at once; 1 leaves it, 0 takes it out</span></h3>'
+            )
             names = iter(TRIMS)
             for first in names:
                 with gr.Row():
                     for name in (first, next(names)):
-                        settings[name] = controls.build(name, min_width=130)
-    made["plot"] = gr.Plot(label="Trajectories", visible=False, elem_id="plot", show_label=False)
+                        settings[name] = controls.build(name, min_width=130, info=None)
 
 
 def _video_controls(made: dict[str, Any]) -> None:

@@ -17,14 +17,12 @@ def build() -> None:
     """Lays the tab out; the table is read when the page is opened."""
     with gr.Column(elem_classes="sheet"):
         gr.HTML(f'<div class="prose-block"><h2>Models and renderers</h2><p>{INTRO}</p></div>')
-        gr.HTML(table(), elem_id="models-table")
+        shown = gr.HTML(table(), elem_id="models-table")
         machine = gr.HTML("", elem_id="machine")
-        refresh = gr.Button("Look again", size="sm", elem_id="models-refresh")
-        refresh.click(_look, None, [machine], api_visibility="private", show_progress="hidden")
-
-
-def _look() -> str:
-    return machine_facts()
+        refresh = gr.Button("Look again, and at this machine", size="sm", elem_id="models-refresh")
+        refresh.click(
+            lambda: (table(), machine_facts()), None, [shown, machine], api_visibility="private", show_progress="hidden"
+        )
 
 
 def machine_facts() -> str:
@@ -41,23 +39,24 @@ def machine_facts() -> str:
 
 
 def table() -> str:
-    """The registry as a table."""
+    """The registry as cards, one for each model, renderer and part."""
     from moda.models import status
 
-    rows = "".join(_row(row) for row in status())
+    return f'<div class="cards">{"".join(_card(row) for row in status())}</div>'
+
+
+def _card(row: dict[str, Any]) -> str:
+    present = bool(row["present"])
+    pill = '<span class="pill on">present</span>' if present else '<span class="pill off">not here</span>'
+    facts = [("Needs", row["hardware"])]
+    if row["size"]:
+        facts.append(("Size", f"{row['size'] / 1e9:.1f} GB"))
+    if not present:
+        facts.append(("How to get it", row["how"]))
+    facts.append(("Licence", row["licence"]))
+    lines = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd>" for name, value in facts)
     return (
-        '<div class="models-wrap" tabindex="0" role="region" aria-label="Models"><table class="models"><thead><tr>'
-        "<th scope='col'>Name</th><th scope='col'>Here?</th><th scope='col'>What it adds</th>"
-        "<th scope='col'>Needs</th><th scope='col'>How to get it</th><th scope='col'>Licence</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table></div>"
+        f'<section class="card"><h3>{html.escape(row["name"])} '
+        f"<small>{html.escape(str(row['kind']))}</small>{pill}</h3>"
+        f"<p>{html.escape(row['adds'])}</p><dl>{lines}</dl></section>"
     )
-
-
-def _row(row: dict[str, Any]) -> str:
-    pill = '<span class="pill on">present</span>' if row["present"] else '<span class="pill off">not here</span>'
-    size = f" ({row['size'] / 1e9:.1f} GB)" if row["size"] else ""
-    get = "ships with the studio" if not row["files"] else ("" if row["present"] else row["how"])
-    cells = (row["adds"], row["hardware"] + size, get, row["licence"])
-    texts = "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells)
-    kind = html.escape(str(row["kind"]))
-    return f'<tr><th scope="row">{html.escape(row["name"])}<small>{kind}</small></th><td>{pill}</td>{texts}</tr>'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 CSS = """
-.gradio-container {max-width: 1560px !important; margin: 0 auto !important; padding: 0 20px !important}
+.gradio-container {width: 100%; max-width: 1560px !important; margin: 0 auto !important; padding: 0 20px !important}
 .gradio-container .html-container {padding: 0 !important}
 #masthead {display: flex; align-items: baseline; gap: 14px; flex-wrap: wrap; padding: 16px 2px 4px}
 #masthead h1 {font-size: 23px; font-weight: 700; margin: 0; letter-spacing: -.02em}
@@ -47,6 +47,10 @@ CSS = """
   color: var(--body-text-color-subdued)}
 .figures strong {display: block; font-size: 16px; font-variant-numeric: tabular-nums; color: var(--body-text-color)}
 
+#example-portraits {gap: 8px}
+#example-portraits button {justify-content: flex-start; padding: 4px 10px 4px 4px; gap: 8px; font-weight: 500}
+#example-portraits img {width: 40px; height: 40px; object-fit: cover; object-position: top; border-radius: 6px}
+#speech time, #speech .controls span, #speech button {color: var(--body-text-color-subdued)}
 #judge {align-items: flex-start}
 #clips {flex: 6 1 280px; gap: 10px}
 #trims {flex: 5 1 300px; gap: 8px}
@@ -54,7 +58,9 @@ CSS = """
 .quick-clip video, #final-video video {width: 100%; height: auto; max-height: 460px; border-radius: 8px;
   object-fit: contain}
 #final-video {max-width: 560px}
-#plot {padding: 0}
+#plot {padding: 4px 0 0; overflow-x: auto}
+.seed-row {align-items: flex-end}
+#clips {justify-content: flex-start}
 #portrait-say .wrap, #speech-say .wrap, #motion-say .wrap, #video-say .wrap, #compare-say .wrap {
   background: var(--sheet) !important; opacity: 1 !important}
 #motion-say, #video-say, #compare-say {min-height: 0}
@@ -62,6 +68,16 @@ CSS = """
 #compare-say:has(.wrap:not(.hide)) {min-height: 96px}
 .block .info, .gradio-container .block span + div {font-size: 12px}
 
+.cards {display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); gap: 12px}
+.card {border: 1px solid var(--border-color-primary); border-radius: 12px; padding: 14px 16px; font-size: 14px}
+.card h3 {display: flex; align-items: center; gap: 8px; margin: 0 0 6px; font-size: 16px}
+.card h3 small {font-weight: 400; font-size: 12px; color: var(--body-text-color-subdued); flex: 1}
+.card p {margin: 0 0 10px}
+.card dl {display: grid; grid-template-columns: max-content 1fr; gap: 4px 12px; margin: 0; font-size: 13px}
+.card dt {color: var(--body-text-color-subdued)}
+.card dd {margin: 0; overflow-wrap: anywhere}
+#tabs button[role=tab][aria-selected=true] {color: var(--primary-700); font-weight: 600}
+.dark #tabs button[role=tab][aria-selected=true] {color: var(--primary-300)}
 .models {width: 100%; border-collapse: collapse; font-size: 14px}
 .models th, .models td {text-align: left; padding: 10px; border-bottom: 1px solid var(--border-color-primary);
   vertical-align: top}
@@ -75,8 +91,10 @@ CSS = """
 footer {opacity: 1}
 :focus-visible {outline: 2px solid var(--primary-500) !important; outline-offset: 2px}
 @media (max-width: 640px) {
-  .gradio-container {padding: 0 10px !important}
+  .gradio-container {padding: 0 6px !important}
+  .gradio-container main {padding-left: 4px !important; padding-right: 4px !important}
   .sheet {padding: 12px; border-radius: 12px}
+  #plot > div {min-width: 620px}
 }
 @media (prefers-reduced-motion: reduce) {
   * {animation-duration: .01ms !important; transition-duration: .01ms !important}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
-from moda.studio import picker, words
+from moda.studio import examples, picker, words
 from moda.studio.engine import Engine
 from moda.studio.events import LIGHT, READING, guarded, visitor_of, working
 from moda.studio.make_tab import EMPTY_PORTRAIT, MakeTab
@@ -86,8 +87,20 @@ def _portrait(tab: MakeTab, engine: Engine) -> None:
 
     common: dict[str, Any] = {"show_progress_on": [tab.portrait_say], "api_visibility": "private", **READING}
     tab.picture.change(open_picture, [tab.picture], shown, trigger_mode="always_last", **common)
+    for who, button in tab.examples.items():
+        button.click(_example(engine, who), None, [tab.picture], show_progress="hidden", api_visibility="private")
     tab.faces.select(click_face, None, shown, **common)
     tab.face.input(choose_face, [tab.face], shown, **common)
+
+
+def _example(engine: Engine, who: str) -> Callable[[gr.Request], str]:
+    """Puts an example portrait onto the page, as a file of the visitor's own."""
+
+    def example(request: gr.Request) -> str:
+        source = examples.portrait_files()[who]
+        return str(engine.visitors.session(visitor_of(request)).keep(str(source), f"example{source.suffix}"))
+
+    return example
 
 
 def _speech(tab: MakeTab, engine: Engine) -> None:

@@ -51,11 +51,14 @@ def previewed(tab: MakeTab, engine: Engine, session: Session, overlay: bool) -> 
 
     take = engine.chosen(session)
     several = len(session.takes) > 1
-    drawn = [take, *(other for other in session.takes if other is not take)] if overlay and several else [take]
-    names = [f"take {session.takes.index(one) + 1}" for one in drawn]
+    shown = [session.chosen]
+    if overlay and several:
+        shown += [k for k in range(len(session.takes)) if k != session.chosen]
+    motions = [session.takes[k].motion for k in shown]
+    names = [f"take {k + 1}" for k in shown]
     report = evaluate_take(take, session.speech)
     return {
-        tab.plot: gr.update(value=figure([one.motion for one in drawn], session.speech, names, 620), visible=True),
+        tab.plot: gr.update(value=figure(motions, session.speech, names, 700), visible=True),
         tab.figures: gr.update(value=words.take_figures(take, report, summary(report)), visible=True),
         tab.trims: gr.update(visible=True),
         tab.choose: gr.update(

@@ -16,7 +16,13 @@ TABS = ("Make", "Compare", "Models", "About")
 
 
 def show(studio: Any, tab: str) -> None:
-    studio.page.click(f"#tabs button[role=tab]:has-text('{tab}')")
+    """Opens a tab, on a narrow page through the menu that holds what does not fit."""
+    button = studio.page.locator(f"#tabs [role=tablist] button[role=tab]:has-text('{tab}')")
+    if not button.first.is_visible():
+        studio.page.click("#tabs .overflow-menu > button")
+        studio.page.click(f"#tabs .overflow-dropdown button:has-text('{tab}')")
+    else:
+        button.first.click()
     studio.page.wait_for_timeout(300)
 
 
@@ -28,9 +34,8 @@ def overflow(studio: Any) -> float:
 def test_no_sideways_scroll(open_studio: Any, width: int, astronaut: Path, speech: Path) -> None:
     studio = open_studio(width, 844)
     for tab in TABS:
-        if studio.page.locator(f"#tabs button[role=tab]:has-text('{tab}')").first.is_visible():
-            show(studio, tab)
-            assert overflow(studio) <= 0, tab
+        show(studio, tab)
+        assert overflow(studio) <= 0, tab
     if width == 390:
         show(studio, "Make")
         studio.add_portrait(astronaut)
