@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from moda.errors import UserError
+from tests.trust.serving import Server, serving
 
 HANG_SECONDS = 30.0
 """No case may take longer on a machine of its own; decoders stop themselves long before."""
@@ -90,3 +91,25 @@ def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Judge]:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     yield Judge(tmp_path)
+
+
+#: Small, so that a handful of clients fills it.
+QUEUE = 4
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A studio in a process of its own, shared by all tests that talk to one."""
+    with serving(tmp_path_factory.mktemp("server"), MODA_MAX_QUEUE=str(QUEUE)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A public-domain portrait as a file."""
+    from PIL import Image
+    from skimage import data
+
+    path = tmp_path_factory.mktemp("portrait") / "me.png"
+    Image.fromarray(data.astronaut()).save(path)
+    return path

@@ -9,7 +9,6 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,33 +22,16 @@ from moda.media.speak import speak
 from moda.media.video import probe
 from moda.motion.takes import Take
 from tests.trust.conftest import slowness
-from tests.trust.serving import Server, serving
+from tests.trust.serving import Server
 
 CLIENTS = int(os.environ.get("MODA_LOAD_CLIENTS", "6"))
 JOBS = int(os.environ.get("MODA_SOAK_JOBS", "20"))
-QUEUE = 4
 PATIENCE = 1200.0
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="counts handles and threads in /proc"),
 ]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("server"), MODA_MAX_QUEUE=str(QUEUE)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from PIL import Image
-    from skimage import data
-
-    path = tmp_path_factory.mktemp("portrait") / "me.png"
-    Image.fromarray(data.astronaut()).save(path)
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,163 @@
+"""BENCHMARKS.md from the stored numbers of the benches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+HEAD = """# Benchmarks
+
+Written by `python -m bench` (`make bench`); every table says when and on what it was measured. End to end means: a
+public-domain portrait of 512 x 512 pixels, speech by the offline voice, moda-lite and mesh at their defaults.
+Times are wall clock unless they say CPU; "x real time" is seconds of video per second of work.
+"""
+
+GOALS = """## What was promised
+
+| what | goal | reached | |
+|---|---|---|---|
+"""
+
+
+def page(found: dict[str, dict[str, Any]]) -> str:
+    """The whole page; `found` maps a bench to what `bench.__main__` stored for it."""
+    parts = [HEAD]
+    for name, section in (
+        ("endtoend", end_to_end), ("planning", planning), ("rendering", rendering), ("solvers", solvers)
+    ):  # fmt: skip
+        result = found.get(name)
+        if result is None:
+            continue
+        if "numbers" not in result:
+            parts.append(f"## {name}\n\n`{result['command']}` {result['failed']}.\n")
+            continue
+        parts.append(section(result["numbers"]) + provenance(result))
+    return "\n".join(parts)
+
+
+def provenance(result: dict[str, Any]) -> str:
+    about = ", ".join(f"{key} {value}" for key, value in result["machine"].items())
+    busy = f" Other work kept {result['load_before']:g} processes busy when it began." * (result["load_before"] >= 0.5)
+    return f"\n`{result['command']}`, {result['when']}, {result['took']:.0f} s. {about}.{busy}\n"
+
+
+def table(head: list[str], rows: list[list[object]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def end_to_end(numbers: dict[str, Any]) -> str:
+    first = numbers["seconds"][0]
+    cold, warm, length = numbers["cold"], numbers["warm"], numbers["length"]
+    text = goals(numbers) + f"\n## From {first:g} s of speech to a video\n\n"
+    text += "Cold: the whole process of `python -m moda generate`, with its imports, models and compiled code.\n\n"
+    text += table(
+        ["cores", "size", "cold, s", "CPU s", "of it portrait", "plan", "video", "peak MB"],
+        [
+            [row["cores"], row["size"], row["wall"], row["cpu"], f"{row['stages'].get('portrait', 0):.2f}",
+             f"{sum(row['stages'].get(s, 0) for s in ('speech', 'conditions', 'motion')):.2f}",
+             f"{row['stages'].get('video', 0):.2f}", row["megabytes"]]
+            for row in cold
+        ],
+    )  # fmt: skip
+    text += "\nWarm: the same in a process that has made one clip before, as the studio and the batch do.\n\n"
+    text += table(
+        ["cores", "size", "portrait, s", "plan, s", "video, s", "whole, s", "x real time"],
+        [
+            [row["cores"], row["size"], *(f"{row['said'][s]['wall']:.2f}" for s in ("portrait", "plan", "video")),
+             f"{row['said']['whole']:.2f}", row["said"]["real_time"]]
+            for row in warm
+        ],
+    )  # fmt: skip
+    text += (
+        "\nA frame: drawn by the mesh renderer (face, surroundings, eyes, teeth, light), encoded, and, for comparison, "
+        "the face's 852 triangles\nwarped one by one with OpenCV, which is the plain way and moves the face only.\n\n"
+    )
+    text += table(
+        ["cores", "size", "drawing, ms", "encoding, ms", "both overlapped, ms", "piecewise OpenCV, ms", "ratio"],
+        [
+            [row["cores"], row["size"],
+             *(row["said"][s]["ms_a_frame"] for s in ("rendering alone", "encoding alone", "video",
+                                                      "piecewise baseline")),
+             f"{row['said']['against_piecewise']:.1f} x"]
+            for row in warm
+        ],
+    )  # fmt: skip
+    text += f"\n## Length and memory\n\nCold `generate` at {numbers['sizes'][0]} pixels on {numbers['cores'][0]} "
+    text += "cores; memory is the peak of the process and the encoder together.\n\n"
+    base = length[0]["megabytes"]
+    text += table(
+        ["speech, s", "took, s", "x real time", "peak MB", "against the first"],
+        [
+            [f"{row['seconds']:g}", row["wall"], f"{row['seconds'] / row['wall']:.2f}", row["megabytes"],
+             f"{100 * (row['megabytes'] / base - 1):+.0f} %"]
+            for row in length
+        ],
+    )  # fmt: skip
+    return text
+
+
+def goals(numbers: dict[str, Any]) -> str:
+    """The promises that these numbers decide."""
+    rows: list[str] = []
+
+    def goal(what: str, wanted: str, reached: str, good: bool) -> None:
+        rows.append(f"| {what} | {wanted} | {reached} | {'yes' if good else 'no'} |")
+
+    def at(kind: str) -> dict[str, Any] | None:
+        return next((row for row in numbers[kind] if row["cores"] >= 2 and row["size"] == 512), None)
+
+    warm, cold = at("warm"), at("cold")
+    if warm is not None and numbers["seconds"][0] == 10:
+        whole = warm["said"]["whole"]
+        goal("10 s of speech, warm, 2 cores, 512 pixels", "4 s", f"{whole:.2f} s", whole <= 4)
+    if cold is not None and numbers["seconds"][0] == 10:
+        goal("the same, cold", "12 s", f"{cold['wall']:.1f} s", cold["wall"] <= 12)
+    long = next((row for row in numbers["length"] if row["seconds"] == 600), None)
+    if long is not None:
+        more = 100 * (long["megabytes"] / numbers["length"][0]["megabytes"] - 1)
+        goal("10 minutes of speech", "270 s", f"{long['wall']:.0f} s", long["wall"] <= 270)
+        goal("its memory against that of 10 s", "10 % more", f"{more:+.0f} %", more <= 10)
+    return GOALS + "\n".join(rows) + "\n" if rows else ""
+
+
+def planning(numbers: dict[str, Any]) -> str:
+    text = "## Planning against the reference's schedule of work\n\nThe published layout with seeded weights: "
+    text += f"{numbers['steps']} steps, {numbers['frames']} frames, width {numbers['width']}, "
+    text += f"{numbers['threads']} threads; the same motion comes out. CPU seconds a clip.\n\n"
+    rows = [["reference's schedule", numbers["restated_seconds"], "1", ""]]
+    rows += [
+        [f"ours, {name}", row["seconds"], f"{row['ratio']:.2f} x", f"{row['root_mean_square_difference']:.1e}"]
+        for name, row in numbers["ours"].items()
+    ]
+    return text + table(["", "CPU s", "faster", "difference, r.m.s."], rows)
+
+
+def rendering(numbers: dict[str, Any]) -> str:
+    spent = numbers["cpu_seconds_per_frame"]
+    text = "## LivePortrait's renderer against the reference's schedule of work\n\n"
+    text += f"Seeded weights, {numbers['dtype']}, {numbers['threads']} thread. CPU seconds a frame.\n\n"
+    return text + table(
+        ["reference's schedule", "ours", "faster", "largest difference, levels of 255", "peak GB"],
+        [[spent["reference"], spent["ours"], f"{numbers['ratio']:.2f} x", numbers["largest_difference_in_levels"],
+          numbers["peak_memory_gb"]]],
+    )  # fmt: skip
+
+
+def solvers(numbers: dict[str, Any]) -> str:
+    text = (
+        "## Solvers\n\nError of a solver (root mean square in normalised motion, against 200 steps of Heun's method) "
+    )
+    text += "and the network evaluations\nit costs. The bar is the published sampler: 10 Euler steps on its own "
+    text += "schedule.\n\n"
+    rows: list[list[object]] = []
+    for name, result in numbers["results"].items():
+        rows.append([name, "euler, reference", 10, f"{result['bar']:.4f}"])
+        for solver in ("euler", "heun", "ab2"):
+            for count in (4, 8, 10):
+                same = [r for r in result["rows"] if (r["solver"], r["schedule"]) == (solver, "full")]
+                rows += [
+                    [name, f"{solver}, full", count, f"{r['error']:.4f}"] for r in same if r["evaluations"] == count
+                ]
+    return text + table(["network", "solver, schedule", "evaluations", "error"], rows)
