@@ -20,7 +20,7 @@ from .geometry import build_mesh
 from .painter import Painter
 from .pose import turn_of
 from .rig import Rig, build_rig, lid_weights, move, relative_actions
-from .shading import SkinShade, build_shade
+from .shading import SkinShade, build_shade, skin_lines
 from .stage import build_stage, crop_window, with_headroom
 from .topology import EYES
 
@@ -96,7 +96,7 @@ class MeshRenderer:
             field,
             balls,
             mouth,
-            build_shade(mesh.position, iod, rig.smiling),
+            build_shade(mesh.position, iod, rig.smiling, skin_lines(image, points, iod)),
             region,
             window,
             glasses,

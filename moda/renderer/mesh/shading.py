@@ -48,8 +48,9 @@ class SkinShade:
         return np.dot(weights, self.maps.reshape(len(weights), -1)).reshape(self.maps.shape[1:])
 
 
-def build_shade(points: np.ndarray, iod: float, smiling: float) -> SkinShade:
-    """points (468+, 2+) px of the picture; smiling 0..1: folds that the picture already shows."""
+def build_shade(points: np.ndarray, iod: float, smiling: float, lined: float = 1.0) -> SkinShade:
+    """points (468+, 2+) px of the picture; smiling 0..1: folds that the picture already shows;
+    lined 0..1: how strongly skin like this creases, see :func:`skin_lines`."""
     scale = PX_PER_IOD / iod
     low = points[:468, :2].min(0) - 0.15 * iod
     high = points[:468, :2].max(0) + 0.15 * iod
@@ -77,7 +78,7 @@ def build_shade(points: np.ndarray, iod: float, smiling: float) -> SkinShade:
         return np.exp(-d)
 
     smile, under, raised, furrow, frown, pucker = (np.zeros((h, w), np.float32) for _ in range(6))
-    fresh = 1.0 - 0.8 * smiling
+    fresh = (1.0 - 0.8 * smiling) * (0.55 + 0.45 * lined)
     down = np.array([0.0, PX_PER_IOD])
     for fold, apple, corner in zip(FOLD, APPLE, CORNER):
         line = at(fold)
@@ -86,7 +87,7 @@ def build_shade(points: np.ndarray, iod: float, smiling: float) -> SkinShade:
         smile += fresh * (-0.16 * stroke(line, 0.032) + 0.06 * stroke(line + outward * 0.09 * PX_PER_IOD, 0.055))
         smile += 0.05 * fresh * blob(at((apple,))[0] - down * 0.05, 0.22, 0.16)
         smile -= 0.16 * fresh * stroke(at(corner), 0.02, taper=False)
-        frown -= 0.16 * stroke(at(corner) + down * 0.05, 0.022, taper=False)
+        frown -= 0.11 * stroke(at(corner) + down * 0.05, 0.022, taper=False)
     for marks in UNDER_EYE:
         under += -0.20 * stroke(at(marks) + down * 0.02, 0.012)
         under += 0.06 * stroke(at(marks) - down * 0.03, 0.016)
@@ -94,13 +95,34 @@ def build_shade(points: np.ndarray, iod: float, smiling: float) -> SkinShade:
     for height, strength in ((0.17, 0.7), (0.27, 1.0), (0.38, 0.8)):
         up = (at((10,))[0] - at((9,))[0]) / 0.52
         line = brow + up * height
-        raised += strength * (-0.10 * stroke(line, 0.013) + 0.04 * stroke(line - up * 0.032, 0.014))
+        raised += lined * strength * (-0.10 * stroke(line, 0.013) + 0.04 * stroke(line - up * 0.032, 0.014))
     for a, b in ((107, 55), (336, 285)):
         inner = at((a, b))
         middle = at((9, 8))
         line = middle + 0.36 * (inner - middle)
-        furrow += -0.26 * stroke(line, 0.013) + 0.06 * stroke(line + 0.3 * (inner - line), 0.02)
+        furrow += (0.5 + 0.5 * lined) * -0.26 * stroke(line, 0.013) + 0.06 * stroke(line + 0.3 * (inner - line), 0.02)
     furrow += 0.05 * blob(at((9,))[0], 0.05, 0.08)
     lower = at((18,))[0]
     pucker -= 0.07 * blob(lower + down * 0.02, 0.20, 0.05)
     return SkinShade(np.stack([smile, under, raised, furrow, frown, pucker]), low, scale)
+
+
+def skin_lines(image: np.ndarray, points: np.ndarray, iod: float) -> float:
+    """0.3 for smooth skin (a child, a drawing) to 1 for skin with lines of its own.
+
+    Measured as the fine contrast of forehead and cheeks, the smoothest of them, for hair may lie on the others.
+    """
+    height, width = image.shape[:2]
+    found = []
+    for mark in (151, 50, 280):
+        x, y = points[mark, :2]
+        x0, x1 = (int(np.clip(v, 0, width)) for v in (x - 0.18 * iod, x + 0.18 * iod))
+        y0, y1 = (int(np.clip(v, 0, height)) for v in (y - 0.14 * iod, y + 0.14 * iod))
+        if x1 - x0 < 6 or y1 - y0 < 6:
+            continue
+        grey = cv2.cvtColor(np.ascontiguousarray(image[y0:y1, x0:x1]), cv2.COLOR_RGB2GRAY).astype(np.float32)
+        fine = cv2.GaussianBlur(grey, (0, 0), 0.008 * iod + 0.3) - cv2.GaussianBlur(grey, (0, 0), 0.05 * iod)
+        found.append(float(np.median(np.abs(fine))) / max(float(grey.mean()), 20.0))
+    if not found:
+        return 0.6
+    return float(np.clip(0.3 + (min(found) - 0.003) / 0.008 * 0.7, 0.3, 1.0))
