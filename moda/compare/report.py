@@ -30,7 +30,9 @@ tr.real td{color:#59636e;border-top:1.5px solid #1b1f24}b{font-weight:650}
 code,pre{font:12px ui-monospace,Menlo,Consolas,monospace}pre{background:#f4f6f8;padding:8px 10px;white-space:pre-wrap;
 overflow-wrap:anywhere;margin:6px 0}li{margin:2px 0}ul{margin:4px 0;padding-left:18px}a{color:#0550ae}
 @media print{body{background:#fff}section{box-shadow:none;margin:0;padding:0;max-width:none;break-after:page}
-section:last-child{break-after:auto}video{display:none}@page{size:A4;margin:14mm}}
+section:last-child{break-after:auto}video{display:none}@page{size:A4;margin:12mm}body{font-size:11px}
+h2{margin:9px 0 4px}img{width:auto;max-width:100%;max-height:205mm;margin:0 auto}section+section img{max-height:108mm}
+table,pre,code{font-size:10px}td,th{padding:2px 5px}ul{font-size:9.5px;line-height:1.25}figcaption{font-size:10px}}
 """
 
 
