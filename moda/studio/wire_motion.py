@@ -215,6 +215,12 @@ def _retouch(tab: MakeTab, engine: Engine, clips: dict[str, Any]) -> None:
         shown[tab.choose] = gr.skip()
         return {**shown, tab.motion_say: ""}
 
+    @guarded(tab.motion_say)
+    def files(request: gr.Request) -> Any:
+        session = engine.visitors.session(visitor_of(request))
+        written = engine.write_files(session) if session.take is not None else {}
+        return {button: gr.update(value=str(path)) for button, path in zip(saves(tab)[1:], written.values())}
+
     trims = list(TRIMS)
     inputs = [tab.overlay, tab.choose, *(tab.settings[name] for name in trims)]
     quick: dict[str, Any] = {
@@ -224,5 +230,5 @@ def _retouch(tab: MakeTab, engine: Engine, clips: dict[str, Any]) -> None:
     changed = gr.on([tab.settings[name].input for name in trims], retouch, inputs, outputs, **quick)
     changed.success(clips["run"], None, clips["outputs"], trigger_mode="always_last", **clips["how"])
     chose = tab.choose.input(retouch, inputs, outputs, **quick)
-    chose.success(clips["run"], None, clips["outputs"], trigger_mode="always_last", **clips["how"])
+    chose.success(files, None, [*saves(tab)[1:], tab.motion_say], show_progress="hidden", **PRIVATE, **LIGHT)
     tab.overlay.input(retouch, inputs, outputs, **quick)

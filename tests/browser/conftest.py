@@ -121,9 +121,11 @@ class Studio:
 
     def preview(self) -> str:
         """Presses Preview motion and returns the summary or the error."""
+        marks = "#motion-say .error, #motion-say .note, #figures strong"
+        self.page.evaluate("all => document.querySelectorAll(all).forEach(e => e.classList.add('old'))", marks)
         self.page.click("#plan")
-        self.see("#figures strong, #motion-say .error, #motion-say .note")
-        error = self.page.query_selector("#motion-say .error, #motion-say .note")
+        self.see(", ".join(f"{mark}:not(.old)" for mark in marks.split(", ")))
+        error = self.page.query_selector("#motion-say .error:not(.old), #motion-say .note:not(.old)")
         return self.text("#motion-say") if error else self.text("#figures")
 
     def wait_clip(self, number: int = 1) -> None:

@@ -1,0 +1,156 @@
+"""The page without a browser: what it is made of, what it says, and its errors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+
+from moda.errors import BadMotionFile, BadSetting, BadSpeech, Cancelled
+from moda.motion.space import Motion
+from moda.motion.takes import Take
+from moda.settings import CONTROLS, Settings
+from moda.studio import controls, examples, models_tab, picker, words
+from moda.studio.engine import Engine, public, read_settings_or_take
+from moda.studio.events import OOPS, STOPPED, guarded
+
+
+@pytest.fixture(scope="module")
+def page() -> gr.Blocks:
+    from moda.studio.page import build
+
+    return build()
+
+
+def test_endpoints_are_named_and_documented(page: gr.Blocks) -> None:
+    named = page.get_api_info()["named_endpoints"]
+    assert set(named) == {"/plan", "/render", "/speak", "/compare"}
+    for name, endpoint in named.items():
+        assert endpoint["description"], name
+    parameters = {p["parameter_name"]: p for p in named["/plan"]["parameters"]}
+    assert {"portrait", "speech", "seed", "emotion", "head_motion"} <= set(parameters)
+    assert "pose_prior" in parameters and "size" not in parameters
+
+
+def test_heavy_work_goes_through_one_queue(page: gr.Blocks) -> None:
+    heavy = [f for f in page.fns.values() if f.concurrency_id == "heavy"]
+    assert len(heavy) >= 7 and all(f.concurrency_limit == 1 for f in heavy)
+    names = {str(getattr(f.fn, "__name__", "")) for f in heavy}
+    assert {"preview_motion", "render_video", "clips"} <= names
+    assert all(not f.queue for f in page.fns.values() if getattr(f.fn, "__name__", "") in ("stop", "halt"))
+    assert page.max_size if hasattr(page, "max_size") else page._queue.max_size
+
+
+def test_every_control_is_on_the_page_with_its_range(page: gr.Blocks) -> None:
+    shown = {block.elem_id: block for block in page.blocks.values() if getattr(block, "elem_id", None)}
+    for name, control in CONTROLS.items():
+        component = shown[f"control-{name}"]
+        assert component.label == control.label
+        if isinstance(component, gr.Slider):
+            assert (component.minimum, component.maximum) == (control.minimum, control.maximum)
+            assert component.value == control.default
+
+
+def test_settings_read_from_the_page() -> None:
+    assert controls.read(["seed", "emotion"], (None, "calm")) == Settings(emotion="calm")
+    with pytest.raises(BadSetting):
+        controls.read(["steps"], (500,))
+
+
+def test_everything_said_is_escaped() -> None:
+    nasty = "<img src=x onerror=alert(1)>"
+    for text in (words.error(nasty), words.note(nasty), words.good(nasty, [nasty]), words.empty(nasty)):
+        assert "<img" not in text and "&lt;img" in text
+    assert "<img" not in words.stretches([nasty]) + words.boxes([(nasty, nasty)]) + words.step(1, nasty, nasty)
+
+
+def test_an_emotion_is_drawn_as_bars() -> None:
+    from moda.conditions.emotion import understand
+
+    drawn = words.mixture(understand("happiness"))
+    assert "happiness" in drawn and "100 %" in drawn and "anger" not in drawn
+
+
+def test_errors_become_sentences_in_place(caplog: pytest.LogCaptureFixture) -> None:
+    with gr.Blocks():
+        say = gr.HTML()
+
+    def run(fault: Exception) -> Any:
+        @guarded(say)
+        def event() -> None:
+            raise fault
+
+        return event()[say]
+
+    assert "silent &lt;b&gt;" in run(BadSpeech("silent <b>"))
+    assert STOPPED in run(Cancelled("x"))
+    told = run(RuntimeError("/secret/path"))
+    assert OOPS in told and "secret" not in told
+    assert "secret" in caplog.text
+
+
+def test_no_server_path_leaves_with_the_settings() -> None:
+    assert public(Settings(pose_prior="/srv/upload.mp4")).pose_prior == "none"
+    assert public(Settings(pose_prior="nod")).pose_prior == "nod"
+
+
+def test_restore_settings_and_takes(tmp_path: Path) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps({"seed": 4, "pose_prior": "/etc/passwd"}))
+    assert read_settings_or_take(str(file)) == (Settings(seed=4), None)
+    for text in ("[1]", "{", "[" * 100_000, '{"sead": 1}', "x" * 70_000):
+        file.write_text(text)
+        with pytest.raises((BadMotionFile, BadSetting)):
+            read_settings_or_take(str(file))
+    motion = Motion(np.zeros((50, 70), np.float32) + np.float32(0.1), 25.0, "test")
+    Take(motion, motion, Settings(seed=9), "moda-lite").save(tmp_path / "take.npz")
+    settings, take = read_settings_or_take(str(tmp_path / "take.npz"))
+    assert settings.seed == 9 and take is not None and len(take.motion) == 50
+
+
+def test_a_take_must_fit_the_speech(tmp_path: Path) -> None:
+    from moda.media.audio import Speech
+
+    engine = Engine(root=tmp_path)
+    session = engine.visitors.session("one")
+    motion = Motion(np.zeros((50, 70), np.float32) + np.float32(0.1), 25.0, "test")
+    take = Take(motion, motion, Settings(), "moda-lite")
+    session.speech = Speech.of(np.ones(16_000 * 4, np.float32) * 0.1)
+    with pytest.raises(BadMotionFile, match=r"2\.0 s and the speech 4\.0 s"):
+        engine.restore_take(session, take)
+    session.speech = Speech.of(np.ones(16_000 * 2, np.float32) * 0.1)
+    engine.restore_take(session, take)
+    with pytest.raises(BadSetting, match="Add a portrait"):
+        engine.render(session, Settings())
+
+
+def test_faces_are_boxed_and_numbered() -> None:
+    from skimage import data
+
+    from moda.portrait.faces import find_faces
+
+    image = np.concatenate([data.astronaut()] * 2, axis=1)
+    faces = find_faces(image)
+    assert len(faces) == 2
+    drawn, scale = picker.boxed(image, faces, 0)
+    assert drawn.shape[1] == round(image.shape[1] * scale) == picker.WIDEST
+    assert (drawn == picker.CHOSEN).all(axis=2).any()
+    assert [picker.which(face.box, faces) for face in faces] == [0, 1]
+
+
+def test_examples_and_models_are_there() -> None:
+    assert len(examples.portrait_files()) == 2
+    assert len(examples.speech_files()) == 3
+    assert models_tab.table().count("<section") == 5
+
+
+def test_consent_is_asked_for_in_public(monkeypatch: pytest.MonkeyPatch) -> None:
+    from moda.studio.page import build
+
+    monkeypatch.setenv("MODA_PUBLIC", "1")
+    shown = [b for b in build().blocks.values() if getattr(b, "elem_id", None) == "consent"]
+    assert shown[0].visible is True and shown[0].value is False
