@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import sys
 from pathlib import Path
 
 from moda.batch.crew import Alone, Crew, Processes
@@ -26,7 +27,11 @@ def run(jobs: Path, output: Path, recipe: Recipe, workers: int = 1, ray: str | N
             return RayCrew(recipe, folder, ray, workers)
         return Alone(recipe.load(), folder) if workers == 1 else Processes(recipe, folder, workers)
 
-    summary = run_batch(jobs, output, crew)
+    try:
+        summary = run_batch(jobs, output, crew)
+    except KeyboardInterrupt:
+        print(f"Stopped; finished clips are kept in {output}. The same command goes on from there.", file=sys.stderr)
+        return 130
     facts = summary.as_dict()
     if json:
         print(jsonlib.dumps(facts))

@@ -56,7 +56,7 @@ class Job:
     def shown(self) -> str:
         """What the row is called in reports."""
         said = self.speech.name if self.speech else self.text[:30]
-        return self.name or f"{self.portrait.name} + {said}"
+        return self.name or (f"{self.portrait.name} + {said}" if self.portrait.name or said else f"row {self.number}")
 
 
 def read_jobs(path: Path) -> list[Job]:
@@ -92,7 +92,9 @@ def read_row(number: int, values: Mapping[str, Any], folder: Path) -> Job:
     try:
         return _row(number, values, folder)
     except UserError as fault:
-        return Job(number, fault=" ".join(str(fault).split()), name=str(values.get("name") or "")[:100])
+        picture, said, name = (str(values.get(key) or "")[:100] for key in ("portrait", "speech", "name"))
+        text = str(values.get("text") or said)[:100]
+        return Job(number, Path(picture), text=text, name=name, fault=" ".join(str(fault).split()))
 
 
 def _row(number: int, values: Mapping[str, Any], folder: Path) -> Job:
