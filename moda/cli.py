@@ -53,15 +53,19 @@ def run(arguments: list[str] | None = None) -> int:
     except UserError as error:
         return _complain(str(error))
     except typer.Exit as stop:
-        return stop.exit_code
+        return _stopped() if stop.exit_code == 130 else stop.exit_code
     except typer.BadParameter as error:
         return _complain(f"{error.format_message().rstrip('.')}; see python -m moda --help.")
     except typer.TyperException as error:
         return _complain(f"{str(getattr(error, 'message', error)).rstrip('.')}; see python -m moda --help.")
     except (KeyboardInterrupt, typer.Abort):
-        print("Stopped; nothing was written.", file=sys.stderr)
-        return 130
+        return _stopped()
     return result if isinstance(result, int) else 0
+
+
+def _stopped() -> int:
+    print("Stopped; nothing was written.", file=sys.stderr)
+    return 130
 
 
 def _complain(message: str) -> int:

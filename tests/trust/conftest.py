@@ -61,9 +61,9 @@ class Judge:
         return result
 
 
-def check_sentence(text: str, root: Path | None = None) -> None:
+def check_sentence(text: str, root: Path | None = None, longest: int = 600) -> None:
     """One clear line for a person: no traceback, no folder of this machine, no control characters."""
-    assert text.strip() and len(text) <= 600, text
+    assert text.strip() and len(text) <= longest, text
     assert text == text.strip() and text[-1] in ".?!", text
     assert "Traceback" not in text and "object at 0x" not in text, text
     assert all(letter.isprintable() for letter in text), ascii(text)

@@ -58,14 +58,14 @@ class Server:
                     found.append(name)
         return found
 
-    def files(self) -> list[str]:
-        """Every file below the folders it may write to."""
-        roots = (self.cache, self.temporary)
-        return sorted(str(p.relative_to(root)) for root in roots for p in root.rglob("*") if p.is_file())
-
     def made(self) -> list[str]:
-        """Those of them that were made for visitors, uploads left out."""
-        return [name for name in self.files() if name.startswith("moda-studio-")]
+        """Every file made for visitors, and every temporary one. Uploads are Gradio's, which removes them by age."""
+        cached = [p for p in self.cache.rglob("*") if "moda-studio-" in str(p.relative_to(self.cache))]
+        return sorted(str(p) for p in (*cached, *self.temporary.rglob("*")) if p.is_file())
+
+    def stored(self) -> int:
+        """Bytes of all files below the folders that it may write to."""
+        return sum(p.stat().st_size for root in (self.cache, self.temporary) for p in root.rglob("*") if p.is_file())
 
     def complaints(self) -> str:
         """Tracebacks in the log."""

@@ -151,7 +151,7 @@ def refused(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
     assert code == 2 and out == "", (code, out, err)
     lines = [line for line in lines if "%|" not in line and "it/s" not in line]
     assert len(lines) == 1, lines
-    check_sentence(lines[0])
+    check_sentence(lines[0], longest=1200)  # a weight file of another model names the keys
     return lines[0]
 
 
@@ -168,7 +168,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_take(
         )  # fmt: skip
         assert "disk is full" in line
         assert list(small.iterdir()) == []
-        assert os.statvfs(small).f_bfree == os.statvfs(small).f_blocks - 1, "its space was not given back"
+        assert os.statvfs(small).f_bfree == os.statvfs(small).f_blocks, "its space was not given back"
     kept = Take.load(tmp_path / "kept.npz")
     assert len(kept.motion) == load_speech(given / "short.wav").frames() and kept.model == "moda-lite"
     assert run(["render", str(given / "me.png"), str(tmp_path / "kept.npz"), str(given / "short.wav"), "-o",
