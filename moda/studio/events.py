@@ -68,6 +68,7 @@ def working(engine: Engine, request: gr.Request, kind: str) -> Iterator[Job]:
 
 def reporter(progress: gr.Progress, unit: str = "frames") -> Callable[[str, int, int], None]:
     """A progress callback of the pipeline that draws Gradio's bar: stage, how far, time left."""
+    said = f" {unit}" if unit else ""
     state = {"shown": 0.0, "started": time.monotonic()}
 
     def report(stage: str, done: int, total: int) -> None:
@@ -80,6 +81,6 @@ def reporter(progress: gr.Progress, unit: str = "frames") -> Callable[[str, int,
         spent = now - state["started"]
         left = spent / done * (total - done) if done else 0.0
         tail = f", about {left:.0f} s left" if left >= 1 else ""
-        progress(done / max(total, 1), desc=f"{stage.capitalize()}: {done} of {total} {unit}{tail}")
+        progress(done / max(total, 1), desc=f"{stage.capitalize()}: {done} of {total}{said}{tail}")
 
     return report

@@ -61,11 +61,12 @@ CSS = """
 #plot {padding: 4px 0 0; overflow-x: auto}
 .seed-row {align-items: flex-end}
 #clips {justify-content: flex-start}
-#portrait-say .wrap, #speech-say .wrap, #motion-say .wrap, #video-say .wrap, #compare-say .wrap {
-  background: var(--sheet) !important; opacity: 1 !important}
-#motion-say, #video-say, #compare-say {min-height: 0}
-#portrait-say:has(.wrap:not(.hide)), #motion-say:has(.wrap:not(.hide)), #video-say:has(.wrap:not(.hide)),
-#compare-say:has(.wrap:not(.hide)) {min-height: 96px}
+[id$="-say"] .wrap {background: var(--sheet) !important}
+[id$="-say"] .wrap:has(> .error) {display: none !important}
+[id$="-say"] .html-container.pending {visibility: hidden}
+[id$="-say"]:has(.pending) {min-height: 96px}
+[id$="-say"] .progress-bar-wrap {border-radius: 99px; border-color: var(--border-color-primary)}
+[id$="-say"] .progress-level-inner {font-family: inherit; font-size: 14px}
 .block .info, .gradio-container .block span + div {font-size: 12px}
 
 .cards {display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); gap: 12px}
@@ -79,8 +80,8 @@ CSS = """
 #tabs button[role=tab][aria-selected=true] {color: var(--primary-700); font-weight: 600}
 .dark #tabs button[role=tab][aria-selected=true] {color: var(--primary-300)}
 .models {width: 100%; border-collapse: collapse; font-size: 14px}
-.models th, .models td {text-align: left; padding: 10px; border-bottom: 1px solid var(--border-color-primary);
-  vertical-align: top}
+.models th, .models td {text-align: left; padding: 10px !important; border: 0 !important; vertical-align: top;
+  border-bottom: 1px solid var(--border-color-primary) !important; font-variant-numeric: tabular-nums}
 .models th small {display: block; font-weight: 400; color: var(--body-text-color-subdued)}
 .models-wrap {overflow-x: auto}
 .pill {border-radius: 99px; padding: 1px 9px; font-size: 12px; border: 1px solid currentColor; white-space: nowrap}

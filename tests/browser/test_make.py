@@ -115,3 +115,19 @@ def test_emotion_text_is_understood_while_typing(studio: Any) -> None:
     studio.page.fill("#control-emotion textarea, #control-emotion input", "very happy")
     studio.see("#understood .bar")
     assert "happiness" in studio.text("#understood")
+
+
+def test_compare_shares_the_portrait_and_speech_of_the_make_tab(studio: Any, astronaut: Path, speech: Path) -> None:
+    studio.add_portrait(astronaut)
+    studio.add_speech(speech)
+    studio.page.click("#tabs [role=tablist] button[role=tab]:has-text('Compare')")
+    studio.page.fill("#values textarea, #values input", "1, one")
+    studio.page.click("#compare")
+    studio.see("#compare-say .error")
+    assert "seed must be a whole number" in studio.text("#compare-say")
+    studio.page.fill("#values textarea, #values input", "1, 2")
+    studio.page.click("#compare")
+    studio.see("#compare-say .good")
+    assert "2 variants" in studio.text("#compare-say")
+    assert studio.video("#grid")["duration"] > 3
+    assert "seed 2" in studio.text("#compare-table")
