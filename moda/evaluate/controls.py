@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json as jsonlib
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -103,6 +104,7 @@ def sweep_all(sweeps: Sweeps) -> tuple[list[Effect], list[str]]:
     for sweep in all_sweeps(sweeps):
         try:
             effects.append(sweeps.effect(sweep))
+            print(effects[-1].line(), file=sys.stderr, flush=True)
         except UserError as refusal:
             refused.append(f"{sweep.control}: {refusal}")
     return effects, refused
