@@ -32,7 +32,8 @@ def test_winograd_in_the_plane(inputs, outputs, side):
     inside(padded).copy_(x.permute(0, 2, 3, 1))
     found = Winograd(weight, bias)(padded, torch.empty(1, side, side + 4, outputs))
     wanted = functional.conv2d(x, weight, bias, padding=1).permute(0, 2, 3, 1)
-    torch.testing.assert_close(found, wanted, atol=2e-5, rtol=0)
+    # Rounding depends on how many threads share the sums: 2.2e-5 was seen with two.
+    torch.testing.assert_close(found, wanted, atol=4e-5, rtol=0)
 
 
 @pytest.mark.parametrize(("inputs", "outputs", "depth", "side"), [(6, 4, 5, 8), (14, 20, 2, 36)])
