@@ -118,8 +118,8 @@ class Settings:
         choices=get_args(Preset),
     )
     speech_guidance: float = _number(
-        2.0, 0, 4, 0.1, "Speech guidance",
-        "0 ignores the speech, 1 follows it, above 1 articulates harder; 2 suits moda-lite.", "guidance",
+        1.5, 0, 4, 0.1, "Speech guidance",
+        "0 ignores the speech, 1 follows it, above 1 articulates harder.", "guidance",
     )  # fmt: skip
     emotion_guidance: float = _number(
         1.0, 0, 4, 0.1, "Emotion guidance", "0 ignores the emotion, 1 follows it, above 1 exaggerates it.", "guidance"

@@ -25,6 +25,7 @@ from moda.errors import BadSetting, BadSpeech, Cancelled
 from moda.generator.flow import StepCallback, Velocity, clean_estimate, schedule, solver
 from moda.generator.guidance import Guidance, GuidedModel, GuidedVelocity
 from moda.generator.network import MoDA
+from moda.generator.noise import NoiseByFrame
 
 POSE = slice(63, 70)
 SMOOTHED = slice(63, 70)
@@ -51,6 +52,7 @@ class SamplingOptions:
     segment: int = 80
     overlap: int = 16
     smooth_pose: bool = True
+    lip_noise: float = 1.0  # share of the starting noise that lips keep; less means the likelier articulation
     batch_takes: bool = False  # True: all takes in one network call; their last bits then depend on how many
 
     def __post_init__(self) -> None:
@@ -58,6 +60,8 @@ class SamplingOptions:
         solver(self.solver)
         if self.joining not in ("anchored", "reference"):
             raise BadSetting(f"joining must be 'anchored' or 'reference', not {self.joining!r}.")
+        if not 0.0 <= self.lip_noise <= 1.0:
+            raise BadSetting(f"The lips' share of the noise must be from 0 to 1, not {self.lip_noise}.")
         if not 0 < self.overlap < self.segment:
             raise BadSetting(f"The overlap of segments must be from 1 to {self.segment - 1}, not {self.overlap}.")
 
@@ -186,7 +190,10 @@ def sample_clip(
     if pose_pull is not None and len(pose_pull.trajectory) < frames:
         raise BadSetting(f"The pose prior has {len(pose_pull.trajectory)} frames, the speech {frames}.")
 
-    noise = [NoiseByFrame(seed, options, model.config.motion_dim) for seed in seeds]
+    noise = [
+        NoiseByFrame(seed, model.config.motion_dim, options.segment, options.joining == "anchored", options.lip_noise)
+        for seed in seeds
+    ]
     groups = [list(range(len(seeds)))] if options.batch_takes else [[k] for k in range(len(seeds))]
     starts = segment_starts(frames, options)
     total = options.steps * len(starts) * len(groups)
@@ -231,37 +238,6 @@ def sample_clip(
                     previous[g] = last.to(device)
     out = torch.cat(clips)
     return smooth_pose(out) if options.joining == "reference" or options.smooth_pose else out
-
-
-class NoiseByFrame:
-    """The starting noise of one take, drawn in order from its own generator.
-
-    `reference` draws a whole segment at a time. `anchored` draws each frame of the clip once, so that a frame that
-    two segments share starts from the same noise in both; only the last segment is kept.
-    """
-
-    def __init__(self, seed: int, options: SamplingOptions, motion_dim: int) -> None:
-        self.generator = torch.Generator("cpu").manual_seed(int(seed))
-        self.shared = options.joining == "anchored"
-        self.motion_dim = motion_dim
-        self.length = options.segment
-        self.first = 0
-        self.kept = torch.empty(1, 0, motion_dim)
-
-    def segment(self, start: int, frames: int) -> Tensor:
-        """(1, frames, 70) for the segment that starts at frame `start` (not before the one asked for last)."""
-        if not self.shared:
-            return self.draw(frames)
-        if self.kept.shape[1] == 0:
-            self.kept = self.draw(self.length)
-        else:
-            self.kept = torch.cat([self.kept[:, start - self.first :], self.draw(start - self.first)], dim=1)
-        self.first = start
-        return self.kept[:, :frames]
-
-    def draw(self, frames: int) -> Tensor:
-        """The next frames of noise."""
-        return torch.randn(1, frames, self.motion_dim, generator=self.generator)
 
 
 def features_of(features: Features, start: int, stop: int, padded: int) -> Tensor:

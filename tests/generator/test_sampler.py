@@ -13,8 +13,8 @@ from moda.errors import BadSetting, BadSpeech, Cancelled
 from moda.generator.flow import euler, schedule
 from moda.generator.guidance import Guidance, GuidedModel, GuidedVelocity
 from moda.generator.network import MoDA, MoDAConfig
+from moda.generator.noise import NoiseByFrame, lip_projection
 from moda.generator.sampler import (
-    NoiseByFrame,
     PosePull,
     SamplingOptions,
     cross_fade,
@@ -49,9 +49,18 @@ def test_reference_clip(dit_t: MoDA, frames: int, emotion: int) -> None:
 
 
 def test_reference_noise_is_drawn_a_segment_at_a_time() -> None:
-    noise = NoiseByFrame(7, REFERENCE, 70)
+    noise = NoiseByFrame(7, 70, 80, shared=False)
     drawn = torch.cat([noise.segment(64 * i, 80) for i in range(3)])
     assert torch.equal(drawn, torch.from_numpy(EXPECTED["clip200/emo4/latents"]))
+
+
+def test_calmer_lips_change_nothing_else() -> None:
+    full, calm = (NoiseByFrame(7, 70, 80, shared=True, lip_noise=share).segment(0, 80)[0] for share in (1.0, 0.3))
+    lips, rest = lip_projection(), torch.eye(63) - lip_projection()
+    assert torch.equal(full[:, 63:], calm[:, 63:])
+    assert torch.allclose(full[:, :63] @ rest, calm[:, :63] @ rest, atol=1e-5)
+    assert torch.allclose(0.3 * (full[:, :63] @ lips), calm[:, :63] @ lips, atol=1e-5)
+    assert torch.linalg.matrix_rank(lips) == 6
 
 
 def test_reference_smoothing_and_joining() -> None:
