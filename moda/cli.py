@@ -81,15 +81,11 @@ def _load(model: str, renderer: str, device: str) -> TalkingHead:
 
 def _print_result(result: RenderResult, as_json: bool) -> None:
     facts = result.as_dict()
-    if as_json:
-        print(jsonlib.dumps(facts))
-    else:
-        seconds = sum(facts["seconds"].values())
-        print(
-            f"{result.output}  {facts['frames']} frames, {facts['duration']:.2f} s of video in {seconds:.1f} s "
-            f"({facts['real_time_factor']:.2f} of real time), {facts['model']} + {facts['renderer']}, "
-            f"seed {facts['seed']}"
-        )
+    sentence = (
+        "{output}  {frames} frames, {duration:.2f} s of video at {real_time_factor:.2f} of real time, "
+        "{model} + {renderer}, seed {seed}"
+    )
+    print(jsonlib.dumps(facts) if as_json else sentence.format(**facts))
 
 
 ALL_GROUPS = ("sampling", "guidance", "emotion", "pose", "trims", "video")

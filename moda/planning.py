@@ -53,6 +53,7 @@ class MotionModel(Protocol):
     name: str
     network: MoDA
     silence: int  # frames of silence that its features carry behind the speech
+    lip_noise: float
 
     def features(self, speech: Speech, preset: str) -> Any: ...
 

@@ -36,7 +36,7 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"PK\x03\x04", "an archive or office document"),
 )
 _STILL_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis")
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "ICO", "TGA", "AVIF", "JPEG2000")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "ICO", "TGA", "AVIF", "JPEG2000")
 """What Pillow may open. Of its others, some start programs (EPS: Ghostscript) and none is what a camera writes."""
 _HOW = "please give a JPEG, PNG or WebP picture of a face"
 
@@ -135,6 +135,7 @@ def _from_bytes(data: bytes, name: str, max_megapixels: float) -> np.ndarray:
     if what is not None:
         raise BadPicture(f"{name} is {what}; {_HOW}.")
     try:
+        Image.init()  # the plugins of the formats below are not all loaded by themselves
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as fault:
         raise BadPicture(f"{name} has far more than {max_megapixels:g} megapixels; please make it smaller.") from fault

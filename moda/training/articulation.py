@@ -143,7 +143,5 @@ def _beats(phones: Sequence[Phone], times: npt.NDArray) -> tuple[npt.NDArray, np
             speaking[inside] = 1.0
         if is_vowel(phone.symbol):
             beat = (0.35, 0.6, 1.0)[phone.stress] * min(1.0, (phone.end - phone.start) / 0.12)
-            stress = np.maximum(
-                stress, beat * np.exp(-0.5 * ((times - (phone.start + phone.end) / 2) / 0.09) ** 2)
-            )
+            stress = np.maximum(stress, beat * np.exp(-0.5 * ((times - (phone.start + phone.end) / 2) / 0.09) ** 2))
     return stress, _smooth(speaking, 0.12)

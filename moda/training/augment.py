@@ -151,8 +151,10 @@ def music(count: int, rng: np.random.Generator) -> FloatArray:
                     hit = rng.standard_normal(length) * np.exp(-np.arange(length) / (length / 4))
                     if half == 0:
                         sweep = 60 + 80 * np.exp(-time[:length] * 30)
-                        hit = 2.5 * np.sin(2 * np.pi * np.cumsum(sweep) / SAMPLE_RATE) * np.exp(
-                            -np.arange(length) / (length / 3)
+                        hit = (
+                            2.5
+                            * np.sin(2 * np.pi * np.cumsum(sweep) / SAMPLE_RATE)
+                            * np.exp(-np.arange(length) / (length / 3))
                         )
                     wave[first : first + length] += hit
         at += beat

@@ -117,9 +117,7 @@ def synthetic(model: MoDA, utterances: list[Utterance], options: SamplingOptions
     return {name: float(np.mean(found)) for name, found in rows.items() if found}
 
 
-def talkers(
-    model: MoDA, folder: Path, swap: bool = True, options: SamplingOptions | None = None
-) -> Measures:
+def talkers(model: MoDA, folder: Path, swap: bool = True, options: SamplingOptions | None = None) -> Measures:
     """r of generated jaw_open with real talkers' lip gap at zero lag, its best lag, and with another clip's sound."""
     clips = []
     for path in sorted(folder.glob("*.npz")):

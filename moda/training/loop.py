@@ -141,9 +141,7 @@ class Trainer:
         if kept.is_file():
             self.model.speech_embedder.load_state_dict(torch.load(kept, weights_only=True))
         else:
-            listener = learn_to_listen(
-                self.corpus, options.config.width, options.listen_steps, options.seed, self.say
-            )
+            listener = learn_to_listen(self.corpus, options.config.width, options.listen_steps, options.seed, self.say)
             start_from(self.model, listener)
             torch.save(self.model.speech_embedder.state_dict(), kept)
         self.mean = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
@@ -178,8 +176,10 @@ class Trainer:
                 smooth[name] = 0.97 * smooth.get(name, value) + 0.03 * value
             if self.step % 50 == 0:
                 speed = (time.perf_counter() - began) / (self.step - first)
-                self.say(f"step {self.step}/{options.steps} rate {rate:.1e} {speed:.2f} s/step " + " ".join(
-                    f"{name} {value:.4f}" for name, value in smooth.items()))
+                self.say(
+                    f"step {self.step}/{options.steps} rate {rate:.1e} {speed:.2f} s/step "
+                    + " ".join(f"{name} {value:.4f}" for name, value in smooth.items())
+                )
                 with (self.run / "log.jsonl").open("a") as file:
                     file.write(json.dumps({"step": self.step, **{k: round(v, 5) for k, v in smooth.items()}}) + "\n")
             if self.step % options.save_every == 0 or self.step == until:

@@ -92,5 +92,3 @@ def lite_loss(
     total = sum(getattr(weights, name) * value for name, value in terms.items())
     assert isinstance(total, Tensor)
     return total, {name: float(value.detach()) for name, value in terms.items()}
-
-

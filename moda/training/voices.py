@@ -232,7 +232,7 @@ def festival(
             stem = f"{folder}/{i:04d}"
             lines += [
                 f'(unwind-protect (begin (set! u (Utterance Text "{quoted}")) (utt.synth u)',
-                f"(utt.save.wave u \"{stem}.wav\" 'riff) (utt.save.segs u \"{stem}.lab\")))",
+                f'(utt.save.wave u "{stem}.wav" \'riff) (utt.save.segs u "{stem}.lab")))',
             ]
         script = Path(folder) / "say.scm"
         script.write_bytes("\n".join(lines).encode(encoding, "ignore"))

@@ -69,9 +69,7 @@ def test_head_starts_at_the_portrait_and_stays_plausible() -> None:
     rest = random_rest(np.random.default_rng(2))
     person = habits(IDENTITY_MEAN)
     tint = colour(only("none"))
-    poses = np.stack(
-        [head_motion(speaking(250), tint, person, rest, np.random.default_rng(k)) for k in range(40)]
-    )
+    poses = np.stack([head_motion(speaking(250), tint, person, rest, np.random.default_rng(k)) for k in range(40)])
     assert np.abs(poses[:, 0] - rest).max() < 1e-4
     moved = poses[:, :, 4:7] - rest[4:7]
     assert 1.5 < moved[..., 1].std() < 5.5

@@ -13,7 +13,7 @@ from moda.training.phonemes import is_bilabial, known_letters, to_ipa, visemes
 from moda.training.texts import SENTENCES, random_text
 from moda.training.voices import SAMPLE_RATE, Espeak, Phone, Utterance, flite
 
-DECORATION = set("̧ːʲʰ̩̞̪̃ᵝ̝̈ˤ.-\"̯̥ˀ̬͡ʷˠ̺̻ˌˈ()ˑ̆1234567890")
+DECORATION = set('̧ːʲʰ̩̞̪̃ᵝ̝̈ˤ.-"̯̥ˀ̬͡ʷˠ̺̻ˌˈ()ˑ̆1234567890')
 
 
 @pytest.fixture(scope="module")
