@@ -6,7 +6,8 @@ first frame come from. That difference lives here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -54,6 +55,7 @@ class MotionModel(Protocol):
     network: MoDA
     silence: int  # frames of silence that its features carry behind the speech
     lip_noise: float
+    threads: int | None  # CPU threads that sampling uses; None leaves PyTorch's own choice
 
     def features(self, speech: Speech, preset: str) -> Any: ...
 
@@ -67,6 +69,8 @@ class LiteModel:
     silence = 0
     #: Held-out voices follow their phonemes better so (r .79 -> .89) than from full noise, at no further cost.
     lip_noise = 0.3
+    #: So small a network gains little from a second thread, and waits tenfold when another process has the core.
+    threads: int | None = 1
 
     def __init__(self, folder: Path, device: str = "cpu") -> None:
         from moda.generator.network import MoDA
@@ -93,6 +97,7 @@ class BaseModel:
     name = "moda-base"
     silence = SILENCE_FRAMES
     lip_noise = 1.0
+    threads: int | None = None
 
     def __init__(self, weights: Any, device: str = "cpu") -> None:
         self.network = weights.network
@@ -156,6 +161,20 @@ def emotion_weights(settings: Settings, frames: int, fps: float) -> tuple[FloatA
     return (1 - strength) * nothing + strength * weights, notes
 
 
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """PyTorch's CPU threads limited for a while."""
+    import torch
+
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(min(count, before))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def sample(
     model: MotionModel,
     speech: Speech,
@@ -179,11 +198,12 @@ def sample(
         target[:, POSE] += pose
         pull = PosePull(normalise(target)[:, POSE], settings.pose_strength)
     given = (emotion, start.identity, start.first, sampling_options(settings, model.lip_noise), [settings.seed])
-    if model.silence:
-        lips = "reference" if settings.preset == "reference" else "causal"
-        sampled = sample_published(model.network, features, model.silence, *given, lips, pull, step, cancel)
-    else:
-        sampled = sample_clip(model.network, features, *given, pull, step, cancel)
+    with _threads(model.threads):
+        if model.silence:
+            lips = "reference" if settings.preset == "reference" else "causal"
+            sampled = sample_published(model.network, features, model.silence, *given, lips, pull, step, cancel)
+        else:
+            sampled = sample_clip(model.network, features, *given, pull, step, cancel)
     vectors = denormalise(np.asarray(sampled[0], dtype=np.float32))
     vectors[:, 63:67] *= np.float32(start.ratio)
     return Motion(vectors, 25.0, model.name, reference=start.reference, neutral=start.neutral), notes
