@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import sys
 import threading
 from importlib.util import find_spec
 from typing import Any
@@ -68,6 +69,8 @@ def launch(
     served = engine or Engine()
     page = build(served)
     limits = served.limits
+    # Somebody who starts it in a terminal wants to see it; a Space or a service does not.
+    more.setdefault("inbrowser", sys.stdout.isatty() and "SPACE_ID" not in os.environ)
     threading.Thread(target=_warm_up, args=(served,), name="warm-up", daemon=True).start()
     return page.launch(
         server_name=os.environ.get("GRADIO_SERVER_NAME", host),
