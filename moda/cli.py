@@ -60,7 +60,8 @@ def run(arguments: list[str] | None = None) -> int:
         return _complain(f"{str(getattr(error, 'message', error)).rstrip('.')}; see python -m moda --help.")
     except (KeyboardInterrupt, typer.Abort):
         return _stopped()
-    return result if isinstance(result, int) else 0
+    stopped = result == 130  # what an interrupt becomes on its way through the options
+    return _stopped() if stopped else (result if isinstance(result, int) else 0)
 
 
 def _stopped() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -43,8 +44,12 @@ def test_values_under_the_pointer_and_the_legend(tmp_path: Path) -> None:
         page.wait_for_selector(".legend3toggle")
         mouth = page.locator(".subplot.xy3 .plot, .nsewdrag[data-subplot='xy3']").last.bounding_box()
         assert mouth is not None
-        page.mouse.move(mouth["x"] + mouth["width"] / 2, mouth["y"] + mouth["height"] / 2)
-        page.wait_for_selector(".hoverlayer .legendtext, .hoverlayer text")
+        # A plot that is still being laid out misses the first move; a person moves again.
+        for attempt in range(20):
+            page.mouse.move(mouth["x"] + mouth["width"] / 2 + attempt % 2, mouth["y"] + mouth["height"] / 2)
+            with contextlib.suppress(playwright.TimeoutError):
+                page.wait_for_selector(".hoverlayer .legendtext, .hoverlayer text", timeout=2000)
+                break
         shown = page.locator(".hoverlayer").text_content() or ""
         assert "jaw open : 0.25 · one" in shown and "jaw open : 0.75 · two" in shown and "pitch" not in shown
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 import threading
@@ -18,7 +19,11 @@ from moda.studio import words
 from tests.trust.conftest import check_sentence
 from tests.trust.serving import REPOSITORY, Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
+    pytest.mark.skipif("MODA_LOAD" not in os.environ, reason="serves a studio for minutes: set MODA_LOAD=1"),
+]
 
 
 LEAKS = ("root:", "a secret", "from __future__", "speech_shape", "HF_HUB_OFFLINE")
