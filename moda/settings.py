@@ -94,7 +94,7 @@ class Settings:
         0, 0, MAX_SEED, 1, "Seed", "The same seed gives the same motion; another gives another take.", "sampling"
     )
     steps: int = _number(
-        8, 1, 50, 1, "Steps", "Solver steps from noise to motion: more is finer and slower.", "sampling"
+        6, 1, 50, 1, "Steps", "Solver steps from noise to motion: more is finer and slower.", "sampling"
     )
     solver: str = _control(
         "ab2",
