@@ -1,9 +1,8 @@
-"""A real server and a real Chromium; both start once for all browser tests."""
+"""A real server, started once for all browser tests, and the page as a person sees it."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,10 +18,6 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SPEECH = REPOSITORY / "assets" / "examples" / "bonjour.wav"
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-]  # fmt: skip
 WAIT = 120_000
 """Milliseconds to wait for anything: machines that run the suite may be busy."""
 GRACE = 2.0
@@ -74,19 +69,6 @@ def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
         except OSError:
             time.sleep(0.3)
     raise AssertionError("the server did not come up within 180 s")
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """The browser; tests skip where Chromium or Playwright is not installed."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("there is no Chromium on this machine (apt-get install chromium)")
-    with api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 class Studio:
