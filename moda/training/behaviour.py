@@ -1,8 +1,8 @@
 """What a face does besides speaking: blinks, gaze, brows, nods and the head's own motion.
 
 The figures are those of real talkers (see the model card): blinks in bursts, some of them partial, lids that stay a
-little low afterwards; head motion whose power falls as frequency^-2.8, a third less in pauses; brows that rise on
-some stressed syllables.
+little low afterwards; head motion whose power falls as frequency^-2.4, a third less in pauses, with quick nods; brows
+that rise on some stressed syllables; a mood that comes and goes in smile and cheeks.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ def head_motion(
     amount = person.motion * tint.motion * float(np.exp(rng.normal(0, 0.25)))
     angles = np.empty((frames, 3))
     for axis, std in enumerate(HEAD_STD):
-        noise = power_noise(length, 2.6, 0.16, 4.0, rng)
+        noise = power_noise(length, 2.4, 0.16, 4.0, rng)
         angles[:, axis] = std * amount * np.interp(clock, np.arange(length), noise)
     beats = _syllables(heard.stress)
     for beat in beats:
-        if rng.random() < 0.30:
-            depth = rng.uniform(0.4, 1.7) * amount * heard.stress[beat]
-            angles[:, 0] += depth * _bump(frames, beat + 1, rng.uniform(2.2, 4.0))
+        if rng.random() < 0.42:
+            depth = rng.uniform(0.8, 3.2) * amount * heard.stress[beat]
+            angles[:, 0] += depth * _bump(frames, beat + 1, rng.uniform(1.9, 3.6))
     drift = _settle(frames, rng)
     angles[:, 0] += tint.pitch * drift
     angles[:, 2] += tint.roll * drift
@@ -135,11 +135,11 @@ def gaze(frames: int, yaw: FloatArray, rng: np.random.Generator) -> FloatArray:
 def brows(heard: Articulation, amount: float, rng: np.random.Generator) -> FloatArray:
     """(T,) brow raise: rises on some stressed syllables, and slow wandering."""
     frames = len(heard.stress)
-    curve = 0.04 * power_noise(frames, 2.0, 0.2, 2.0, rng)
+    curve = 0.20 * power_noise(frames, 2.0, 0.2, 2.0, rng)
     for beat in _syllables(heard.stress):
-        if rng.random() < 0.13:
+        if rng.random() < 0.28:
             width = rng.uniform(3.0, 8.0)
-            curve = curve + rng.uniform(0.15, 0.55) * _bump(frames, beat, width)
+            curve = curve + rng.uniform(0.35, 1.3) * _bump(frames, beat, width)
     return (amount * curve).astype(np.float32)
 
 
@@ -168,7 +168,12 @@ def perform(
     for name, curve in speech.items():
         scale = 1.0 if name == "lips_press" else clarity if curve.min() >= 0 else 1.0
         values[:, INDEX[name]] += scale * curve
-    values[:, INDEX["brow_raise"]] += brows(heard, tint.brows * person.brows, rng)
+    # Brows that are up already rise less.
+    room = 1 - 0.5 * min(1.0, float(tint.offsets[INDEX["brow_raise"]]))
+    values[:, INDEX["brow_raise"]] += brows(heard, room * tint.brows * person.brows, rng)
+    mood = power_noise(frames, 2.2, 0.1, 1.0, rng)
+    values[:, INDEX["smile"]] += 0.11 * mood * held
+    values[:, INDEX["cheek_raise"]] += 0.24 * mood
     shut = blinks(heard.speaking, person.blinks * tint.blinks, rng)
     for side in ("blink_left", "blink_right"):
         lid = values[:, INDEX[side]]
