@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from moda import __version__
 from moda.batch.jobs import Job
-from moda.compare.figures import write_bytes
 from moda.compare.manifest import motion_digest, weights_digest
 from moda.errors import Cancelled, UserError
+from moda.media.output import write_bytes
 
 if TYPE_CHECKING:
     from moda.media.audio import Speech

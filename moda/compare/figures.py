@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moda.errors import BadSetting, OutputFailed
-from moda.media.partial import PartialFile
+from moda.errors import BadSetting
+from moda.media.output import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -105,21 +105,6 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> list[Path]:
         figure.savefig(buffer, format=kind, dpi=DPI, metadata=about)
         written.append(write_bytes(Path(f"{os.fspath(path)}.{kind}"), buffer.getvalue()))
     return written
-
-
-def write_bytes(path: Path, content: bytes) -> Path:
-    """A whole file or none. Raises OutputFailed."""
-    partial = PartialFile(path)
-    try:
-        partial.temporary.write_bytes(content)
-        partial.keep()
-    except OSError as fault:
-        raise OutputFailed(
-            f"The file '{path.name}' could not be written ({fault.strerror or fault}): choose another folder."
-        ) from None
-    finally:
-        partial.discard()
-    return path
 
 
 def draw_sound(axes: Any, waveform: Any, rate: int, seconds: float, marks: Sequence[float] = ()) -> None:

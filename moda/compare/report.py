@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from moda.compare.figures import write_bytes
 from moda.compare.tables import Row, best, printed, shown_columns
 from moda.compare.variants import show
 from moda.evaluate.measures import MEASURES
+from moda.media.output import write_bytes
 from moda.settings import Settings
 
 STYLE = """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moda import __version__
 from moda.compare.alignment import Aligned, align_video, whole_video
-from moda.compare.figures import width_of, write_bytes
+from moda.compare.figures import width_of
 from moda.compare.grid import Cell, write_grid
 from moda.compare.manifest import (
     KIND,
@@ -30,6 +30,7 @@ from moda.compare.strips import strip_figure, write_strip
 from moda.compare.tables import Row, write_csv, write_latex
 from moda.compare.variants import Variant, label, show
 from moda.errors import Cancelled
+from moda.media.output import write_bytes
 from moda.settings import CONTROLS, Settings
 
 if TYPE_CHECKING:

@@ -26,9 +26,8 @@ from moda.generator.flow import StepCallback, Velocity, clean_estimate, schedule
 from moda.generator.guidance import Guidance, GuidedModel, GuidedVelocity
 from moda.generator.network import MoDA
 from moda.generator.noise import NoiseByFrame
+from moda.motion.space import POSE
 
-POSE = slice(63, 70)
-SMOOTHED = slice(63, 70)
 LEAD = 40  # frames over which a segment's head pose is led on from the one before
 
 
@@ -127,14 +126,14 @@ class Pull:
 
 def smooth_pose(motion: Tensor) -> Tensor:
     """Scale, translation and rotation (..., T, 63:70) replaced by the mean over the frames i-1, i, i+1 that exist."""
-    pose = motion[..., SMOOTHED]
+    pose = motion[..., POSE]
     total, count = pose.clone(), torch.ones(pose.shape[-2], 1, device=pose.device, dtype=pose.dtype)
     total[..., 1:, :] += pose[..., :-1, :]
     total[..., :-1, :] += pose[..., 1:, :]
     count[1:] += 1
     count[:-1] += 1
     out = motion.clone()
-    out[..., SMOOTHED] = total / count
+    out[..., POSE] = total / count
     return out
 
 

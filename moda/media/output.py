@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import wave
 from pathlib import Path
@@ -35,18 +36,27 @@ def check_folder(folder: Path) -> Path:
     return folder
 
 
-def write_wav(speech: Speech, path: Path) -> Path:
-    """Speech as a 16-bit wav file, whole or not at all. Raises OutputFailed."""
+def write_bytes(path: Path, content: bytes) -> Path:
+    """A whole file or none. Raises OutputFailed."""
     partial = PartialFile(path)
     try:
-        with wave.open(str(partial.temporary), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(RATE)
-            file.writeframes((np.clip(speech.waveform, -1, 1) * 32767).round().astype("<i2").tobytes())
+        partial.temporary.write_bytes(content)
         partial.keep()
-    except OSError as error:
-        raise OutputFailed(f"{path} could not be written ({error.strerror or error}).") from error
+    except OSError as fault:
+        raise OutputFailed(
+            f"The file '{path.name}' could not be written ({fault.strerror or fault}): choose another folder."
+        ) from None
     finally:
         partial.discard()
     return path
+
+
+def write_wav(speech: Speech, path: Path) -> Path:
+    """Speech as a 16-bit wav file, whole or not at all. Raises OutputFailed."""
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes((np.clip(speech.waveform, -1, 1) * 32767).round().astype("<i2").tobytes())
+    return write_bytes(path, content.getvalue())

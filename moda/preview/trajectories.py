@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moda.errors import BadSetting, OutputFailed
+from moda.errors import BadSetting
 from moda.media.audio import RATE
-from moda.media.partial import PartialFile
+from moda.media.output import write_bytes
 from moda.motion.actions import ACTIONS
 from moda.motion.space import Motion
 from moda.preview.panels import COLUMNS, PANELS, envelope, thinned, trajectories
@@ -161,7 +161,7 @@ def write_html(
     inner = figure(motions, speech, names).to_html(
         full_html=False, include_plotlyjs=True, config={"displaylogo": False, "responsive": True}
     )
-    return _write(path, PAGE.format(title=html.escape(title), figure=inner).encode("utf-8"))
+    return write_bytes(Path(path), PAGE.format(title=html.escape(title), figure=inner).encode("utf-8"))
 
 
 def write_csv(path: str | os.PathLike[str], motion: Motion) -> Path:
@@ -177,7 +177,7 @@ def write_csv(path: str | os.PathLike[str], motion: Motion) -> Path:
     writer.writerow(["frame", "time", *COLUMNS])
     for frame, values in enumerate(zip(*columns)):
         writer.writerow([frame, f"{frame / motion.fps:.4f}", *(f"{value:.6g}" for value in values)])
-    return _write(path, text.getvalue().encode("ascii"))
+    return write_bytes(Path(path), text.getvalue().encode("ascii"))
 
 
 def write_png(
@@ -229,19 +229,4 @@ def write_png(
         picture.suptitle(title, fontsize=10)
     buffer = io.BytesIO()
     picture.savefig(buffer, format="png")
-    return _write(path, buffer.getvalue())
-
-
-def _write(path: str | os.PathLike[str], content: bytes) -> Path:
-    """A whole file or none."""
-    partial = PartialFile(path)
-    try:
-        partial.temporary.write_bytes(content)
-        partial.keep()
-    except OSError as fault:
-        raise OutputFailed(
-            f"The file '{Path(path).name}' could not be written ({fault.strerror or fault}): choose another folder."
-        ) from None
-    finally:
-        partial.discard()
-    return Path(path)
+    return write_bytes(Path(path), buffer.getvalue())
