@@ -25,11 +25,11 @@ Threads = Annotated[int, typer.Option(help="Torch threads.")]
 def main(context: typer.Context) -> None:
     """Make the corpus, train moda-lite, measure it; without a command all of it (`lite`)."""
     if context.invoked_subcommand is None:
-        context.invoke(lite, run=RUN, out=ASSETS, hours=9.0, steps=5000, seed=0, workers=2, threads=1)
+        context.invoke(lite, run=RUN, out=ASSETS, hours=24.0, steps=15000, seed=0, workers=2, threads=1)
 
 
 @app.command()
-def corpus(run: Run = RUN, hours: Hours = 9.0, seed: Seed = 0, workers: Workers = 2) -> None:
+def corpus(run: Run = RUN, hours: Hours = 24.0, seed: Seed = 0, workers: Workers = 2) -> None:
     """Synthesise voices, align recordings, and write the corpus."""
     from moda.training.corpus import CorpusOptions, build
 
@@ -37,7 +37,7 @@ def corpus(run: Run = RUN, hours: Hours = 9.0, seed: Seed = 0, workers: Workers 
 
 
 @app.command()
-def train(run: Run = RUN, steps: Steps = 5000, seed: Seed = 0, threads: Threads = 1) -> None:
+def train(run: Run = RUN, steps: Steps = 15000, seed: Seed = 0, threads: Threads = 1) -> None:
     """Train on the corpus in RUN; goes on from its last checkpoint."""
     import torch
 
@@ -90,7 +90,7 @@ def plot(
 @app.command()
 def lite(
     run: Run = RUN, out: Annotated[Path, typer.Option(help="Where the weights go.")] = ASSETS,
-    hours: Hours = 9.0, steps: Steps = 5000, seed: Seed = 0, workers: Workers = 2, threads: Threads = 1,
+    hours: Hours = 24.0, steps: Steps = 15000, seed: Seed = 0, workers: Workers = 2, threads: Threads = 1,
 ) -> None:  # fmt: skip
     """Everything: corpus, training, weights into OUT, held-out measures."""
     from moda.generator.network import MoDA
