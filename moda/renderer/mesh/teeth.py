@@ -107,6 +107,8 @@ class Tones:
     light: float  # brightness of the skin, 0..1
 
 
+SKIN_IN_WHITE_LIGHT = np.array([1.20, 0.94, 0.80])
+"""Typical skin over its brightness, RGB."""
 CHEEKS = (50, 280, 205, 425, 101, 330, 187, 411, 36, 266)
 
 
@@ -124,18 +126,21 @@ def measure_tones(image: np.ndarray, points: np.ndarray, iod: float, sclera: np.
     luma = skins @ np.array([0.299, 0.587, 0.114])
     lit = skins[luma >= np.median(luma)].mean(0)
     light = float(lit @ np.array([0.299, 0.587, 0.114]))
-    pale = light + 0.34 * (lit - light)  # the skin's hue, mostly washed out
-    tint = pale / max(light, 1.0)
-    level = 1.04 * light
+    warmth = float(np.clip((lit.max() - lit.min()) / max(light, 1.0) / 0.45, 0.0, 1.0))  # 0 for black and white
+    # The light's or the varnish's cast: how the skin differs from skin in white light. Teeth take most of it.
+    cast = np.clip(lit / max(light, 1.0) / SKIN_IN_WHITE_LIGHT, 0.55, 1.5)
+    tint = 1 + warmth * (cast**0.75 - 1)
+    tint = np.maximum(tint, (1.0, 0.0, 0.0)) * np.minimum(1.0, (9.0, 9.0, 0.98 / tint[2]))  # never colder than light
+    level = 1.08 * light
     if sclera is not None:
         white = float(sclera @ np.array([0.299, 0.587, 0.114]))
         if white > 20:
-            level = max(0.99 * light, min(1.12 * white, 1.35 * light))
+            level = max(1.05 * light, min(1.15 * white, 1.35 * light))
             own = np.clip(sclera / white, 0.75, 1.3)
-            tint = 0.55 * tint + 0.45 * (0.75 * own + 0.25)
+            tint = 0.65 * tint + 0.35 * (0.75 * own + 0.25)
+    tint = tint / float(tint @ np.array([0.299, 0.587, 0.114]))
     level = min(level, 232.0)
-    tooth = np.clip(level * tint * np.array([1.02, 1.0, 0.93]), 0, 245)
-    warmth = float(np.clip((lit.max() - lit.min()) / max(light, 1.0) / 0.45, 0.0, 1.0))  # 0 for black and white
+    tooth = np.clip(level * tint * np.array([1.03, 1.0, 0.91]), 0, 245)
 
     def flesh(rgb: tuple[float, float, float], amount: float) -> np.ndarray:
         colour = np.array(rgb)
