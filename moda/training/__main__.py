@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -37,17 +38,29 @@ def corpus(run: Run = RUN, hours: Hours = 24.0, seed: Seed = 0, workers: Workers
 
 
 @app.command()
-def train(run: Run = RUN, steps: Steps = 15000, seed: Seed = 0, threads: Threads = 1) -> None:
-    """Train on the corpus in RUN; goes on from its last checkpoint."""
-    import torch
+def train(
+    run: Run = RUN,
+    steps: Steps = 15000,
+    seed: Seed = 0,
+    threads: Threads = 1,
+    corpus: Annotated[Path | None, typer.Option(help="Folder with shards, of `prepare` too.  [RUN/corpus]")] = None,
+    start: Annotated[Path | None, typer.Option(help="Model folder to go on from (fine-tuning).")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda; each process takes its own GPU.")] = "auto",
+    batch: Annotated[int | None, typer.Option(help="Segments a step, over all processes.  [16]")] = None,
+    segment: Annotated[int | None, typer.Option(help="Frames of a segment.  [80]")] = None,
+    accumulate: Annotated[int | None, typer.Option(help="Pieces of a process's share of the batch.  [1]")] = None,
+    rate: Annotated[float | None, typer.Option(help="Learning rate.  [0.0015; 0.0002 with --start]")] = None,
+    listen_steps: Annotated[int | None, typer.Option(help="Steps in which lips are learnt first.  [5000]")] = None,
+    save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.  [250]")] = None,
+    bf16: Annotated[bool, typer.Option(help="Matrix products in bfloat16.")] = True,
+) -> None:
+    """Train on the corpus in RUN; goes on from its last checkpoint. Also under `accelerate launch`."""
+    from moda.training.command import run_training
 
-    from moda.training.dataset import Corpus
-    from moda.training.loop import Trainer, TrainOptions
-
-    torch.set_num_threads(threads)
-    options = TrainOptions(steps=steps, seed=seed)
-    trainer = Trainer(Corpus(run / "corpus"), run, options, lambda line: print(line, flush=True))
-    trainer.train()
+    given = {"batch": batch, "segment": segment, "accumulate": accumulate, "rate": rate, "save_every": save_every,
+             "listen_steps": listen_steps}  # fmt: skip
+    options = {name: value for name, value in given.items() if value is not None}
+    run_training(run, corpus or run / "corpus", start, device, threads, options | {"steps": steps, "seed": seed}, bf16)
 
 
 @app.command()
@@ -102,5 +115,28 @@ def lite(
     plot(run / "plots", out, run)
 
 
+def main_line() -> int:
+    """Run the command line and return its exit code: 0, or 2 with one line on stderr."""
+    from moda.errors import UserError
+
+    try:
+        app(standalone_mode=False, prog_name="python -m moda.training")
+    except UserError as fault:
+        print(" ".join(str(fault).split()), file=sys.stderr)
+        return 2
+    except typer.Exit as stop:
+        return stop.exit_code
+    except (typer.BadParameter, typer.TyperException) as fault:
+        said = (
+            fault.format_message() if isinstance(fault, typer.BadParameter) else str(getattr(fault, "message", fault))
+        )
+        print(f"{said.rstrip('.')}; see python -m moda.training --help.", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        print("Stopped; the same command goes on from what is kept.", file=sys.stderr)
+        return 130
+    return 0
+
+
 if __name__ == "__main__":
-    app()
+    sys.exit(main_line())

@@ -88,8 +88,7 @@ def _frames(
     corpus: Corpus, segments: int, length: int, rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Every second frame of random segments."""
-    usable = np.where(corpus.lengths >= length, corpus.lengths, 0).astype(np.float64)
-    items = rng.choice(len(corpus.index), segments, p=usable / usable.sum())
+    items = rng.choice(len(corpus.index), segments, p=corpus.chances(length))
     speech, target, feeling = [], [], []
     for item in items:
         start = int(rng.integers(0, int(corpus.lengths[item]) - length + 1))

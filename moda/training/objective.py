@@ -7,11 +7,14 @@ nothing reads. Condition dropout as in the paper (speech 0.2, the others 0.1).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from moda.generator.flow import NETWORK_TIME, between, training_times
 from moda.generator.network import MoDA
@@ -57,29 +60,60 @@ class ActionMetric:
         return error[..., :63] @ self.action, error[..., POSE] * self.pose
 
 
+TERMS = ("plain", "action", "pose", "change")
+"""The parts of the loss, in the order in which `lite_loss` gives them."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Every random number of the loss of B segments: times (B,) in 0.001..1, noise (B, L, 70), and who goes without
+    a condition, (B,) bool each."""
+
+    times: Tensor
+    noise: Tensor
+    null_emotion: Tensor
+    null_previous: Tensor
+    null_speech: Tensor
+    null_identity: Tensor | None
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], generator: torch.Generator, weights: LossWeights, identity: bool) -> Draws:
+        """Draw for motion of this shape (B, L, 70); `identity`: whether the network knows a null identity."""
+        count = shape[0]
+
+        def drop(rate: float) -> Tensor:
+            return torch.rand(count, generator=generator) < rate
+
+        # Denser near pure noise, where speech alone decides (density 2 s).
+        times = training_times(count, generator, "cpu", "uniform").sqrt()
+        noise = torch.randn(shape, generator=generator)
+        emotion, previous, speech = (
+            drop(rate) for rate in (weights.drop_emotion, weights.drop_previous, weights.drop_speech)
+        )
+        return cls(times, noise, emotion, previous, speech, drop(weights.drop_identity) if identity else None)
+
+    def rows(self, part: slice, device: torch.device | str = "cpu") -> Draws:
+        """Some of the segments' numbers, on a device."""
+        taken = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved: dict[str, Any] = {name: v if v is None else v[part].to(device) for name, v in taken.items()}
+        return Draws(**moved)
+
+
 def lite_loss(
-    model: MoDA, batch: MotionBatch, metric: ActionMetric, generator: torch.Generator, weights: LossWeights
-) -> tuple[Tensor, dict[str, float]]:
-    """Loss of one batch, and its terms for the log. All randomness comes from `generator`."""
+    model: MoDA, batch: MotionBatch, metric: ActionMetric, draws: Draws, weights: LossWeights
+) -> tuple[Tensor, Tensor]:
+    """Loss of one batch (a scalar with gradients), and its `TERMS` (4,) for the log."""
     data = batch.motion
-    count = len(data)
-
-    def drop(rate: float) -> Tensor:
-        return torch.rand(count, generator=generator) < rate
-
-    # Denser near pure noise, where speech alone decides (density 2 s).
-    s = training_times(count, generator, data.device, "uniform").sqrt()
-    noise = torch.randn(data.shape, generator=generator)
-    none = torch.zeros(model.config.emotions)
+    none = torch.zeros(model.config.emotions, device=data.device)
     none[-1] = 1.0
-    emotion = torch.where(drop(weights.drop_emotion)[:, None], none, batch.emotion)
-    previous = torch.where(drop(weights.drop_previous)[:, None], model.null_motion, batch.previous)
-    x = between(data, noise, s)
-    tokens = model.encode_speech(batch.speech, drop(weights.drop_speech))
-    null_identity = drop(weights.drop_identity) if model.null_identity is not None else None
-    conditions = model.encode_conditions(tokens, emotion, batch.identity, null_identity=null_identity)
-    v = model.velocity(torch.cat([previous[:, None].expand_as(x), x], -1), NETWORK_TIME * s, conditions).float()
-    error = v - (noise - data)
+    emotion = torch.where(draws.null_emotion[:, None], none, batch.emotion)
+    previous = torch.where(draws.null_previous[:, None], model.null_motion, batch.previous)
+    x = between(data, draws.noise, draws.times)
+    tokens = model.encode_speech(batch.speech, draws.null_speech)
+    conditions = model.encode_conditions(tokens, emotion, batch.identity, null_identity=draws.null_identity)
+    motion = torch.cat([previous[:, None].expand_as(x), x], -1)
+    v = model.velocity(motion, NETWORK_TIME * draws.times, conditions).float()
+    error = v - (draws.noise - data)
     action, pose = metric(error)
     # Change over time of the clean estimate: its error is s times the velocity's.
     change = sum(part.diff(dim=1).square().mean(dim=(1, 2)) for part in (action, pose))
@@ -87,8 +121,35 @@ def lite_loss(
         "plain": error.square().mean(),
         "action": action.square().mean(),
         "pose": pose.square().mean(),
-        "change": (s * change).mean(),
+        "change": (draws.times * change).mean(),
     }
     total = sum(getattr(weights, name) * value for name, value in terms.items())
     assert isinstance(total, Tensor)
-    return total, {name: float(value.detach()) for name, value in terms.items()}
+    return total, torch.stack([terms[name].detach() for name in TERMS])
+
+
+class Objective(nn.Module):
+    """The network with its loss as one module, so that several processes can average the gradients of both."""
+
+    def __init__(self, model: MoDA, metric: ActionMetric, weights: LossWeights, bf16: bool) -> None:
+        super().__init__()
+        self.model, self.metric, self.weights, self.bf16 = model, metric, weights, bf16
+
+    def forward(self, batch: MotionBatch, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Loss and terms of a batch on the network's device (see `lite_loss`)."""
+        with lower_precision(self.bf16, self.model.device.type):
+            return lite_loss(self.model, batch, self.metric, draws, self.weights)
+
+
+@contextmanager
+def lower_precision(bf16: bool, device: str = "cpu") -> Iterator[None]:
+    """Matrix products in bfloat16. On a CPU attention as plain products besides: with AVX512-BF16 a step takes 0.21 s
+    instead of 0.33 s (flash attention's backward pass is slow in bfloat16 there)."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    if not bf16:
+        yield
+        return
+    attention = sdpa_kernel(SDPBackend.MATH) if device == "cpu" else nullcontext()
+    with torch.autocast(device, torch.bfloat16), attention:
+        yield

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from moda.conditions.speech import AFTER, CHANNELS, COLUMNS_PER_FRAME, FEATURES
+from moda.errors import BadSetting
 from moda.motion.actions import INDEX, read_actions
 from moda.motion.space import denormalise
 from moda.training import augment
@@ -153,7 +154,7 @@ def test_shard_reads_back(corpus_folder: Path) -> None:
 
 
 def test_no_shard_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="corpus"):
+    with pytest.raises(BadSetting, match="corpus"):
         Corpus(tmp_path)
 
 

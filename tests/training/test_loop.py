@@ -11,10 +11,10 @@ import torch
 
 from moda.generator.network import MoDA
 from moda.motion.space import denormalise, neutral_reference
-from moda.training.corpus import CorpusOptions, Performer, write_shard
 from moda.training.dataset import Corpus, resting_frame
+from moda.training.fresh import fresh_model
 from moda.training.listening import lip_actions
-from moda.training.loop import LITE, Trainer, TrainOptions, fresh_model, learning_rate
+from moda.training.loop import LITE, Trainer, TrainOptions, learning_rate
 from moda.training.objective import ActionMetric
 from moda.training.styles import IDENTITY_MEAN, random_identity
 
@@ -23,11 +23,8 @@ OPTIONS = TrainOptions(steps=6, listen_steps=0, batch=3, segment=24, rate=4e-3, 
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    folder = tmp_path_factory.mktemp("corpus")
-    options = CorpusOptions(seed=4, shares=(("espeak", 1.0),))
-    write_shard(Performer(folder, options), range(3), folder / "shard-0000")
-    return Corpus(folder)
+def corpus(tiny_corpus: Path) -> Corpus:
+    return Corpus(tiny_corpus)
 
 
 def quiet(_: str) -> None:
