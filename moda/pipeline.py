@@ -79,7 +79,7 @@ class TalkingHead:
     renderer: Renderer
     device: str = "cpu"
     limits: Limits = field(default_factory=Limits.from_environment)
-    _prepared: OrderedDict[tuple[str, str], Any] = field(default_factory=OrderedDict, repr=False)
+    _prepared: OrderedDict[tuple[str, str, bool], Any] = field(default_factory=OrderedDict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
@@ -202,18 +202,18 @@ class TalkingHead:
         mesh = self.renderer if self.renderer.name == "mesh" else load_renderer("mesh", "cpu")
         report = None if progress is None else lambda done, total: progress("quick clip", done, total)
         return quick_clip(
-            mesh, self._prepare(mesh, portrait), take.motion, speech, path, metadata=_provenance(take, "mesh"),
-            on_frame=report, cancel=cancel,
+            mesh, self._prepare(mesh, portrait, take.settings.background_still), take.motion, speech, path,
+            metadata=_provenance(take, "mesh"), on_frame=report, cancel=cancel,
         )  # fmt: skip
 
-    def _prepare(self, renderer: Renderer, portrait: Portrait) -> Any:
+    def _prepare(self, renderer: Renderer, portrait: Portrait, background_still: bool) -> Any:
         """What the renderer learns of a portrait once; the last few are kept, so that previews follow a slider."""
-        key = (renderer.name, portrait.digest)
+        key = (renderer.name, portrait.digest, background_still)
         with self._lock:
             if key in self._prepared:
                 self._prepared.move_to_end(key)
                 return self._prepared[key]
-        prepared = renderer.prepare(portrait)
+        prepared = renderer.prepare(portrait, background_still=background_still)
         with self._lock:
             self._prepared[key] = prepared
             while len(self._prepared) > KEPT_PORTRAITS:
@@ -271,7 +271,7 @@ class TalkingHead:
             )
         target = check_output(Path(output), ".mp4")
         with _timed(timings, "portrait"):
-            prepared = self._prepare(self.renderer, portrait)
+            prepared = self._prepare(self.renderer, portrait, settings.background_still)
         with _timed(timings, "video"):
             frames = self.renderer.frames(
                 prepared, motion, size=settings.size, whole=settings.frame == "whole", cancel=cancel

@@ -167,6 +167,12 @@ class Settings:
         "video",
         choices=get_args(Frame),
     )
+    background_still: bool = _control(
+        True,
+        "Background still",
+        "On: only the person and a band around the head move. Off: the surroundings sway along (mesh only).",
+        "video",
+    )
     mark: bool = _control(False, "AI mark", "Draws a small visible AI mark into the corner.", "video")
 
     def __post_init__(self) -> None:

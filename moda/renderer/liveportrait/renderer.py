@@ -99,14 +99,17 @@ class LivePortraitRenderer:
         mode: str = "auto",
         stitching: bool = True,
         mask: str = "soft",
+        background_still: bool = True,
         **options: Any,
     ) -> Prepared:
         """Read the portrait once. ``mode``: auto, absolute or relative (:func:`drive.choose_mode`);
-        ``mask``: soft or face (:class:`pasting.Paster`)."""
+        ``mask``: soft or face (:class:`pasting.Paster`); ``background_still``: False is refused (BadSetting)."""
         from moda.renderer.liveportrait.pasting import Paster
 
         if options:
             raise BadSetting(f"The liveportrait renderer has no option {', '.join(sorted(options))}.")
+        if not background_still:
+            raise BadSetting("liveportrait always keeps the background; switch background_still on or take mesh.")
         picture = portrait.crop.network_input()
         face = read_face(self.networks.motion, picture)
         placed = torch.from_numpy(face.placed)[None].to(self.device)

@@ -13,6 +13,8 @@ from . import topology
 
 CELLS = 20  # samples per IOD
 RIM = 0.45
+REACH, LOOSE_REACH = 0.88, 3.2
+"""How far beyond the head, in IOD, its motion fades out: with a still background, and with one that moves along."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,12 @@ def head_field(
     pose: Pose,
     region: tuple[float, float, float, float],
     picture: tuple[int, int],
+    still: bool = True,
 ) -> HeadField:
-    """person: (h, w) float probability of "person" over the region, any size; picture: (height, width) px."""
+    """person: (h, w) float probability of "person" over the region, any size; picture: (height, width) px.
+
+    still: the background stays where it is; otherwise it sways with the head, the less the farther away.
+    """
     iod = float(pose.scale)
     x0, y0, x1, y1 = region
     w, h = (max(8, round((hi - lo) / iod * CELLS)) for lo, hi in ((x0, x1), (y0, y1)))
@@ -101,13 +107,16 @@ def head_field(
     def away(shape: np.ndarray) -> np.ndarray:
         return cv2.distanceTransform((1 - shape).astype(np.uint8), cv2.DIST_L2, 5) / CELLS
 
-    weight = 1.0 - _ss(away(head), 0.0, 0.88)
+    weight = 1.0 - _ss(away(head), 0.0, REACH)
     throat = np.interp(np.abs(ux), [0, 0.5, 1.0, 1.6], [chin, chin + 0.12, chin + 0.6, chin + 0.9])
     weight = np.minimum(weight, 1.0 - _ss(uy - throat, 0.05, 1.45))
     blurred = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), 0.18 * CELLS, borderType=cv2.BORDER_REPLICATE)
     # What would hardly move does not move at all: most of a background then stays as it is, to the bit.
     weight = np.maximum(0.0, np.asarray(blurred) - 0.03) / 0.97
     weight = np.maximum(weight, 1.0 - _ss(away(face), 0.0, 0.25))
+    if not still:  # spread over more room, the same motion bends straight lines less; shoulders stay where they are
+        loose = np.minimum(1.0 - _ss(away(head), 0.0, LOOSE_REACH), 1.0 - _ss(uy - chin, 0.05, 1.45))
+        weight = np.maximum(weight, loose)
     soft = cv2.GaussianBlur(body.astype(np.float32), (0, 0), 0.08 * CELLS, borderType=cv2.BORDER_REPLICATE)
     height, width = picture
     sides = (x0 > 0.5, y0 > 0.5, x1 < width - 0.5, y1 < height - 0.5)

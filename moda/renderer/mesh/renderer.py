@@ -57,7 +57,8 @@ class MeshRenderer:
         """Mesh, weights, eyes and mouth of a portrait.
 
         Options: ``glasses`` (bool): the person wears glasses, as found by the portrait when not given; ``breathing``
-        (bool, default True): the shoulders rise and fall a little.
+        (bool, default True): the shoulders rise and fall a little; ``background_still`` (bool, default True): what
+        is away from head and shoulders stays as it is, to the bit; otherwise it sways with the head.
         """
         from moda.portrait.graphs import person_mask
 
@@ -78,7 +79,8 @@ class MeshRenderer:
         x0, y0, x1, y1 = (round(v) for v in region)
         person = person_mask(image[y0 : y1 + 1, x0 : x1 + 1])
         window = with_headroom(window, person, region, iod)
-        field = head_field(person, points, head, region, (height, width))
+        still = bool(options.get("background_still", True))
+        field = head_field(person, points, head, region, (height, width), still)
         glasses = bool(options.get("glasses", portrait.rest.get("glasses", 0.0) > 0.5))
         mesh = build_mesh(points, head, region, field)
         lids = eyes_.lid_rows(mesh.position[:468], glasses, iod)

@@ -199,6 +199,8 @@ def test_bad_settings(small, portrait, renderer, prepared):
         renderer.prepare(portrait, mask="hard")
     with pytest.raises(WeightsMissing, match="soft mask instead"):
         renderer.prepare(portrait, mask="face")
+    with pytest.raises(BadSetting, match="always keeps the background"):
+        renderer.prepare(portrait, background_still=False)
     odd = renderer.prepare(portrait, mode="sideways")
     with pytest.raises(BadSetting, match="auto, absolute, relative"):
         renderer.frames(odd, lively(1))  # at once, not with the first frame

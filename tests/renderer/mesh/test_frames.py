@@ -189,3 +189,21 @@ def test_shoulders_breathe_only_when_asked(hopper) -> None:  # type: ignore[no-u
     assert change[:60].max() == 0
     still_first, *_, still_last = hopper.renderer.frames(hopper.prepared, motion)
     assert (still_first == still_last).all()
+
+
+def test_a_still_background_is_still_to_the_bit_and_a_loose_one_sways(hopper) -> None:  # type: ignore[no-untyped-def]
+    motion = hopper.motion({}, {"yaw": 12.0, "pitch": 6.0, "jaw_open": 0.6}, {"yaw": -12.0, "roll": 8.0})
+    held = list(hopper.renderer.frames(hopper.prepared, motion, whole=True))
+    loose = hopper.renderer.prepare(hopper.portrait, breathing=False, background_still=False)
+    swaying = list(hopper.renderer.frames(loose, motion, whole=True))
+    x, y = hopper.prepared.field.origin
+    iod = hopper.prepared.field.iod
+    sky = np.s_[int(y - iod) : int(y + iod), int(x + 2.5 * iod) : int(x + 2.8 * iod)]
+    flag = np.s_[int(y - iod) : int(y + iod), int(x - 2.3 * iod) : int(x - 1.7 * iod)]
+    assert all((frame[sky] == held[0][sky]).all() for frame in held)
+    still, loosely = (np.abs(made[1][flag].astype(int) - made[2][flag]).mean() for made in (held, swaying))
+    assert loosely > 2 * still
+    assert (swaying[1][sky] != swaying[2][sky]).any()
+    face = np.s_[int(y - 0.3 * iod) : int(y + iod), int(x - 0.6 * iod) : int(x + 0.6 * iod)]
+    assert np.abs(swaying[1][face].astype(int) - held[1][face]).mean() < 1  # the head itself is carried alike
+    assert (swaying[1][-20:] == held[1][-20:]).all()
