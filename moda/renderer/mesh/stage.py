@@ -80,6 +80,44 @@ def _resample(image: np.ndarray, scale: float, offset: np.ndarray, size: tuple[i
     return cv2.warpAffine(image, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
+def crisp(
+    texture: np.ndarray,
+    places: tuple[np.ndarray, np.ndarray],
+    corner: tuple[int, int],
+    image: np.ndarray,
+    window: tuple[float, float, float],
+    scale: float,
+    offset: np.ndarray,
+    texture_scale: float,
+) -> np.ndarray:
+    """The texture sharpened so far that the face, sampled at `places` (the box whose upper left is `corner`), shows
+    the fine detail that it has in the picture: sampling between pixels takes up to a third of it. Never softened.
+
+    Both are judged at 0.8 of the smaller size, since the finest octave does not survive encoding.
+    """
+    x, y, side = window
+    face = np.array([[x + 0.3 * side, y + 0.3 * side], [x + 0.7 * side, y + 0.7 * side]])
+    (left, upper), (right, lower) = np.clip(np.round(face), 0, (image.shape[1], image.shape[0])).astype(int)
+    size = places[0].shape[::-1]
+    (a0, b0), (a1, b1) = np.clip(np.round(face * scale + offset - corner), 0, size).astype(int)
+    if min(right - left, lower - upper, a1 - a0, b1 - b0) < 16:
+        return texture
+    part, middle = image[upper:lower, left:right], tuple(np.ascontiguousarray(p[b0:b1, a0:a1]) for p in places)
+
+    def detail(picture: np.ndarray, ratio: float) -> float:
+        small = cv2.resize(picture, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
+        return float((cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), cv2.CV_32F) ** 2).mean())
+
+    compared = 0.8 * min(1.0, scale)
+    wanted, amount, sharper = detail(part, compared), 0.0, texture
+    soft = cv2.GaussianBlur(texture, (0, 0), texture_scale * max(1.0, scale))
+    for step in (0.4, 0.2, 0.1, 0.05):
+        trial = cv2.addWeighted(texture, 1 + amount + step, soft, -amount - step, 0)
+        if detail(cv2.remap(trial, *middle, cv2.INTER_LINEAR), compared / scale) <= wanted:
+            amount, sharper = amount + step, trial
+    return sharper
+
+
 def build_stage(
     image: np.ndarray,
     region: tuple[float, float, float, float],
@@ -113,9 +151,9 @@ def build_stage(
     )  # fmt: skip
     # The base is the texture seen without motion, so that what moves and what rests look alike.
     gx, gy = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
-    still = cv2.remap(
-        texture, (gx - texture_offset[0]) * texture_scale, (gy - texture_offset[1]) * texture_scale, cv2.INTER_LINEAR
-    )  # fmt: skip
+    places = ((gx - texture_offset[0]) * texture_scale, (gy - texture_offset[1]) * texture_scale)
+    texture = crisp(texture, places, (x0, y0), image, window, scale, offset, texture_scale)
+    still = cv2.remap(texture, *places, cv2.INTER_LINEAR)
     base = base.copy()
     if whole:
         fade = _border_fade((y1 - y0, x1 - x0), (x0 > 0, y0 > 0, x1 < frame[0], y1 < frame[1]))[..., None]

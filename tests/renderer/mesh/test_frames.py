@@ -207,3 +207,16 @@ def test_a_still_background_is_still_to_the_bit_and_a_loose_one_sways(hopper) ->
     face = np.s_[int(y - 0.3 * iod) : int(y + iod), int(x - 0.6 * iod) : int(x + 0.6 * iod)]
     assert np.abs(swaying[1][face].astype(int) - held[1][face]).mean() < 1  # the head itself is carried alike
     assert (swaying[1][-20:] == held[1][-20:]).all()
+
+
+@pytest.mark.parametrize(("size", "least"), [(256, 0.8), (512, 0.9)])
+def test_the_skin_stays_as_sharp_as_the_portrait(size: int, least: float, hopper, track: Track) -> None:  # type: ignore[no-untyped-def]
+    """A portrait shown at and below its own size, at rest and turned: sampling takes no detail off it."""
+    from moda.evaluate.pictures import detail_at, eye_distance
+
+    own = hopper.portrait.landmarks.astype(np.float32)
+    for frame in hopper.render({}, {"yaw": 6.0}, size=size):
+        found = track(frame).astype(np.float32)
+        shared = 0.8 * min(eye_distance(found), eye_distance(own))
+        ratio = detail_at(frame, found, shared) / detail_at(hopper.portrait.image, own, shared)
+        assert least < ratio < 1.35
