@@ -69,15 +69,15 @@ def holdout(
     run: Run = RUN,
     tracks: Annotated[Path | None, typer.Option(help="Folder with tracks of real talkers (never trained on).")] = None,
     feelings: Annotated[bool, typer.Option(help="Also tell the emotions apart (slow).")] = True,
-    speech_guidance: Annotated[float, typer.Option(help="Guidance to speech while measuring.")] = 1.0,
+    speech_guidance: Annotated[float, typer.Option(help="Guidance to speech while measuring.")] = 1.5,
 ) -> None:
     """Measure a model on held-out voices, real talkers, silence, music and feelings; prints JSON."""
-    from moda.generator.guidance import Guidance
     from moda.generator.network import MoDA
-    from moda.generator.sampler import SamplingOptions
+    from moda.planning import LiteModel, sampling_options
+    from moda.settings import Settings
     from moda.training.holdout import measure
 
-    options = SamplingOptions(guidance=Guidance(speech=speech_guidance))
+    options = sampling_options(Settings(speech_guidance=speech_guidance), LiteModel.lip_noise)
     found = measure(MoDA.from_pretrained(model), run, tracks, feelings, options)
     print(json.dumps({name: round(value, 3) for name, value in found.items()}, indent=2))
 
@@ -111,7 +111,7 @@ def lite(
     corpus(run, hours, seed, workers)
     train(run, steps, seed, threads)
     MoDA.from_pretrained(run / "model").save_pretrained(out)
-    holdout(out, run, None, True, 1.0)
+    holdout(out, run, None, True)
     plot(run / "plots", out, run)
 
 
