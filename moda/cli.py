@@ -1,4 +1,4 @@
-"""The command line: `python -m moda generate|preview|render|speak|compare|batch|evaluate|train|doctor|serve`.
+"""The command line: `python -m moda generate|preview|render|speak|compare|batch|evaluate|prepare|train|doctor|serve`.
 
 Every option comes from settings.py. Exit code 0 on success; 2 and one line on stderr for anything a person can
 mend; results go to stdout, progress to stderr. Nothing heavy is imported before a command needs it.
@@ -17,6 +17,7 @@ import typer
 from moda.errors import UserError
 from moda.options import progress_on_stderr, with_settings
 from moda.settings import Settings
+from moda.training.prepare.command import prepare
 
 if TYPE_CHECKING:
     from moda.pipeline import RenderResult, TalkingHead
@@ -120,9 +121,8 @@ def generate(
             known = Take.load(take)
             chosen = known.settings.changed(**settings)
             planned = known.trimmed(chosen) if settings else known
-            head = _load(
-                known.model if model == "auto" and known.model.startswith("moda-") else model, renderer, device
-            )
+            its_own = model == "auto" and known.model.startswith("moda-")
+            head = _load(known.model if its_own else model, renderer, device)
             face_of = head.portrait(portrait, face=face)
             sound = head.speech(speech)
         else:
@@ -225,11 +225,8 @@ def speak(
     write_wav(speech, output)
     if speech.notice:
         print(speech.notice, file=sys.stderr)
-    print(
-        jsonlib.dumps({"output": str(output), "seconds": speech.seconds})
-        if json
-        else f"{output}  {speech.seconds:.2f} s"
-    )
+    facts = {"output": str(output), "seconds": speech.seconds}
+    print(jsonlib.dumps(facts) if json else f"{output}  {speech.seconds:.2f} s")
 
 
 @app.command()
@@ -299,6 +296,9 @@ def evaluate(
 
     with progress_on_stderr() as report:
         run_target(target, folder, portrait, output, (clips, seconds, seeds, pixels), model, json, report)
+
+
+app.command()(prepare)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

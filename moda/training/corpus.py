@@ -202,7 +202,11 @@ def act(heard: Articulation, rng: np.random.Generator, mixture: np.ndarray | Non
 
 def write_shard(performer: Performer, indices: Iterable[int], folder: Path) -> float:
     """Make items and write them as one shard; returns hours."""
-    items = [performer.item(i) for i in indices]
+    return write_items([performer.item(i) for i in indices], folder)
+
+
+def write_items(items: list[dict[str, np.ndarray]], folder: Path) -> float:
+    """Write items (columns, motion, mixture, identity, rest, source) as one shard; returns hours."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("columns", "motion"):
         np.save(folder / f"{name}.npy", np.concatenate([item[name] for item in items]))

@@ -58,7 +58,7 @@ class Corpus:
         return speech.astype(np.float32), motion[at : at + length].astype(np.float32), before
 
     def chances(self, length: int) -> np.ndarray:
-        """(items,) how likely each is drawn for segments of `length` frames. Raises BadSetting where none is as long."""
+        """(items,) chance of each for segments of `length` frames. Raises BadSetting where none is as long."""
         usable = np.where(self.lengths >= length, self.lengths, 0).astype(np.float64)
         if not usable.any():
             raise BadSetting(

@@ -1,0 +1,1 @@
+"""From a folder of talking videos to a corpus: shots, faces, motion, filters, labels, shards."""
