@@ -223,7 +223,9 @@ class Limits:
     max_speech_seconds: float = 3600.0
     max_text: int = 5000
     max_takes: int = 4
+    max_size: int = 1080
     max_queue: int = 16
+    max_request_bytes: int = 16 * 1024 * 1024
     max_request_seconds: float = 3600.0
     max_disk_bytes: int = 4 * 1024**3
 

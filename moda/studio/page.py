@@ -11,10 +11,12 @@ from importlib.util import find_spec
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from moda.studio import about_tab, api, compare_tab, make_tab, models_tab, theme, wire_inputs, wire_motion, wire_video
 from moda.studio.engine import Engine
 from moda.studio.events import visitor_of
+from moda.studio.guard import Gate, Page
 from moda.studio.voices import choices
 
 log = logging.getLogger(__name__)
@@ -31,7 +33,7 @@ def build(engine: Engine | None = None) -> gr.Blocks:
     """The studio as Gradio Blocks; `theme` and `css` go to `launch`, see there."""
     served = engine or Engine()
     public = public_mode()
-    with gr.Blocks(title=TITLE, delete_cache=CACHE, analytics_enabled=False) as page:
+    with Page(title=TITLE, delete_cache=CACHE, analytics_enabled=False) as page:
         gr.HTML(MASTHEAD)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Make", id="make"):
@@ -83,6 +85,8 @@ def launch(
         footer_links=["api", "settings"],
         mcp_server=find_spec("mcp") is not None,
         ssr_mode=False,
+        run_history=False,  # it keeps what visitors made, and fetches what they name
+        app_kwargs={"middleware": [Middleware(Gate, limits=limits, folder=served.visitors.root)]},
         **more,
     )
 

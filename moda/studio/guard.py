@@ -1,0 +1,127 @@
+"""What stands between strangers and Gradio: no address is fetched for anybody, and no request grows without end.
+
+Left alone, Gradio downloads an address in three places: where one stands in `/file=ADDRESS`, where one stands in
+place of an upload, and for its run history (which `launch` turns off). Each is refused before a name is looked up.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import gradio as gr
+from anyio import to_thread
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from moda.settings import Limits
+
+NO_ADDRESSES = "The studio fetches no web addresses; please download the file and upload it."
+TOO_LARGE = "The request is larger than {:.0f} MB, which is more than the studio takes; please send less."
+FULL = "The studio's working space is full at the moment; please try again in a few minutes."
+
+_ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]+:[/\\]", re.IGNORECASE)
+_FETCHING = re.compile(r"/(?:file[=/]|proxy=)(.*)", re.DOTALL)
+_OWN_FILE = re.compile(r"[a-z]+://[^?#]*?/gradio_api/file=([^?#]+)", re.IGNORECASE)
+
+
+def is_address(text: Any) -> bool:
+    """Whether a text is an address of any scheme (http://, ftp:/, file:\\...); a Windows drive is none."""
+    return isinstance(text, str) and _ADDRESS.match(text) is not None
+
+
+def without_addresses(value: Any) -> Any:
+    """A copy of an input in which no file value points outside. Raises gr.Error where one is to be fetched.
+
+    The address under which this server shows an upload is taken as that upload's path, which Gradio then checks like
+    every other; other addresses that only accompany a path are dropped.
+    """
+    if isinstance(value, list | tuple):
+        return [without_addresses(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: without_addresses(one) for key, one in value.items()}
+    path = kept.get("path")
+    if is_address(path):
+        own = _OWN_FILE.fullmatch(path)
+        found = unquote(own[1]) if own else path
+        if is_address(found):
+            raise gr.Error(NO_ADDRESSES, print_exception=False)
+        kept["path"] = found
+    if "path" in kept and is_address(kept.get("url")):
+        kept["url"] = None
+    return kept
+
+
+class Page(gr.Blocks):
+    """Blocks whose events, endpoints and tools all refuse addresses in place of files."""
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *rest: Any, **more: Any) -> Any:
+        return await super().preprocess_data(block_fn, without_addresses(inputs), *rest, **more)
+
+
+class Gate:
+    """ASGI middleware: refuses routes that fetch, bodies beyond the limits, and uploads that no longer fit the disk.
+
+    folder: where uploads and the studio's own files land; only what came since the start is counted.
+    """
+
+    def __init__(self, app: ASGIApp, limits: Limits, folder: Path) -> None:
+        self.app = app
+        self.limits = limits
+        self.folder = folder
+        self._since = time.time()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = {name.lower(): text.decode("latin1") for name, text in scope["headers"]}
+        form = headers.get(b"content-type", "").lower().startswith("multipart/")
+        most = self.limits.max_request_bytes
+        if form:
+            most += max(self.limits.max_portrait_bytes, self.limits.max_speech_bytes)
+        length = headers.get(b"content-length", "")
+        stated = int(length) if length.isdecimal() else 0
+        fetching = _FETCHING.search(scope["path"])
+        if fetching and is_address(unquote(fetching[1])):
+            answer = PlainTextResponse(NO_ADDRESSES, 403)
+        elif stated > most:
+            answer = PlainTextResponse(TOO_LARGE.format(most / 1e6), 413)
+        elif form and stated + await to_thread.run_sync(self._stored) > self.limits.max_disk_bytes:
+            answer = PlainTextResponse(FULL, 507)
+        else:
+            await self.app(scope, _bounded(receive, most), send)
+            return
+        await answer(scope, receive, send)
+
+    def _stored(self) -> int:
+        total = 0
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                try:
+                    about = os.stat(os.path.join(folder, name))  # noqa: PTH116, PTH118 - many files, asked often
+                except OSError:  # removed meanwhile
+                    continue
+                total += about.st_size if about.st_ctime >= self._since else 0
+        return total
+
+
+def _bounded(receive: Receive, most: int) -> Receive:
+    """The same body; once it is longer than `most` bytes, whoever reads it is stopped."""
+    came = 0
+
+    async def counted() -> Message:
+        nonlocal came
+        message = await receive()
+        came += len(message.get("body", b""))
+        if came > most:
+            raise HTTPException(413, TOO_LARGE.format(most / 1e6))
+        return message
+
+    return counted
