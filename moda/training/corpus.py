@@ -22,7 +22,7 @@ from moda.training.articulation import Articulation, articulate
 from moda.training.behaviour import assemble, perform, random_rest
 from moda.training.recordings import open_recordings, recordings_folder
 from moda.training.styles import colour, habits, random_identity, random_mixture
-from moda.training.texts import HELD_OUT_LANGUAGE, SENTENCES, random_text
+from moda.training.texts import HELD_OUT_LANGUAGE, READS_ALOUD, SENTENCES, random_text
 from moda.training.voices import (
     FESTIVAL_VOICES,
     FLITE_VOICES,
@@ -53,7 +53,7 @@ class CorpusOptions:
 
 def speaking_languages() -> list[str]:
     """Languages that are trained on."""
-    return [language for language in SENTENCES if language not in (HELD_OUT_LANGUAGE, "ca")]
+    return [language for language in (*SENTENCES, *READS_ALOUD) if language not in (HELD_OUT_LANGUAGE, "ca")]
 
 
 def save_pool(utterances: Iterable[Utterance], path: Path) -> int:

@@ -216,6 +216,20 @@ SENTENCES: dict[str, tuple[str, ...]] = {
 HELD_OUT_LANGUAGE = "nl"
 """Never trained on: its sentences are synthesised for the held-out measures only."""
 
+READS_ALOUD = {
+    "af": "de", "lb": "de", "da": "sv", "nb": "sv", "is": "sv", "sk": "cs", "sl": "pl", "hr": "pl", "lt": "pl",
+    "lv": "fi", "et": "fi", "sw": "id", "ms": "id", "eu": "es", "an": "es", "pap": "es", "cy": "en-gb-x-rp",
+    "ga": "en-gb-x-rp", "sq": "ro", "mt": "it", "la": "it", "eo": "it", "az": "tr", "tk": "tr", "uz": "tr",
+}  # fmt: skip
+"""Further espeak-ng languages, for their sounds: each reads another language's sentences by its own rules, and says
+numbers in its own words."""
+
+
+def sentences_of(language: str) -> tuple[str, ...]:
+    """The sentences that a voice of `language` reads. Raises KeyError for a language that is not known here."""
+    return SENTENCES[READS_ALOUD.get(language, language)]
+
+
 _LATIN_ONSETS = [
     "p",
     "b",
@@ -272,7 +286,7 @@ def pseudo_word(language: str, rng: np.random.Generator) -> str:
     if language in ("en-us", "en-gb-x-rp", "nl") and rng.random() < 0.6:
         count = int(rng.integers(1, 4))
         return "".join(f"{rng.choice(_LATIN_ONSETS)}{rng.choice(_LATIN_RIMES)}" for _ in range(count))
-    letters = " ".join(SENTENCES[language]).lower()
+    letters = " ".join(sentences_of(language)).lower()
     letters = "".join(c if c.isalpha() or ord(c) > 0x2FF else " " for c in letters)
     followers: dict[str, list[str]] = {}
     for here, there in itertools.pairwise(letters):
@@ -290,7 +304,7 @@ def pseudo_word(language: str, rng: np.random.Generator) -> str:
 
 def random_text(language: str, rng: np.random.Generator, numbers: bool = True) -> str:
     """One utterance's text: a sentence, a shuffled one, pseudo-words or numbers, with punctuation."""
-    sentences = SENTENCES[language]
+    sentences = sentences_of(language)
     kind = rng.random()
     first = str(rng.choice(sentences))
     if kind < 0.4:
