@@ -6,6 +6,7 @@ place of an upload, and for its run history (which `launch` turns off). Each is 
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
@@ -15,13 +16,17 @@ from urllib.parse import unquote
 
 import gradio as gr
 from anyio import to_thread
+from gradio.exceptions import InvalidPathError
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from moda.settings import Limits
 
+log = logging.getLogger(__name__)
 NO_ADDRESSES = "The studio fetches no web addresses; please download the file and upload it."
+NOT_YOURS = "A file of this request is not an upload on this server; please upload it again."
+MISFIT = "The request does not fit what is asked for here; please compare it with the description of the API."
 TOO_LARGE = "The request is larger than {:.0f} MB, which is more than the studio takes; please send less."
 FULL = "The studio's working space is full at the moment; please try again in a few minutes."
 
@@ -35,18 +40,21 @@ def is_address(text: Any) -> bool:
     return isinstance(text, str) and _ADDRESS.match(text) is not None
 
 
-def without_addresses(value: Any) -> Any:
-    """A copy of an input in which no file value points outside. Raises gr.Error where one is to be fetched.
+def checked(value: Any) -> Any:
+    """A copy of an input whose file values are all marked as such. Raises gr.Error where an address is to be fetched.
 
-    The address under which this server shows an upload is taken as that upload's path, which Gradio then checks like
-    every other; other addresses that only accompany a path are dropped.
+    Gradio asks only of marked ones whether the visitor uploaded them, and an image input takes others too. The
+    address under which this server shows an upload is taken as that upload's path; other addresses that only
+    accompany a path are dropped.
     """
     if isinstance(value, list | tuple):
-        return [without_addresses(one) for one in value]
+        return [checked(one) for one in value]
     if not isinstance(value, dict):
         return value
-    kept = {key: without_addresses(one) for key, one in value.items()}
+    kept = {key: checked(one) for key, one in value.items()}
     path = kept.get("path")
+    if isinstance(path, str):
+        kept["meta"] = {"_type": "gradio.FileData"}
     if is_address(path):
         own = _OWN_FILE.fullmatch(path)
         found = unquote(own[1]) if own else path
@@ -59,10 +67,21 @@ def without_addresses(value: Any) -> Any:
 
 
 class Page(gr.Blocks):
-    """Blocks whose events, endpoints and tools all refuse addresses in place of files."""
+    """Blocks whose events, endpoints and tools all refuse addresses in place of files.
+
+    What a caller got wrong is told in one sentence and fills no log: strangers can send anything at any rate.
+    """
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *rest: Any, **more: Any) -> Any:
-        return await super().preprocess_data(block_fn, without_addresses(inputs), *rest, **more)
+        try:
+            return await super().preprocess_data(block_fn, checked(inputs), *rest, **more)
+        except gr.Error as fault:
+            raise gr.Error(fault.message, print_exception=False) from None
+        except InvalidPathError:
+            raise gr.Error(NOT_YOURS, print_exception=False) from None
+        except Exception as fault:  # of whatever shape the inputs were
+            log.warning("Inputs were refused: %s", type(fault).__name__)
+            raise gr.Error(MISFIT, print_exception=False) from None
 
 
 class Gate:

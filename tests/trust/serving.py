@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import random
 import signal
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -87,6 +89,13 @@ def free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise AssertionError("no free port")
+
+
+@functools.cache
+def parameters(url: str, endpoint: str) -> dict[str, Any]:
+    """What an endpoint of the studio at `url` takes, in order, with what it takes by default (None without one)."""
+    about = httpx.get(f"{url}gradio_api/info", timeout=120).json()["named_endpoints"][f"/{endpoint}"]
+    return {one["parameter_name"]: one.get("parameter_default") for one in about["parameters"]}
 
 
 @contextlib.contextmanager

@@ -22,9 +22,9 @@ import httpx
 import pytest
 
 from moda.studio.engine import Engine
-from moda.studio.guard import FULL, NO_ADDRESSES, is_address, without_addresses
+from moda.studio.guard import FULL, NO_ADDRESSES, checked, is_address
 from moda.studio.page import launch
-from tests.trust.serving import free_port
+from tests.trust.serving import free_port, parameters
 
 OUTSIDE = ("http://portraits.example/me.png", "https://portraits.example/me.png", "http://93.184.216.34/me.png",
            "HTTP://portraits.example/me.png", " http://portraits.example/me.png", "https://huggingface.co/me.png",
@@ -131,9 +131,7 @@ def finished(address: str, route: str, sent: httpx.Response) -> str:
 
 def planned(address: str, portrait: Any, speech: Any) -> str:
     """What /plan says to these files, and nothing else given."""
-    about = httpx.get(f"{address}gradio_api/info", timeout=60).json()["named_endpoints"]["/plan"]
-    given = {"portrait": portrait, "speech": speech}
-    data = [given.get(p["parameter_name"], p.get("parameter_default")) for p in about["parameters"]]
+    data = list(({**parameters(address, "plan"), "portrait": portrait, "speech": speech}).values())
     sent = httpx.post(f"{address}gradio_api/call/plan", json={"data": data}, timeout=60)
     return finished(address, "gradio_api/call/plan", sent)
 
@@ -261,10 +259,10 @@ def test_what_an_address_is(text: Any, found: bool) -> None:
 def test_only_file_values_are_changed() -> None:
     """A text that happens to be an address, say in a prompt, is a text."""
     given = ["http://a", {"value": "http://a"}, {"path": "/tmp/x.png", "url": "http://b/x", "size": 3}, None, 7]
-    kept = without_addresses(given)
-    assert kept == ["http://a", {"value": "http://a"}, {"path": "/tmp/x.png", "url": None, "size": 3}, None, 7]
+    file = {"path": "/tmp/x.png", "url": None, "size": 3, "meta": {"_type": "gradio.FileData"}}
+    assert checked(given) == ["http://a", {"value": "http://a"}, file, None, 7]
     assert given[2]["url"] == "http://b/x"  # type: ignore[index]
     hidden = {"path": "http://h/gradio_api/file=http%3A//evil/x"}
     for nested in ({"path": "http://a"}, [[{"k": {"path": "https://a"}}]], hidden):
         with pytest.raises(gr.Error):
-            without_addresses(nested)
+            checked(nested)
