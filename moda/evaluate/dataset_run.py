@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from moda.errors import BadSetting, UserError
 from moda.evaluate.datasets import ClipFile, choose, find_clips, split_table
 from moda.evaluate.distances import diversity, frechet, half_against_half, reconstruction, windows
+from moda.evaluate.perceptual import Perceptual, face_cuts
 from moda.evaluate.signals import Array, Signals, signals_of_motion
 from moda.evaluate.sync import score
 from moda.settings import Settings
@@ -41,8 +43,11 @@ SHOWN: tuple[tuple[str, str, int], ...] = (
     ("diversity_lips", "Div. lips", 2),
     ("diversity_head", "Div. head (deg)", 1),
     ("plan_per_second", "Plan (s/s)", 2),
+    ("fid", "FID", 1),
+    ("lpips", "LPIPS", 3),
+    ("fvd_r3d18", "FVD (R3D-18)", 1),
 )
-ABSENT = "FID, LPIPS and FVD are not measured: their network weights do not come with this software."
+NO_PIXELS = "FID, LPIPS and a distance like FVD are of pictures: they are measured with --pixels alone."
 
 
 @dataclass(frozen=True)
@@ -100,21 +105,23 @@ def evaluate_set(
     check_folder(output)
     _write(output / "split.csv", split_table(everything, chosen, rules.seconds))
     judged: list[Judged] = []
+    pictures = Perceptual() if rules.pixels else None
     for number, clip in enumerate(chosen):
         if cancel is not None and cancel():
             break
-        judged.append(judge(head, folder, output, clip, rules))
+        judged.append(judge(head, folder, output, clip, rules, pictures))
         _write(output / "clips.csv", clips_table(judged))
         if progress is not None:
             progress("clips", number + 1, len(chosen))
-    means = summary(judged)
+    means = summary(judged) | (pictures.results() if pictures else {})
     facts = {
         "kind": "moda-evaluation", "folder": folder.name, "layouts": sorted({c.layout for c in chosen}),
         "clips": len(judged), "used": sum(not j.fault for j in judged), "speakers": len({c.speaker for c in chosen}),
         "seconds": rules.seconds, "seeds": list(rules.seeds), "settings": rules.settings.as_dict(),
         "model": head.model.name if head.model else "", "renderer": head.renderer.name if rules.pixels else "",
         "means": {k: None if math.isnan(v) else round(v, 5) for k, v in means.items()},
-        "left_out": {j.clip.path: j.fault for j in judged if j.fault}, "notes": [ABSENT],
+        "left_out": {j.clip.path: j.fault for j in judged if j.fault},
+        "notes": list(pictures.notes) if pictures else [NO_PIXELS],
     }  # fmt: skip
     _write(output / "results.json", jsonlib.dumps(facts, indent=1, ensure_ascii=False) + "\n")
     _write(output / "table.md", markdown(means))
@@ -122,15 +129,19 @@ def evaluate_set(
     return facts
 
 
-def judge(head: TalkingHead, folder: Path, output: Path, clip: ClipFile, rules: Protocol) -> Judged:
+def judge(
+    head: TalkingHead, folder: Path, output: Path, clip: ClipFile, rules: Protocol, pictures: Perceptual | None = None
+) -> Judged:
     """One clip; a fault of the clip is its result."""
     try:
-        return _judge(head, folder / clip.path, output, clip, rules)
+        return _judge(head, folder / clip.path, output, clip, rules, pictures)
     except UserError as fault:
         return Judged(clip, fault=" ".join(str(fault).split()))
 
 
-def _judge(head: TalkingHead, path: Path, output: Path, clip: ClipFile, rules: Protocol) -> Judged:
+def _judge(
+    head: TalkingHead, path: Path, output: Path, clip: ClipFile, rules: Protocol, pictures: Perceptual | None
+) -> Judged:
     from moda.evaluate.videos import follow
     from moda.media.footage import probe, read_frames
 
@@ -142,7 +153,7 @@ def _judge(head: TalkingHead, path: Path, output: Path, clip: ClipFile, rules: P
         portrait = head.portrait(next(frames))
     finally:
         frames.close()  # type: ignore[attr-defined]  # ends the decoder behind it
-    real, _, _, _ = follow(path, about.fps, rules.seconds)
+    real, _, landmarks, _ = follow(path, about.fps, rules.seconds)
     count = min(len(real), speech.frames())
     real = real.part(0, count)
     takes = [head.plan(portrait, speech, rules.settings.changed(seed=seed)) for seed in rules.seeds]
@@ -156,6 +167,9 @@ def _judge(head: TalkingHead, path: Path, output: Path, clip: ClipFile, rules: P
     values["plan_per_second"] = min(planned) / speech.seconds
     if rules.pixels:
         values |= _pixels(head, portrait, takes[0], speech, output, clip, real)
+        if pictures is not None and pictures.any:
+            video = output / "videos" / Path(clip.path).with_suffix(".mp4")
+            values |= _compared(pictures, (path, about.fps, landmarks), video, count)
     values["seconds"] = count / 25.0
     return Judged(clip, values, "", windows(real), np.concatenate([windows(one) for one in ours]))
 
@@ -180,6 +194,19 @@ def _pixels(
         **{name: report.get(name) for name in names},
         "render_per_second": seconds / result.duration,
     }
+
+
+def _compared(pictures: Perceptual, real: tuple[Path, float, npt.NDArray], ours: Path, count: int) -> dict[str, float]:
+    """The faces of the real video (path, fps, landmarks) and of ours, at the same times, given to the networks."""
+    from moda.evaluate.videos import follow
+    from moda.media.footage import probe, read_frames
+
+    path, fps, landmarks = real
+    made = probe(ours)
+    followed = follow(ours, made.fps)[2]
+    sides = ((path, landmarks, fps), (ours, followed, made.fps))
+    cuts = [face_cuts(read_frames(video, rate), points, rate, count) for video, points, rate in sides]
+    return pictures.add(*cuts)
 
 
 def summary(judged: Sequence[Judged]) -> dict[str, float]:
@@ -265,5 +292,6 @@ def run(
             print(f"{name:20} {'-' if value is None else f'{value:.4g}':>9}")
         for path, fault in facts["left_out"].items():
             print(f"left out: {path}: {fault}")
-        print(ABSENT)
+        for note in facts["notes"]:
+            print(note)
     return facts

@@ -63,13 +63,16 @@ def follow(
 ) -> tuple[Signals, Array, Array, float]:
     """Follow the face -> signals and straightened faces (T, 478, 3) at 25 fps, landmarks (T', 478, 3) px as coded,
     and the share of frames with a face."""
+    from moda.media.footage import probe
     from moda.portrait.track import track_video
 
     track = track_video(Path(path), max_seconds, fps)
     if track.frames < 3:
         raise BadVideo("The video has fewer than three frames: there is no motion to measure.")
     signals, faces = signals_of_track(track)
-    return signals, faces, track.landmarks, float(track.found.mean())
+    # Large frames are followed at a smaller size.
+    landmarks = track.landmarks * np.float32(max(probe(path).size) / max(track.size))
+    return signals, faces, landmarks, float(track.found.mean())
 
 
 def followed_still(image: Any, landmarks: Any) -> Any:

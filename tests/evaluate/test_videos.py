@@ -12,8 +12,9 @@ from moda.errors import BadVideo, NoFaceFound
 from moda.evaluate import Report, evaluate_video
 from moda.evaluate.command import run
 from moda.evaluate.pictures import detail, detail_at, eye_distance, geometry_distance, skin_mask
-from moda.evaluate.videos import portrait_face
+from moda.evaluate.videos import follow, portrait_face
 from moda.media.audio import Speech
+from moda.media.video import VideoWriter
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +108,17 @@ def test_geometry_ignores_place_size_and_roll_but_not_build() -> None:
     turn = np.array([[np.cos(angle), np.sin(angle), 0], [-np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
     assert geometry_distance(2.5 * face @ turn + 3, face) == pytest.approx(0, abs=1e-6)
     assert geometry_distance(face * np.array([1.1, 1, 1]), face) > 0.02
+
+
+def test_landmarks_of_large_frames_are_in_their_own_pixels(tmp_path: Path, picture: np.ndarray) -> None:
+    import cv2
+
+    found = []
+    for size in (320, 960):
+        frame = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8)
+        with VideoWriter(tmp_path / f"{size}.mp4", 25.0, (size, size)) as video:
+            for _ in range(5):
+                video.write(frame)
+        found.append(follow(tmp_path / f"{size}.mp4", 25.0)[2][-1])
+    small, large = found
+    assert np.abs(large[:, :2] / 3 - small[:, :2]).mean() < 2.0
