@@ -6,35 +6,46 @@ import gradio as gr
 
 from moda import __version__
 
-TEXT = """
-## Make faces speak, responsibly
-
-A talking portrait can delight, teach and give a voice. It can also deceive. Use only pictures and voices of people who
-agreed, or that are yours or free to use; never to impersonate, to harass, or to pass a video off as real footage.
-
-**What every video says about itself.** The mp4 carries in its metadata that it is AI-generated, and with which model,
-version, seed and settings it was made. The switch *AI mark* in step 3 adds a small visible mark to the picture.
-
-**What this page keeps.** Pictures, speech and results stay in a folder of your own on this server. The folder is
-removed soon after you close the page. Nothing is used for training. Only the online voices send anything elsewhere:
-the text that is to be spoken goes to Microsoft's speech service; choose an offline voice to keep it here.
-
-## How it works
-
-One portrait and speech go in. A flow-matching, multi-modal diffusion transformer (MoDA,
-[arXiv 2507.03256](https://arxiv.org/abs/2507.03256)) samples facial motion as 70 numbers a frame: expression, head
-pose and scale. You see, compare and correct that motion first; only then does a renderer turn it into pictures. The
-same take always renders the same motion, to the last bit.
-
-## From code
-
-Every step is an endpoint of this server; *Use via API* at the bottom of the page shows how to call `/plan`, `/render`,
-`/speak` and `/compare`. On the command line: `python -m moda generate portrait.jpg speech.wav -o video.mp4`.
-"""
+CARDS = (
+    (
+        "Make faces speak, responsibly",
+        "<p>A talking portrait can delight, teach and give a voice. It can also deceive. Use only pictures and voices "
+        "of people who agreed, or that are yours or free to use; never to impersonate, to harass, or to pass a video "
+        "off as real footage.</p>",
+    ),
+    (
+        "What every video says about itself",
+        "<p>The mp4 carries in its metadata that it is AI-generated, and with which model, version, seed and settings "
+        "it was made. The switch <i>AI mark</i> in step 3 adds a small visible mark to the picture.</p>",
+    ),
+    (
+        "What this page keeps",
+        "<p>Pictures, speech and results stay in a folder of your own on this server, which is removed soon after you "
+        "close the page. Nothing is used for training. Only the online voices send anything elsewhere: the text to be "
+        "spoken goes to Microsoft's speech service. An offline voice keeps it here.</p>",
+    ),
+    (
+        "How it works",
+        '<p>A flow-matching, multi-modal diffusion transformer (<a href="https://arxiv.org/abs/2507.03256" '
+        'target="_blank" rel="noopener">MoDA</a>) turns speech, an emotion and a face into motion: 70 numbers a frame '
+        "for expression, head pose and scale. You see, compare and correct that motion; only then does a renderer "
+        "turn it into pictures. The same take always renders the same motion, to the last bit.</p>",
+    ),
+    (
+        "From code",
+        "<p>Every step is an endpoint of this server: <code>/speak</code>, <code>/plan</code>, <code>/render</code> "
+        "and <code>/compare</code>; <i>Use via API</i> below shows how to call them. On the command line:</p>"
+        "<p><code>python -m moda generate portrait.jpg speech.wav -o video.mp4</code></p>",
+    ),
+)
 
 
 def build() -> None:
     """Lays the tab out."""
+    cards = "".join(f'<section class="card"><h3>{title}</h3>{text}</section>' for title, text in CARDS)
     with gr.Column(elem_classes="sheet"):
-        gr.Markdown(TEXT, elem_id="about")
-        gr.HTML(f'<p class="quiet">MoDA Studio {__version__}</p>')
+        gr.HTML(
+            '<div class="tab-head"><h2>About</h2><p>One portrait and speech in, a talking head out: motion first, '
+            f'pixels later.</p></div><div class="cards">{cards}</div><p class="quiet">MoDA Studio {__version__}</p>',
+            elem_id="about",
+        )

@@ -13,7 +13,7 @@ import gradio as gr
 
 from moda.errors import BadSetting
 from moda.settings import CONTROLS
-from moda.studio import words
+from moda.studio import drawings, words
 from moda.studio.engine import Engine
 from moda.studio.events import HEAVY, STOPPED, guarded, reporter, visitor_of, working
 from moda.studio.make_tab import MakeTab
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from moda.compare.run import Comparison
 
 NOTHING = "nothing else"
-EMPTY = "Choose a setting and a few values. Every cell shares the portrait, the speech and the noise of the Make tab."
+INTRO = "Vary one setting or two, hold everything else, and see the variants side by side."
 SUGGESTED = {
     "seed": "1, 2, 3", "steps": "2, 4, 8", "solver": "euler, heun, ab2", "emotion": "happy, sad, angry",
     "pose_prior": "still, gentle, lively", "schedule": "full, reference", "preset": "studio, reference",
@@ -56,8 +56,9 @@ def vary(first: str, values: str, second: str = NOTHING, more: str = "") -> dict
 def build(tab: MakeTab, engine: Engine) -> None:
     """Lays the tab out and connects it."""
     labels = [(CONTROLS[name].label, name) for name in VARIED]
-    with gr.Column(elem_classes="sheet"), gr.Row(equal_height=False):
-        with gr.Column(scale=4, min_width=280):
+    with gr.Column(elem_classes="sheet", elem_id="comparison"), gr.Row(equal_height=False):
+        with gr.Column(scale=4, min_width=280, elem_classes="controls"):
+            gr.HTML(f'<div class="tab-head"><h2>Compare</h2><p>{INTRO}</p></div>')
             first = gr.Dropdown(labels, value="seed", label="Vary", elem_id="vary")
             values = gr.Textbox(suggestion("seed"), label="Values", info="With commas between.", elem_id="values")
             second = gr.Dropdown(
@@ -65,11 +66,11 @@ def build(tab: MakeTab, engine: Engine) -> None:
             )
             more = gr.Textbox("", label="Its values", visible=False, elem_id="values-second")
             size = gr.Dropdown([256, 384, 512], value=256, label="Size of each cell", elem_id="compare-size")
-            with gr.Row():
+            with gr.Row(elem_classes="go"):
                 start = gr.Button("Compare", variant="primary", elem_id="compare", scale=3)
                 stop = gr.Button("Stop", elem_id="stop-compare", scale=1, min_width=80)
-        with gr.Column(scale=9, min_width=300):
-            say = gr.HTML(words.empty(EMPTY), elem_id="compare-say")
+        with gr.Column(scale=9, min_width=300, elem_classes="results"):
+            say = gr.HTML(drawings.grid(), elem_id="compare-say")
             grid = gr.Video(label="Side by side", interactive=False, visible=False, elem_id="grid", buttons=[])
             strip = gr.Image(
                 label="At chosen moments", interactive=False, visible=False, buttons=["fullscreen"], elem_id="strip",
@@ -80,10 +81,9 @@ def build(tab: MakeTab, engine: Engine) -> None:
                 alt_text="Mouth opening and head pose of every variant over time",
             )  # fmt: skip
             table = gr.HTML("", elem_id="compare-table", visible=False)
-            with gr.Row():
-                save = gr.DownloadButton(
-                    "Everything, for a paper (.zip)", interactive=False, size="sm", elem_id="save-comparison"
-                )
+            save = gr.DownloadButton(
+                "Everything, for a paper (.zip)", visible=False, size="sm", elem_id="save-comparison"
+            )
     outputs: list[Any] = [say, grid, strip, curves, table, save]
 
     first.input(suggestion, [first], [values], show_progress="hidden", queue=False, **PRIVATE)
@@ -123,7 +123,7 @@ def build(tab: MakeTab, engine: Engine) -> None:
             strip: gr.update(value=str(made.files["strip_png"]), visible=True),
             curves: gr.update(value=str(made.files["overlay_png"]), visible=True),
             table: gr.update(value=measures(made), visible=True),
-            save: gr.update(value=str(packed(folder)), interactive=True),
+            save: gr.update(value=str(packed(folder)), visible=True),
         }
 
     inputs = [tab.consent, tab.model, tab.pose_file, first, values, second, more, size, *page_settings(tab)]

@@ -53,15 +53,16 @@ def checked(value: Any) -> Any:
         return value
     kept = {key: checked(one) for key, one in value.items()}
     path = kept.get("path")
-    if isinstance(path, str):
-        kept["meta"] = {"_type": "gradio.FileData"}
+    if not isinstance(path, str):
+        return kept
+    kept["meta"] = {"_type": "gradio.FileData"}
     if is_address(path):
         own = _OWN_FILE.fullmatch(path)
         found = unquote(own[1]) if own else path
         if is_address(found):
             raise gr.Error(NO_ADDRESSES, print_exception=False)
         kept["path"] = found
-    if "path" in kept and is_address(kept.get("url")):
+    if is_address(kept.get("url")):
         kept["url"] = None
     return kept
 

@@ -8,15 +8,12 @@ from typing import Any
 import gradio as gr
 
 from moda.settings import POSE_PRIORS, Limits
-from moda.studio import controls, examples, words
+from moda.studio import controls, drawings, examples, words
 from moda.studio.upload import PictureFile
 
 TRIMS = ("expression", "head_motion", "blink", "gaze", "smoothing", "drift_guard")
 FROM_FILE = "from a file"
 MOST_TAKES = 4
-EMPTY_PORTRAIT = "A front-facing picture with closed lips works best."
-EMPTY_MOTION = "The motion appears here before any picture is made: head, mouth, eyes and brows over time."
-EMPTY_VIDEO = "Your video appears here."
 CONSENT = (
     "I may use this picture and this voice: the people shown and heard have agreed, or they are mine, "
     "and I will not pass the video off as real."
@@ -46,7 +43,7 @@ class MakeTab:
     pose_file: gr.File
     dice: gr.Button
     understood: gr.HTML
-    takes: gr.Slider
+    takes: gr.Radio
     plan: gr.Button
     stop_plan: gr.Button
     motion_say: gr.HTML
@@ -83,20 +80,19 @@ def build(voices: list[tuple[str, str]], limits: Limits, public: bool) -> MakeTa
             with gr.Column(scale=6, min_width=280):
                 _speech(made, voices, limits)
         made["consent"] = gr.Checkbox(not public, label=CONSENT, visible=public, elem_id="consent", container=False)
-    with gr.Column(elem_classes="sheet"):
+    with gr.Column(elem_classes="sheet", elem_id="motion"):
         gr.HTML(words.step(2, "Motion", "see how it moves before a single picture is rendered"))
         with gr.Row(equal_height=False):
-            with gr.Column(scale=4, min_width=280):
+            with gr.Column(scale=4, min_width=280, elem_classes="controls"):
                 _motion_controls(made, limits)
-            with gr.Column(scale=9, min_width=300):
+            with gr.Column(scale=9, min_width=300, elem_classes="results"):
                 _motion_results(made)
-        made["plot"] = gr.Plot(label="Trajectories", visible=False, elem_id="plot", show_label=False)
-    with gr.Column(elem_classes="sheet"):
+    with gr.Column(elem_classes="sheet", elem_id="film"):
         gr.HTML(words.step(3, "Video", "render the take you like"))
         with gr.Row(equal_height=False):
-            with gr.Column(scale=4, min_width=280):
+            with gr.Column(scale=4, min_width=280, elem_classes="controls"):
                 _video_controls(made)
-            with gr.Column(scale=9, min_width=300):
+            with gr.Column(scale=9, min_width=300, elem_classes="results"):
                 _video_results(made)
     return MakeTab(**made)
 
@@ -104,17 +100,17 @@ def build(voices: list[tuple[str, str]], limits: Limits, public: bool) -> MakeTa
 def _portrait(made: dict[str, Any]) -> None:
     made["picture"] = PictureFile(
         label="Portrait", type="filepath", sources=["upload", "webcam", "clipboard"], height=280,
-        elem_id="portrait", image_mode=None, buttons=[],
+        elem_id="portrait", image_mode=None, buttons=[], placeholder="Drop a portrait\nor click to choose one",
     )  # fmt: skip
     made["examples"] = examples.portraits()
 
 
 def _face(made: dict[str, Any]) -> None:
     made["crop"] = gr.Image(
-        label="The face that will speak", interactive=False, height=220, elem_id="crop", buttons=[], visible=False,
+        label="The face that will speak", interactive=False, height=280, elem_id="crop", buttons=[], visible=False,
         alt_text="The chosen face, cut out as the model sees it",
     )  # fmt: skip
-    made["portrait_say"] = gr.HTML(words.empty(EMPTY_PORTRAIT), elem_id="portrait-say")
+    made["portrait_say"] = gr.HTML(drawings.face(), elem_id="portrait-say")
     made["faces"] = gr.Image(
         label="Several faces: click the one to animate", visible=False, interactive=False, height=240,
         elem_id="faces", buttons=[], alt_text="The picture with a numbered box around every face",
@@ -151,13 +147,13 @@ def _motion_controls(made: dict[str, Any], limits: Limits) -> None:
     settings["emotion_strength"] = controls.build("emotion_strength")
     with gr.Row(elem_classes="seed-row"):
         settings["seed"] = controls.build("seed", scale=3, min_width=110, info=None)
-        made["dice"] = gr.Button("New seed", size="sm", scale=1, min_width=110, elem_id="dice")
+        made["dice"] = gr.Button("New seed", size="sm", scale=1, min_width=100, elem_id="dice")
     most = min(MOST_TAKES, limits.max_takes)
-    made["takes"] = gr.Slider(
-        1, most, 1, step=1, label="Takes", info="The same words with other head motion and blinks, to choose from.",
-        elem_id="takes",
+    made["takes"] = gr.Radio(
+        list(range(1, most + 1)), value=1, label="Takes", elem_id="takes", elem_classes="segments",
+        info="The same words with other head motion and blinks, to choose from.",
     )  # fmt: skip
-    with gr.Accordion("Guidance", open=False):
+    with gr.Accordion("Guidance", open=False, elem_id="guidance"):
         for name in ("speech_guidance", "emotion_guidance", "identity_guidance"):
             settings[name] = controls.build(name)
     with gr.Accordion("Head pose to lean on", open=False, elem_id="pose"):
@@ -170,24 +166,26 @@ def _motion_controls(made: dict[str, Any], limits: Limits) -> None:
             elem_id="pose-file",
         )  # fmt: skip
         settings["pose_strength"] = controls.build("pose_strength")
-    with gr.Accordion("Model and sampling", open=False):
+    with gr.Accordion("Model and sampling", open=False, elem_id="sampling"):
         made["model"] = gr.Dropdown(
             ["auto", "moda-lite", "moda-base"], value="auto", label="Model", elem_id="model",
             info="auto takes the best that is on this machine; see the Models tab.",
         )  # fmt: skip
         for name in ("steps", "solver", "schedule", "preset"):
             settings[name] = controls.build(name)
-    with gr.Row():
+    with gr.Row(elem_classes="go"):
         made["plan"] = gr.Button("Preview motion", variant="primary", elem_id="plan", scale=3)
         made["stop_plan"] = gr.Button("Stop", elem_id="stop-plan", scale=1, min_width=80)
 
 
 def _motion_results(made: dict[str, Any]) -> None:
     settings = made["settings"]
-    made["motion_say"] = gr.HTML(words.empty(EMPTY_MOTION), elem_id="motion-say")
+    made["motion_say"] = gr.HTML(drawings.lanes(), elem_id="motion-say")
     made["figures"] = gr.HTML("", elem_id="figures", visible=False)
     with gr.Row(elem_classes="choose-row"):
-        made["choose"] = gr.Radio([], label="Take to render", visible=False, elem_id="choose", scale=4)
+        made["choose"] = gr.Radio(
+            [], label="Take to render", visible=False, elem_id="choose", scale=4, elem_classes="segments"
+        )
         made["overlay"] = gr.Checkbox(
             False, label="Overlay all takes", visible=False, scale=1, min_width=160, elem_id="overlay"
         )
@@ -202,13 +200,11 @@ def _motion_results(made: dict[str, Any]) -> None:
             ]  # fmt: skip
         with gr.Column(visible=False, elem_id="trims", min_width=280) as made["trims"]:
             gr.HTML(
-                '<h3 class="small-head">Trims <span>correct this take at once; 1 leaves it, 0 takes it out</span></h3>'
+                '<h3 class="small-head">Trims <span>correct this take at once, nothing is sampled again</span></h3>'
             )
-            names = iter(TRIMS)
-            for first in names:
-                with gr.Row():
-                    for name in (first, next(names)):
-                        settings[name] = controls.build(name, min_width=130, info=None)
+            for name in TRIMS:
+                settings[name] = controls.build(name, info=None)
+    made["plot"] = gr.Plot(label="Trajectories", visible=False, elem_id="plot", show_label=False)
 
 
 def _video_controls(made: dict[str, Any]) -> None:
@@ -222,8 +218,9 @@ def _video_controls(made: dict[str, Any]) -> None:
         info="Height of the video in pixels.",
     )  # fmt: skip
     settings["frame"] = controls.build("frame")
-    settings["mark"] = controls.build("mark")
-    with gr.Row():
+    for name in ("background_still", "mark"):
+        settings[name] = controls.build(name)
+    with gr.Row(elem_classes="go"):
         made["render"] = gr.Button("Render video", variant="primary", elem_id="render", scale=3)
         made["stop_render"] = gr.Button("Stop", elem_id="stop-render", scale=1, min_width=80)
 
@@ -235,7 +232,7 @@ def _video_results(made: dict[str, Any]) -> None:
             min_width=260, scale=4,
         )  # fmt: skip
         with gr.Column(scale=5, min_width=280):
-            made["video_say"] = gr.HTML(words.empty(EMPTY_VIDEO), elem_id="video-say")
+            made["video_say"] = gr.HTML(drawings.stage(), elem_id="video-say")
             with gr.Row(elem_id="downloads"):
                 for key, label in (
                     ("save_video", "Video .mp4"), ("save_take", "Take .npz"), ("save_table", "Trajectories .csv"),

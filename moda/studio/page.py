@@ -13,7 +13,18 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from moda.studio import about_tab, api, compare_tab, make_tab, models_tab, theme, wire_inputs, wire_motion, wire_video
+from moda.studio import (
+    about_tab,
+    api,
+    compare_tab,
+    drawings,
+    make_tab,
+    models_tab,
+    theme,
+    wire_inputs,
+    wire_motion,
+    wire_video,
+)
 from moda.studio.engine import Engine
 from moda.studio.events import visitor_of
 from moda.studio.guard import Gate, Page
@@ -22,7 +33,7 @@ from moda.studio.voices import choices
 log = logging.getLogger(__name__)
 TITLE = "MoDA Studio"
 MASTHEAD = (
-    '<header id="masthead"><h1>MoDA Studio</h1>'
+    f'<header id="masthead">{drawings.LOGO}<h1>MoDA Studio</h1>'
     "<p>One portrait and speech in, a talking head out. Motion first, pixels later.</p></header>"
 )
 CACHE = (1800, 4 * 3600)
@@ -41,12 +52,12 @@ def build(engine: Engine | None = None) -> gr.Blocks:
             with gr.Tab("Compare", id="compare"):
                 compare_tab.build(tab, served)
             with gr.Tab("Models", id="models"):
-                models_tab.build()
+                models_tab.build(page)
             with gr.Tab("About", id="about"):
                 about_tab.build()
         wire_inputs.connect(tab, served)
-        wire_motion.connect(tab, served)
-        wire_video.connect(tab, served)
+        follow = wire_motion.connect(tab, served)
+        wire_video.connect(tab, served, follow)
 
         api.build(served, public)
 
@@ -79,8 +90,8 @@ def launch(
         server_port=port,
         share=share,
         theme=theme.theme(),
-        css=theme.CSS,
-        head=theme.HEAD,
+        css_paths=[theme.STYLE],
+        head=theme.head(),
         max_file_size=max(limits.max_portrait_bytes, limits.max_speech_bytes),
         footer_links=["api", "settings"],
         mcp_server=find_spec("mcp") is not None,

@@ -36,6 +36,8 @@ class Session:
     speech: Speech | None = None
     takes: list[Take] = field(default_factory=list)
     chosen: int = 0
+    clips_due: list[int] = field(default_factory=list)
+    """Takes whose quick clip is still to be made, in this order."""
     made: int = 0
     seen: float = field(default_factory=time.monotonic)
     left: float | None = None

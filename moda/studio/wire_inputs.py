@@ -7,10 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from moda.studio import examples, picker, words
+from moda.studio import drawings, examples, picker, words
 from moda.studio.engine import Engine
 from moda.studio.events import LIGHT, READING, guarded, visitor_of, working
-from moda.studio.make_tab import EMPTY_PORTRAIT, MakeTab
+from moda.studio.make_tab import MakeTab
 from moda.studio.sessions import Session
 from moda.studio.wire_motion import cleared
 
@@ -60,7 +60,7 @@ def _portrait(tab: MakeTab, engine: Engine) -> None:
         }
         if picture is None:
             engine.forget_portrait(session)
-            return {**empty, tab.portrait_say: words.empty(EMPTY_PORTRAIT)}
+            return {**empty, tab.portrait_say: drawings.face()}
         with working(engine, request, "read"):
             engine.open_portrait(session, picture)
         return answer(session, choosing=False)

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
 from moda.errors import BadSetting, Cancelled, UserError
-from moda.motion.takes import Take
 from moda.settings import Settings
-from moda.studio import controls, words
+from moda.studio import controls, drawings, words
 from moda.studio.engine import Engine
 from moda.studio.events import HEAVY, LIGHT, STOPPED, guarded, reporter, visitor_of, working
-from moda.studio.make_tab import EMPTY_MOTION, EMPTY_VIDEO, FROM_FILE, TRIMS, MakeTab
+from moda.studio.make_tab import FROM_FILE, TRIMS, MakeTab
 from moda.studio.sessions import Session
 
+Follow = Callable[[Any], list[Any]]
 RANDOM_SEED = "() => Math.floor(Math.random() * 2147483647)"
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+PLOT_HEIGHT = 700
 
 
 def cleared(tab: MakeTab) -> dict[Any, Any]:
     """What steps 2 and 3 show before there is a motion: a new portrait or speech makes the old one meaningless."""
     hidden = gr.update(visible=False, value=None)
     return {
-        tab.motion_say: words.empty(EMPTY_MOTION),
+        tab.motion_say: drawings.lanes(),
         tab.figures: gr.update(visible=False, value=""),
         tab.choose: gr.update(visible=False, choices=[], value=None),
         tab.overlay: gr.update(visible=False, value=False),
@@ -33,7 +34,7 @@ def cleared(tab: MakeTab) -> dict[Any, Any]:
         tab.clip_row: gr.update(visible=False),
         **dict.fromkeys(tab.clips, hidden),
         tab.video: hidden,
-        tab.video_say: words.empty(EMPTY_VIDEO),
+        tab.video_say: drawings.stage(),
         **{button: gr.update(interactive=False, value=None) for button in saves(tab)},
     }
 
@@ -58,7 +59,7 @@ def previewed(tab: MakeTab, engine: Engine, session: Session, overlay: bool) -> 
     names = [f"take {k + 1}" for k in shown]
     report = evaluate_take(take, session.speech)
     return {
-        tab.plot: gr.update(value=figure(motions, session.speech, names, 700), visible=True),
+        tab.plot: gr.update(value=figure(motions, session.speech, names, PLOT_HEIGHT), visible=True),
         tab.figures: gr.update(value=words.take_figures(take, report, summary(report)), visible=True),
         tab.trims: gr.update(visible=True),
         tab.choose: gr.update(
@@ -67,6 +68,20 @@ def previewed(tab: MakeTab, engine: Engine, session: Session, overlay: bool) -> 
         ),
         tab.overlay: gr.update(visible=several),
     }  # fmt: skip
+
+
+def awaited(tab: MakeTab, session: Session) -> dict[Any, Any]:
+    """Places for the clips of the session's takes: they are there at once, so that nothing jumps when a clip comes."""
+    count = len(session.takes)
+    session.clips_due = list(range(count))
+    return {
+        tab.clip_row: gr.update(visible=True),
+        **{tab.clips[k]: gr.update(value=None, label=_clip_label(k, count), visible=True) for k in range(count)},
+    }
+
+
+def _clip_label(k: int, count: int) -> str:
+    return f"Quick clip · take {k + 1}" if count > 1 else "Quick clip"
 
 
 def page_settings(tab: MakeTab) -> list[Any]:
@@ -90,14 +105,14 @@ def read_settings(tab: MakeTab, values: tuple[Any, ...], session: Session, pose_
     return controls.read(names, tuple(given))
 
 
-def connect(tab: MakeTab, engine: Engine) -> None:
-    """Events of step 2."""
+def connect(tab: MakeTab, engine: Engine) -> Follow:
+    """Events of step 2. Returns what makes files and clips after an event, for whatever else brings a take."""
     _small(tab)
     plan = _plan(tab, engine)
-    clips = _clips(tab, engine)
-    after = plan.success(clips["run"], None, clips["outputs"], **clips["how"])
-    _stop(tab, engine, [plan, after])
-    _retouch(tab, engine, clips)
+    follow = _clips(tab, engine)
+    _stop(tab, engine, [plan, *follow(plan)])
+    _retouch(tab, engine, follow)
+    return follow
 
 
 def _small(tab: MakeTab) -> None:
@@ -145,10 +160,11 @@ def _plan(tab: MakeTab, engine: Engine) -> Any:
         if not consent:
             raise BadSetting("Please tick the consent line in step 1 first.")
         settings = read_settings(tab, values, session, pose_file)
+        session.clips_due.clear()
         with working(engine, request, "plan") as job:
             engine.plan(session, settings, int(takes), model, reporter(progress, "steps"), job.cancelled)
             shown = previewed(tab, engine, session, overlay)
-        return {**cleared(tab), **shown, tab.motion_say: ""}
+        return {**cleared(tab), **shown, **awaited(tab, session), tab.motion_say: ""}
 
     inputs = [tab.consent, tab.takes, tab.model, tab.pose_file, tab.overlay, *page_settings(tab)]
     return tab.plan.click(
@@ -156,79 +172,94 @@ def _plan(tab: MakeTab, engine: Engine) -> Any:
     )
 
 
-def _clips(tab: MakeTab, engine: Engine) -> dict[str, Any]:
-    outputs: list[Any] = [tab.clip_row, *tab.clips, tab.motion_say, *saves(tab)[1:]]
+def _clips(tab: MakeTab, engine: Engine) -> Follow:
+    """What follows when takes are new or trimmed: their files, then their clips, one event each.
 
-    def clips(request: gr.Request) -> Iterator[Any]:
-        """The chosen take's clip first, then the others', then the files to download."""
+    One event that yields clip after clip would be shorter, but a page that is busy drawing loses some of its updates.
+    """
+
+    @guarded(tab.motion_say)
+    def files(request: gr.Request) -> Any:
         session = engine.visitors.session(visitor_of(request))
         if session.take is None:
-            yield {tab.motion_say: gr.skip()}
-            return
-        try:
-            files = engine.write_files(session)
-            yield dict(zip(saves(tab)[1:], (gr.update(value=str(p), interactive=True) for p in files.values())))
-            if session.portrait is None or session.speech is None:
-                return
-            takes: list[Take] = list(session.takes)
-            order = sorted(range(len(takes)), key=lambda k: k != session.chosen)
-            with working(engine, request, "clip") as job:
-                for k in order:
-                    path = engine.quick_clip(session, takes[k], cancel=job.cancelled)
-                    label = f"Quick clip · take {k + 1}" if len(takes) > 1 else "Quick clip"
-                    yield {
-                        tab.clip_row: gr.update(visible=True),
-                        tab.clips[k]: gr.update(value=str(path), label=label, visible=True),
-                    }
-        except Cancelled:
-            yield {tab.motion_say: gr.skip()}
-        except UserError as fault:
-            yield {tab.motion_say: words.error(str(fault))}
+            return {tab.motion_say: gr.skip()}
+        written = engine.write_files(session)
+        return {b: gr.update(value=str(p), interactive=True) for b, p in zip(saves(tab)[1:], written.values())}
 
-    how: dict[str, Any] = {"show_progress": "minimal", "show_progress_on": [tab.clips[0]], **PRIVATE, **HEAVY}
-    return {"run": clips, "outputs": outputs, "how": how}
+    @guarded(tab.motion_say)
+    def clip(request: gr.Request) -> Any:
+        session = engine.visitors.session(visitor_of(request))
+        if session.portrait is None or session.speech is None or not session.clips_due:
+            return {tab.motion_say: gr.skip()}
+        k, count = session.clips_due.pop(0), len(session.takes)
+        if k >= count:
+            return {tab.motion_say: gr.skip()}
+        with working(engine, request, "clip") as job:
+            try:
+                path = engine.quick_clip(session, session.takes[k], cancel=job.cancelled)
+            except Cancelled:  # by Stop, which says so itself, or because a newer clip is on its way
+                if job.expired:
+                    raise
+                return {tab.motion_say: gr.skip()}
+        return {
+            tab.clip_row: gr.update(visible=True),
+            tab.clips[k]: gr.update(value=str(path), label=_clip_label(k, count), visible=True),
+        }
+
+    def follow(event: Any) -> list[Any]:
+        hidden: dict[str, Any] = {"show_progress": "hidden", **PRIVATE, **LIGHT}
+        events = [event.success(files, None, [tab.motion_say, *saves(tab)[1:]], **hidden)]
+        for place in tab.clips:
+            how: dict[str, Any] = {"show_progress": "minimal", "show_progress_on": [place], **PRIVATE, **HEAVY}
+            events.append(events[-1].success(clip, None, [tab.clip_row, *tab.clips, tab.motion_say], **how))
+        return events
+
+    return follow
 
 
 def _stop(tab: MakeTab, engine: Engine, events: list[Any]) -> None:
     def stop(request: gr.Request) -> str:
+        engine.visitors.session(visitor_of(request)).clips_due.clear()
         engine.visitors.stop(visitor_of(request))
         return words.note(STOPPED)
 
     tab.stop_plan.click(stop, None, [tab.motion_say], cancels=events, queue=False, show_progress="hidden", **PRIVATE)
 
 
-def _retouch(tab: MakeTab, engine: Engine, clips: dict[str, Any]) -> None:
+def _retouch(tab: MakeTab, engine: Engine, follow: Follow) -> None:
     """Trims, the choice of the take and the overlay: drawn anew at once, the clip shortly after."""
     outputs: list[Any] = [tab.plot, tab.figures, tab.trims, tab.choose, tab.overlay, tab.motion_say]
 
+    def redrawn(session: Session, overlay: bool) -> dict[Any, Any]:
+        return {**previewed(tab, engine, session, overlay), tab.choose: gr.skip(), tab.motion_say: ""}
+
     @guarded(tab.motion_say)
-    def retouch(overlay: bool, chosen: int | None, request: gr.Request, *values: Any) -> Any:
+    def retouch(overlay: bool, request: gr.Request, *values: Any) -> Any:
         visitor = visitor_of(request)
         session = engine.visitors.session(visitor)
         if session.take is None:
             return {tab.motion_say: gr.skip()}
+        wanted = controls.read(trims, values)
+        engine.trim(session, session.take.settings.changed(**{name: getattr(wanted, name) for name in trims}))
         engine.visitors.stop(visitor, "clip")
-        if chosen is not None and 0 <= int(chosen) < len(session.takes):
-            session.chosen = int(chosen)
-        engine.trim(session, controls.read(trims, values))
-        shown = previewed(tab, engine, session, overlay)
-        shown[tab.choose] = gr.skip()
-        return {**shown, tab.motion_say: ""}
+        session.clips_due = sorted(range(len(session.takes)), key=lambda k: k != session.chosen)
+        return redrawn(session, overlay)
 
     @guarded(tab.motion_say)
-    def files(request: gr.Request) -> Any:
+    def choose(overlay: bool, chosen: int | None, request: gr.Request) -> Any:
         session = engine.visitors.session(visitor_of(request))
-        written = engine.write_files(session) if session.take is not None else {}
-        return {button: gr.update(value=str(path)) for button, path in zip(saves(tab)[1:], written.values())}
+        if session.take is None:
+            return {tab.motion_say: gr.skip()}
+        if chosen is not None and 0 <= int(chosen) < len(session.takes):
+            session.chosen = int(chosen)
+        return redrawn(session, overlay)
 
     trims = list(TRIMS)
-    inputs = [tab.overlay, tab.choose, *(tab.settings[name] for name in trims)]
     quick: dict[str, Any] = {
         "trigger_mode": "always_last", "show_progress": "hidden", "concurrency_id": "trims", "concurrency_limit": 2,
         **PRIVATE,
     }  # fmt: skip
-    changed = gr.on([tab.settings[name].input for name in trims], retouch, inputs, outputs, **quick)
-    changed.success(clips["run"], None, clips["outputs"], trigger_mode="always_last", **clips["how"])
-    chose = tab.choose.input(retouch, inputs, outputs, **quick)
-    chose.success(files, None, [*saves(tab)[1:], tab.motion_say], show_progress="hidden", **PRIVATE, **LIGHT)
-    tab.overlay.input(retouch, inputs, outputs, **quick)
+    moved = [tab.settings[name].input for name in trims]
+    follow(gr.on(moved, retouch, [tab.overlay, *(tab.settings[name] for name in trims)], outputs, **quick))
+    follow(tab.choose.input(choose, [tab.overlay, tab.choose], outputs, **quick))
+    tab.overlay.input(choose, [tab.overlay, tab.choose], outputs, **quick)

@@ -13,13 +13,13 @@ from moda.studio import words
 from moda.studio.engine import Engine, read_settings_or_take
 from moda.studio.events import HEAVY, LIGHT, STOPPED, guarded, reporter, visitor_of, working
 from moda.studio.make_tab import MakeTab
-from moda.studio.wire_motion import PRIVATE, cleared, page_settings, previewed, read_settings
+from moda.studio.wire_motion import PRIVATE, Follow, awaited, cleared, page_settings, previewed, read_settings
 
 
-def connect(tab: MakeTab, engine: Engine) -> None:
-    """Events of step 3."""
+def connect(tab: MakeTab, engine: Engine, follow: Follow) -> None:
+    """Events of step 3. follow: what makes files and clips of a restored take."""
     _render(tab, engine)
-    _restore(tab, engine)
+    _restore(tab, engine, follow)
 
 
 def _render(tab: MakeTab, engine: Engine) -> None:
@@ -70,7 +70,7 @@ def _render(tab: MakeTab, engine: Engine) -> None:
     )
 
 
-def _restore(tab: MakeTab, engine: Engine) -> None:
+def _restore(tab: MakeTab, engine: Engine, follow: Follow) -> None:
     outputs: list[Any] = [*page_settings(tab), *cleared(tab), tab.restore_say]
 
     def controls_of(settings: Settings) -> dict[Any, Any]:
@@ -94,11 +94,15 @@ def _restore(tab: MakeTab, engine: Engine) -> None:
             **controls_of(settings),
             **cleared(tab),
             **previewed(tab, engine, session, False),
+            **({} if missing else awaited(tab, session)),
             tab.motion_say: "",
             tab.restore_say: words.good(_restored(take), missing),
         }
 
-    tab.restore.upload(restore, [tab.restore], outputs, show_progress_on=[tab.restore_say], **PRIVATE, **LIGHT)
+    restored = tab.restore.upload(
+        restore, [tab.restore], outputs, show_progress_on=[tab.restore_say], **PRIVATE, **LIGHT
+    )
+    follow(restored)
 
 
 def _restored(take: Take) -> str:

@@ -32,11 +32,6 @@ def good(sentence: str, hints: Iterable[str] = ()) -> str:
     return f'<div class="say" role="status"><div class="good">{html.escape(sentence)}</div>{below}</div>'
 
 
-def empty(sentence: str) -> str:
-    """A place that will fill later."""
-    return f'<div class="empty">{html.escape(sentence)}</div>'
-
-
 def step(number: int, title: str, line: str) -> str:
     """The head of a numbered step."""
     return (
@@ -65,11 +60,18 @@ def take_figures(take: Take, report: Report, sentence: str) -> str:
 
 
 def render_figures(result: RenderResult) -> str:
-    """Stage times and the real-time factor of a video."""
-    rows = [(stage, f"{seconds:.2f} s") for stage, seconds in result.timings.items()]
-    rows.append(("times real time", f"{1 / result.real_time_factor:.1f}×"))
-    sentence = f"{result.frames} frames, {result.duration:.1f} s, {result.model} + {result.renderer}."
-    return f'<div class="say" role="status"><p class="lead">{html.escape(sentence)}</p>{boxes(rows)}</div>'
+    """Length, real-time factor and stage times of a video."""
+    rows = [
+        ("times real time", f"{1 / result.real_time_factor:.1f}×"),
+        ("video", f"{result.duration:.1f} s"),
+        ("frames", f"{result.frames}"),
+    ]
+    stages = " · ".join(f"{stage} {seconds:.2f}\u00a0s" for stage, seconds in result.timings.items())
+    line = f"{result.model} + {result.renderer}, seed {result.seed}. Time spent: {stages}."
+    return (
+        f'<div class="say" role="status"><p class="lead">Your video is ready.</p>{boxes(rows)}'
+        f'<p class="quiet">{html.escape(line)}</p></div>'
+    )
 
 
 def mixture(meant: Emotion) -> str:

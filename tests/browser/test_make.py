@@ -98,13 +98,12 @@ def test_several_faces_are_offered_and_can_be_clicked(studio: Any, two_people: P
 def test_takes_can_be_compared_and_chosen(studio: Any, astronaut: Path, speech: Path) -> None:
     studio.add_portrait(astronaut)
     studio.add_speech(speech)
-    takes = studio.page.locator("#takes input[type=number]")
-    takes.fill("2")
-    takes.press("Enter")
+    studio.page.locator("#takes label").nth(2).click()
     first = studio.preview()
     studio.wait_clip(1)
     studio.wait_clip(2)
-    assert studio.page.locator("#choose input").count() == 2
+    studio.wait_clip(3)
+    assert studio.page.locator("#choose input").count() == 3
     studio.page.locator("#choose input").nth(1).check()
     studio.page.wait_for_function("before => document.querySelector('#figures').innerText !== before", arg=first)
     studio.page.locator("#overlay input").check()
