@@ -10,7 +10,7 @@ from typing import Any
 from moda.errors import BadSetting
 from moda.training.dataset import HELD_OUT, Corpus
 from moda.training.loop import LITE, Trainer, TrainOptions
-from moda.training.processes import Processes, launched_precision
+from moda.training.processes import Processes, launched_accumulation, launched_precision
 
 FINE_RATE = 2e-4
 """Learning rate where a trained model is gone on from."""
@@ -56,7 +56,7 @@ def run_training(
             raise BadSetting(f"The model in {start} hears other speech features than a corpus holds: give a moda-lite.")
         more |= {"config": model.config, "listen_steps": 0}
         given = {"rate": FINE_RATE, **given}
-    options = make_options(given, **more)
+    options = make_options({"accumulate": launched_accumulation(), **given}, **more)
     data = Corpus(corpus)
     apart = Corpus(corpus / HELD_OUT) if (corpus / HELD_OUT).is_dir() else None
     processes = Processes(device)

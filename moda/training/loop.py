@@ -248,8 +248,13 @@ class Trainer:
         return model.eval().requires_grad_(False)
 
     def export(self, folder: Path) -> None:
-        """The running-mean weights as config.json and model.safetensors."""
-        self.averaged().save_pretrained(folder)
+        """The running-mean weights as config.json and model.safetensors, written beside and then renamed."""
+        beside = folder.with_name(f"{folder.name}.new")
+        self.averaged().save_pretrained(beside)
+        folder.mkdir(exist_ok=True)
+        for file in beside.iterdir():
+            file.replace(folder / file.name)
+        beside.rmdir()
 
 
 def make_optimiser(model: MoDA, rate: float) -> torch.optim.Optimizer:

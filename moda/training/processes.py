@@ -36,6 +36,12 @@ def launched_precision() -> str:
     return asked
 
 
+def launched_accumulation() -> int:
+    """Pieces that `accelerate launch --gradient_accumulation_steps` asked for; 1 without a launcher."""
+    asked = os.environ.get("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "")
+    return max(1, int(asked)) if asked.isdigit() else 1
+
+
 class Processes:
     """Which process this is, of how many, and on which device it computes.
 

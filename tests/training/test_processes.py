@@ -19,7 +19,7 @@ from moda.errors import BadSetting, BadWeights
 from moda.training.dataset import Corpus
 from moda.training.loop import Trainer
 from moda.training.objective import Draws, LossWeights
-from moda.training.processes import Processes, launched_precision
+from moda.training.processes import Processes, launched_accumulation, launched_precision
 from tests.training.together import OPTIONS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -118,8 +118,10 @@ def test_every_row_has_one_owner() -> None:
         Processes("cpu").rows(3, 4)
 
 
-def test_precision_of_the_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert launched_precision() == "no"
+def test_what_the_launcher_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert launched_precision() == "no" and launched_accumulation() == 1
+    monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
+    assert launched_accumulation() == 4
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
     assert launched_precision() == "bf16"
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "fp16")

@@ -126,8 +126,9 @@ def test_what_is_read_is_not_read_again(
     prepare(videos, output, replace(OPTIONS, emotions="folders"))
     assert {path.relative_to(output): path.read_bytes() for path in output.rglob("*.npy")} == before
     # Labels are put on later: other ones need no reading either.
-    (tmp_path / "emotions.csv").write_text("video,emotion\none,anger\n")
-    prepare(videos, output, replace(OPTIONS, emotions=str(tmp_path / "emotions.csv"), held_out=0.0))
+    (tmp_path / "emotions.csv").write_text("video,emotion\none,anger\ngone.mp4,sad\n")
+    found = prepare(videos, output, replace(OPTIONS, emotions=str(tmp_path / "emotions.csv"), held_out=0.0))
+    assert "not in the folder" in found.faults["gone.mp4"] and found.exit_code == 1
     corpus = Corpus(output)
     assert len(corpus.index) == 6 and not (output / HELD_OUT).exists()
     assert sum(np.array_equal(mixture, plain_mixture("anger")) for mixture in corpus.mixture) == 2
