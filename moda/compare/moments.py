@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from moda.errors import BadSetting, BadSpeech
+from moda.evaluate.blinks import closure
+from moda.evaluate.signals import Signals
 from moda.media.audio import Speech
 
 DEFAULT = 6
@@ -29,16 +31,26 @@ class Moment:
         return f"/{self.sound}/\n{self.seconds:.2f} s" if self.sound else f"{self.seconds:.2f} s"
 
 
-def choose(at: str, speech: Speech, opening: npt.ArrayLike, words: str = "", fps: float = 25.0) -> list[Moment]:
+def telling(variants: Sequence[Signals]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Mean mouth opening of all variants (T,), and how far anybody's eyes are shut (T,), 0 to 1."""
+    frames = min(len(signals.opening) for signals in variants)
+    shut = [np.clip(closure(signals.eyes, signals.shut), 0, 1)[:frames] for signals in variants]
+    return np.mean([signals.opening[:frames] for signals in variants], axis=0), np.max(shut, axis=0)
+
+
+def choose(
+    at: str, speech: Speech, opening: npt.ArrayLike, shut: npt.ArrayLike = 0.0, words: str = "", fps: float = 25.0
+) -> list[Moment]:
     """Moments in the order of time.
 
     at: "" = six, alternately a wide and a closed mouth; or seconds and phonemes, "0.5,1.2" or "M,AA,OW", mixed too.
-    opening: (T,) mouth opening of one variant. words: what is said, which makes the search for phonemes exact.
+    opening, shut: (T,) mouth opening and closed eyes, see `telling`. words: what is said, which makes the
+    search for phonemes exact.
     Raises BadSetting for a time outside the speech or a phoneme that is not in it.
     """
     asked = [part for part in re.split(r"[,;\s]+", at.strip()) if part]
     if not asked:
-        return by_opening(opening, fps)
+        return by_opening(opening, shut, fps)
     if len(asked) > MOST:
         raise BadSetting(f"At most {MOST} moments fit into a figure, not {len(asked)}: choose fewer with --at.")
     phones: Sequence[tuple[str, float, float]] | None = None
@@ -82,15 +94,19 @@ def _of_phoneme(name: str, phones: Sequence[tuple[str, float, float]], taken: Se
     return Moment(round(max(free)[1], 3), name)
 
 
-def by_opening(opening: npt.ArrayLike, fps: float = 25.0, count: int = DEFAULT) -> list[Moment]:
-    """`count` moments spread over the time, alternately the widest and the most closed mouth nearby."""
+def by_opening(
+    opening: npt.ArrayLike, shut: npt.ArrayLike = 0.0, fps: float = 25.0, count: int = DEFAULT
+) -> list[Moment]:
+    """`count` moments spread over the time, alternately the widest and the most closed mouth nearby, eyes open."""
     values = np.asarray(opening, np.float64)
+    blink = 2 * max(float(np.ptp(values)), 1e-6) * np.broadcast_to(np.asarray(shut, np.float64), values.shape)
     count = max(1, min(count, len(values) // 2))
     edges = np.linspace(0, len(values), count + 1).astype(int)
     found = []
     for i, (first, last) in enumerate(pairwise(edges)):
         margin = (last - first) // 6  # neighbours shall not show nearly the same frame
-        part = values[first + margin : max(last - margin, first + margin + 1)]
-        at = first + margin + int(part.argmax() if i % 2 == 0 else part.argmin())
+        inner = slice(first + margin, max(last - margin, first + margin + 1))
+        wide = i % 2 == 0
+        at = inner.start + int((values - blink)[inner].argmax() if wide else (values + blink)[inner].argmin())
         found.append(Moment(round((at + 0.5) / fps, 3)))
     return found

@@ -24,7 +24,7 @@ from moda.compare.manifest import (
     weights_digest,
 )
 from moda.compare.measuring import column_row, jsonable, variant_row
-from moda.compare.moments import Moment, choose
+from moda.compare.moments import Moment, choose, telling
 from moda.compare.overlay import overlay_figure, write_overlay
 from moda.compare.strips import strip_figure, write_strip
 from moda.compare.tables import Row, write_csv, write_latex
@@ -104,8 +104,7 @@ def compare(
     rows, signals, names = _measure(made, aligned, sound, face, source, notes, progress, cancel)
     stages.done("measures")
     first = made[0]
-    opening = next(iter(signals.values())).opening
-    moments = choose(request.at, sound, opening, request.words)
+    moments = choose(request.at, sound, *telling(list(signals.values())), request.words)
     caption = _caption(head, sound, request)
     picture = _picture(made)
     cells = _cells(made, aligned)
