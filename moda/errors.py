@@ -59,5 +59,13 @@ class Busy(UserError):
     """Too many requests are waiting."""
 
 
+class OutOfMemory(UserError):
+    """The machine, or its GPU, has too little free memory for the request."""
+
+
+class Refused(UserError):
+    """The operator does not allow the request."""
+
+
 class Cancelled(UserError):
     """The person stopped the work."""

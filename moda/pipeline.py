@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moda import __version__
-from moda.errors import BadMotionFile, BadSetting, Cancelled, OutputFailed
+from moda.errors import BadMotionFile, BadSetting, Cancelled, OutOfMemory, OutputFailed
+from moda.media import refusal
 from moda.motion.takes import Take
 from moda.motion.trims import trim
 from moda.settings import MAX_SEED, POSE_PRIORS, Limits, Settings
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 Cancel = Callable[[], bool]
 KEPT_PORTRAITS = 4
+NO_MEMORY = "There is too little free memory for this; use shorter speech, a smaller size, or device cpu."
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class TalkingHead:
         progress: Progress | None = None,
         cancel: Cancel | None = None,
     ) -> Take:
-        """Samples one take. Raises BadSetting, BadText, BadVideo (pose prior), Cancelled."""
+        """Samples one take. Raises BadSetting, BadText, BadVideo (pose prior), Refused, OutOfMemory, Cancelled."""
         return self.plan_takes(portrait, speech, settings, 1, progress=progress, cancel=cancel)[0]
 
     def plan_takes(
@@ -144,6 +145,7 @@ class TalkingHead:
         timings: dict[str, float] = {}
         with _timed(timings, "speech"):
             sound = self.speech(speech)
+            refusal.ask("plan", portrait.image, sound, chosen, face=portrait.face.box, model=self.model.name)
             features = self.model.features(sound, chosen.preset)
         with _timed(timings, "conditions"):
             start = self.model.start(portrait)
@@ -196,14 +198,17 @@ class TalkingHead:
         cancel: Cancel | None = None,
     ) -> Path:
         """A small quick clip of the take with the mesh renderer, whatever the renderer of the video will be."""
+        from moda.media.provenance import made_by
         from moda.models import load_renderer
         from moda.preview.clip import quick_clip
 
+        facts = {"face": portrait.face.box, "model": take.model, "renderer": "mesh"}
+        refusal.ask("render", portrait.image, speech, take.settings, **facts)
         mesh = self.renderer if self.renderer.name == "mesh" else load_renderer("mesh", "cpu")
         report = None if progress is None else lambda done, total: progress("quick clip", done, total)
         return quick_clip(
             mesh, self._prepare(mesh, portrait, take.settings.background_still), take.motion, speech, path,
-            metadata=_provenance(take, "mesh"), on_frame=report, cancel=cancel,
+            metadata=made_by(take.model, "mesh", take.settings), on_frame=report, cancel=cancel,
         )  # fmt: skip
 
     def _prepare(self, renderer: Renderer, portrait: Portrait, background_still: bool) -> Any:
@@ -253,22 +258,27 @@ class TalkingHead:
     ) -> RenderResult:
         """Renders a take, frame by frame into the encoder; the motion is taken as it is, never sampled again.
 
-        Raises BadMotionFile when the take does not last as long as the speech, OutputFailed, Cancelled. On any
-        failure no file is left.
+        Raises BadMotionFile when the take does not last as long as the speech, BadSetting for a size beyond the limit,
+        Refused, OutputFailed, OutOfMemory, Cancelled. On any failure no file is left.
         """
         from moda.media.mark import mark
         from moda.media.output import check_output
+        from moda.media.provenance import made_by
         from moda.media.video import VideoWriter
 
         settings = take.settings
         motion = take.motion if take.motion.fps == 25.0 else take.motion.resampled(25.0)
         timings = dict(take.timings)
+        if settings.size > self.limits.max_size:
+            raise BadSetting(f"Videos here are at most {self.limits.max_size} pixels high, not {settings.size}.")
         sound = None if speech is None else self.speech(speech)
         if sound is not None and abs(len(motion) - sound.frames(motion.fps)) > 1:
             raise BadMotionFile(
                 f"The take lasts {motion.seconds:.1f} s and the speech {sound.seconds:.1f} s; "
                 "use the speech that the take was planned for, or plan a new take."
             )
+        facts = {"face": portrait.face.box, "model": take.model, "renderer": self.renderer.name}
+        refusal.ask("render", portrait.image, sound, settings, **facts)
         target = check_output(Path(output), ".mp4")
         with _timed(timings, "portrait"):
             prepared = self._prepare(self.renderer, portrait, settings.background_still)
@@ -282,8 +292,8 @@ class TalkingHead:
                     if writer is None:
                         height, width = frame.shape[:2]
                         writer = VideoWriter(
-                            target, motion.fps, (width, height), sound, _provenance(take, self.renderer.name),
-                            frames=len(motion),
+                            target, motion.fps, (width, height), sound,
+                            made_by(take.model, self.renderer.name, settings), frames=len(motion),
                         )  # fmt: skip
                     writer.write(mark(frame) if settings.mark else frame)
                     if progress is not None:
@@ -300,17 +310,6 @@ class TalkingHead:
         )
 
 
-def _provenance(take: Take, renderer: str) -> dict[str, Any]:
-    """What the video says about how it was made, next to that it is AI-generated."""
-    return {
-        "model": take.model,
-        "renderer": renderer,
-        "version": __version__,
-        "seed": take.settings.seed,
-        "settings": take.settings.digest(),
-    }
-
-
 def _part(progress: Progress, stage: str, part: int, parts: int) -> Callable[[int, int], None]:
     """Progress of one of several equal parts, as progress of the whole."""
     return lambda done, total: progress(stage, part * total + done, parts * total)
@@ -319,5 +318,12 @@ def _part(progress: Progress, stage: str, part: int, parts: int) -> Callable[[in
 @contextmanager
 def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
     started = time.perf_counter()
-    yield
+    try:
+        yield
+    except Exception as fault:
+        import torch
+
+        if isinstance(fault, (MemoryError, torch.OutOfMemoryError)):
+            raise OutOfMemory(NO_MEMORY) from None
+        raise
     timings[stage] = timings.get(stage, 0.0) + time.perf_counter() - started

@@ -11,9 +11,23 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from moda import __version__
+from moda.settings import Settings
+
 STATEMENT = "AI-generated video: the person shown did not say this. Made with MoDA Studio."
 STANDARD = ("title", "artist", "album", "date", "comment", "genre", "copyright")
 _LONGEST = 8_000
+
+
+def made_by(model: str, renderer: str, settings: Settings) -> dict[str, Any]:
+    """How a video came about: enough to make it again, nothing about who made it of whom."""
+    return {
+        "model": model,
+        "renderer": renderer,
+        "version": __version__,
+        "seed": settings.seed,
+        "settings": settings.digest(),
+    }
 
 
 def tags(metadata: Mapping[str, Any] | None) -> list[str]:

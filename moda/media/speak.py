@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from moda.errors import BadSpeech, BadText
+from moda.media import refusal
 from moda.media.audio import MAX_SECONDS, MIN_SECONDS, RATE, Speech, load_speech
 from moda.media.espeak import languages, synthesise, variants
 from moda.media.online import Unreachable, service
@@ -71,7 +72,7 @@ def speak(
     timeout: seconds to wait for the online service (longer texts are given in proportion more).
 
     Returns a Speech at about -20 dB full scale, with short silences around it. Raises BadText for a text that is
-    empty, too long or has nothing to speak, for an unknown voice, and for rate or pitch out of range.
+    empty, too long or has nothing to speak, for an unknown voice, and for rate or pitch out of range; Refused.
     """
     words = clean(text, max_text)
     if not (math.isfinite(rate) and 0.5 <= rate <= 2.0):
@@ -79,6 +80,7 @@ def speak(
     if not (math.isfinite(pitch) and -12.0 <= pitch <= 12.0):
         raise BadText(f"A pitch of {pitch:g} semitones is out of range: use -12 to 12.")
     online, language, variant = _resolve(voice, words)
+    refusal.ask("speak", text=words, voice=voice, rate=rate, pitch=pitch)
     notice = ""
     if offline is not True and online is not None:
         try:

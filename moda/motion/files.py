@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from moda.errors import BadMotionFile, OutputFailed
-from moda.motion.space import DIM, Motion
+from moda.motion.space import DIM, SCALE, Motion
 from moda.motion.templates import read_template
 
 #: Largest file and largest unpacked array that are read; an hour of motion at 60 fps is 60 MB.
@@ -22,6 +22,8 @@ MAX_BYTES = 256 * 1024 * 1024
 MAX_PARTS = 32
 #: No number of the joint parameter space comes near this; beyond it the renderers' arithmetic breaks down.
 MAX_VALUE = 1e4
+#: Heads have a scale of about 1; the trims divide by it.
+MIN_SCALE = 0.01
 
 
 def save_motion(motion: Motion, path: str | os.PathLike[str], sampled: Motion | None = None) -> Path:
@@ -122,9 +124,13 @@ def _checked(array: Any, fps: float, origin: str, meta: dict[str, Any], name: st
         if (np.abs(np.asarray(values, dtype=np.float64)) > MAX_VALUE).any():
             raise BadMotionFile(f"{name} cannot be used: its numbers are far outside of what a head can do.")
     try:
-        return Motion(array, fps, origin, meta=meta, **vectors)
+        motion = Motion(array, fps, origin, meta=meta, **vectors)
     except ValueError as error:
         raise BadMotionFile(f"{name} cannot be used: {error}.") from error
+    assert motion.reference is not None
+    if min(motion.array[:, SCALE].min(), motion.reference[SCALE]) < MIN_SCALE:
+        raise BadMotionFile(f"{name} cannot be used: its head is smaller than anything that can be seen.")
+    return motion
 
 
 def _from_template(data: bytes, name: str) -> Motion:

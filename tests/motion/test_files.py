@@ -10,7 +10,7 @@ import pytest
 
 from moda.errors import BadMotionFile, BadSetting, OutputFailed
 from moda.motion.files import load_motion, save_motion
-from moda.motion.space import Motion, rotation_matrix
+from moda.motion.space import SCALE, Motion, rotation_matrix
 from moda.motion.takes import Take
 from moda.motion.trims import trim
 from moda.settings import Settings
@@ -18,7 +18,19 @@ from moda.settings import Settings
 
 def some_motion() -> Motion:
     rng = np.random.default_rng(1)
-    return Motion(rng.normal(size=(7, 70)).astype(np.float32), 25.0, "made here", reference=rng.normal(size=70))
+    array, reference = rng.normal(size=(7, 70)).astype(np.float32), rng.normal(size=70)
+    array[:, SCALE], reference[SCALE] = 1.2, 1.1
+    return Motion(array, 25.0, "made here", reference=reference)
+
+
+@pytest.mark.parametrize("part", ["array", "reference"])
+@pytest.mark.parametrize("scale", [0.0, -1.0, 1e-9])
+def test_a_head_without_size_is_refused(part: str, scale: float, tmp_path: Path) -> None:
+    """The trims divide by it, and no renderer could draw it."""
+    motion = some_motion()
+    getattr(motion, part)[..., SCALE] = scale
+    with pytest.raises(BadMotionFile, match="smaller than anything"):
+        load_motion(save_motion(motion, tmp_path / "m.npz"))
 
 
 def test_motion_comes_back_to_the_bit(tmp_path: Path) -> None:
