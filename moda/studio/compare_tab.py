@@ -70,7 +70,8 @@ def build(tab: MakeTab, engine: Engine) -> None:
                 start = gr.Button("Compare", variant="primary", elem_id="compare", scale=3)
                 stop = gr.Button("Stop", elem_id="stop-compare", scale=1, min_width=80)
         with gr.Column(scale=9, min_width=300, elem_classes="results"):
-            say = gr.HTML(drawings.grid(), elem_id="compare-say")
+            say = gr.HTML("", elem_id="compare-say")
+            empty = gr.HTML(drawings.grid(), elem_id="compare-empty", elem_classes="vacant")
             grid = gr.Video(label="Side by side", interactive=False, visible=False, elem_id="grid", buttons=[])
             strip = gr.Image(
                 label="At chosen moments", interactive=False, visible=False, buttons=["fullscreen"], elem_id="strip",
@@ -84,7 +85,7 @@ def build(tab: MakeTab, engine: Engine) -> None:
             save = gr.DownloadButton(
                 "Everything, for a paper (.zip)", visible=False, size="sm", elem_id="save-comparison"
             )
-    outputs: list[Any] = [say, grid, strip, curves, table, save]
+    outputs: list[Any] = [say, empty, grid, strip, curves, table, save]
 
     first.input(suggestion, [first], [values], show_progress="hidden", queue=False, **PRIVATE)
     second.input(
@@ -119,6 +120,7 @@ def build(tab: MakeTab, engine: Engine) -> None:
             )  # fmt: skip
         return {
             say: words.good(f"{len(made.rows)} variants with the same speech and the same noise.", made.notes),
+            empty: gr.update(visible=False),
             grid: gr.update(value=str(made.files["grid"]), visible=True),
             strip: gr.update(value=str(made.files["strip_png"]), visible=True),
             curves: gr.update(value=str(made.files["overlay_png"]), visible=True),

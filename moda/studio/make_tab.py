@@ -29,6 +29,7 @@ class MakeTab:
     faces: gr.Image
     face: gr.Radio
     crop: gr.Image
+    face_empty: gr.HTML
     portrait_say: gr.HTML
     speech: gr.Audio
     speech_say: gr.HTML
@@ -47,6 +48,7 @@ class MakeTab:
     plan: gr.Button
     stop_plan: gr.Button
     motion_say: gr.HTML
+    motion_empty: gr.HTML
     choose: gr.Radio
     overlay: gr.Checkbox
     plot: gr.Plot
@@ -58,6 +60,7 @@ class MakeTab:
     render: gr.Button
     stop_render: gr.Button
     video_say: gr.HTML
+    video_empty: gr.HTML
     video: gr.Video
     save_video: gr.DownloadButton
     save_take: gr.DownloadButton
@@ -100,7 +103,7 @@ def build(voices: list[tuple[str, str]], limits: Limits, public: bool) -> MakeTa
 def _portrait(made: dict[str, Any]) -> None:
     made["picture"] = PictureFile(
         label="Portrait", type="filepath", sources=["upload", "webcam", "clipboard"], height=280,
-        elem_id="portrait", image_mode=None, buttons=[], placeholder="Drop a portrait\nor click to choose one",
+        elem_id="portrait", image_mode=None, buttons=[],
     )  # fmt: skip
     made["examples"] = examples.portraits()
 
@@ -110,7 +113,8 @@ def _face(made: dict[str, Any]) -> None:
         label="The face that will speak", interactive=False, height=280, elem_id="crop", buttons=[], visible=False,
         alt_text="The chosen face, cut out as the model sees it",
     )  # fmt: skip
-    made["portrait_say"] = gr.HTML(drawings.face(), elem_id="portrait-say")
+    made["face_empty"] = gr.HTML(drawings.face(), elem_id="face-empty", elem_classes="vacant")
+    made["portrait_say"] = gr.HTML("", elem_id="portrait-say")
     made["faces"] = gr.Image(
         label="Several faces: click the one to animate", visible=False, interactive=False, height=240,
         elem_id="faces", buttons=[], alt_text="The picture with a numbered box around every face",
@@ -180,7 +184,8 @@ def _motion_controls(made: dict[str, Any], limits: Limits) -> None:
 
 def _motion_results(made: dict[str, Any]) -> None:
     settings = made["settings"]
-    made["motion_say"] = gr.HTML(drawings.lanes(), elem_id="motion-say")
+    made["motion_say"] = gr.HTML("", elem_id="motion-say")
+    made["motion_empty"] = gr.HTML(drawings.lanes(), elem_id="motion-empty", elem_classes="vacant")
     made["figures"] = gr.HTML("", elem_id="figures", visible=False)
     with gr.Row(elem_classes="choose-row"):
         made["choose"] = gr.Radio(
@@ -232,7 +237,8 @@ def _video_results(made: dict[str, Any]) -> None:
             min_width=260, scale=4,
         )  # fmt: skip
         with gr.Column(scale=5, min_width=280):
-            made["video_say"] = gr.HTML(drawings.stage(), elem_id="video-say")
+            made["video_say"] = gr.HTML("", elem_id="video-say")
+            made["video_empty"] = gr.HTML(drawings.stage(), elem_id="video-empty", elem_classes="vacant")
             with gr.Row(elem_id="downloads"):
                 for key, label in (
                     ("save_video", "Video .mp4"), ("save_take", "Take .npz"), ("save_table", "Trajectories .csv"),

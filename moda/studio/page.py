@@ -25,6 +25,7 @@ from moda.studio import (
     wire_motion,
     wire_video,
 )
+from moda.studio.busy import when_full
 from moda.studio.engine import Engine
 from moda.studio.events import visitor_of
 from moda.studio.guard import Gate, Page
@@ -97,7 +98,10 @@ def launch(
         mcp_server=find_spec("mcp") is not None,
         ssr_mode=False,
         run_history=False,  # it keeps what visitors made, and fetches what they name
-        app_kwargs={"middleware": [Middleware(Gate, limits=limits, folder=served.visitors.root)]},
+        app_kwargs={
+            "middleware": [Middleware(Gate, limits=limits, folder=served.visitors.root)],
+            "exception_handlers": {503: when_full(limits.max_queue)},
+        },
         **more,
     )
 

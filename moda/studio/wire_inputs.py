@@ -7,7 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from moda.studio import drawings, examples, picker, words
+from moda.errors import UserError
+from moda.studio import examples, picker, words
 from moda.studio.engine import Engine
 from moda.studio.events import LIGHT, READING, guarded, visitor_of, working
 from moda.studio.make_tab import MakeTab
@@ -22,7 +23,7 @@ def connect(tab: MakeTab, engine: Engine) -> None:
 
 
 def _portrait(tab: MakeTab, engine: Engine) -> None:
-    shown = [tab.crop, tab.portrait_say, tab.faces, tab.face, *cleared(tab)]
+    shown = [tab.crop, tab.face_empty, tab.portrait_say, tab.faces, tab.face, *cleared(tab)]
 
     def answer(session: Session, choosing: bool) -> dict[Any, Any]:
         """What the page shows of the portrait; `choosing`: the faces on show stay as they are."""
@@ -34,6 +35,7 @@ def _portrait(tab: MakeTab, engine: Engine) -> None:
         say = words.good(f"{looks}, face {wide:.0f} pixels wide.", portrait.hints)
         changes = {
             tab.crop: gr.update(value=portrait.crop.image, visible=True),
+            tab.face_empty: gr.update(visible=False),
             tab.portrait_say: say,
             **({} if session.takes else cleared(tab)),
         }
@@ -54,15 +56,19 @@ def _portrait(tab: MakeTab, engine: Engine) -> None:
         session = engine.visitors.session(visitor_of(request))
         empty = {
             tab.crop: gr.update(visible=False, value=None),
+            tab.face_empty: gr.update(visible=True),
             tab.faces: gr.update(visible=False, value=None),
             tab.face: gr.update(visible=False),
             **cleared(tab),
         }
         if picture is None:
             engine.forget_portrait(session)
-            return {**empty, tab.portrait_say: drawings.face()}
-        with working(engine, request, "read"):
-            engine.open_portrait(session, picture)
+            return {**empty, tab.portrait_say: ""}
+        try:
+            with working(engine, request, "read"):
+                engine.open_portrait(session, picture)
+        except UserError as fault:  # what was made of the picture before does not belong to this one
+            return {**empty, tab.portrait_say: words.error(str(fault))}
         return answer(session, choosing=False)
 
     @guarded(tab.portrait_say)
@@ -110,8 +116,11 @@ def _speech(tab: MakeTab, engine: Engine) -> None:
         if path is None:
             engine.forget_speech(session)
             return {tab.speech_say: "", **cleared(tab)}
-        with working(engine, request, "read"):
-            speech = engine.open_speech(session, path)
+        try:
+            with working(engine, request, "read"):
+                speech = engine.open_speech(session, path)
+        except UserError as fault:
+            return {**cleared(tab), tab.speech_say: words.error(str(fault))}
         quiet = ["The speech is very quiet; a louder recording moves the lips better."] if speech.level < -45 else []
         kept = {} if session.takes else cleared(tab)
         return {tab.speech_say: words.good(f"{speech.seconds:.1f} s of speech.", quiet), **kept}

@@ -9,7 +9,7 @@ import gradio as gr
 
 from moda.errors import BadSetting, Cancelled, UserError
 from moda.settings import Settings
-from moda.studio import controls, drawings, words
+from moda.studio import controls, words
 from moda.studio.engine import Engine
 from moda.studio.events import HEAVY, LIGHT, STOPPED, guarded, reporter, visitor_of, working
 from moda.studio.make_tab import FROM_FILE, TRIMS, MakeTab
@@ -25,7 +25,8 @@ def cleared(tab: MakeTab) -> dict[Any, Any]:
     """What steps 2 and 3 show before there is a motion: a new portrait or speech makes the old one meaningless."""
     hidden = gr.update(visible=False, value=None)
     return {
-        tab.motion_say: drawings.lanes(),
+        tab.motion_say: "",
+        tab.motion_empty: gr.update(visible=True),
         tab.figures: gr.update(visible=False, value=""),
         tab.choose: gr.update(visible=False, choices=[], value=None),
         tab.overlay: gr.update(visible=False, value=False),
@@ -34,7 +35,8 @@ def cleared(tab: MakeTab) -> dict[Any, Any]:
         tab.clip_row: gr.update(visible=False),
         **dict.fromkeys(tab.clips, hidden),
         tab.video: hidden,
-        tab.video_say: drawings.stage(),
+        tab.video_say: "",
+        tab.video_empty: gr.update(visible=True),
         **{button: gr.update(interactive=False, value=None) for button in saves(tab)},
     }
 
@@ -59,6 +61,7 @@ def previewed(tab: MakeTab, engine: Engine, session: Session, overlay: bool) -> 
     names = [f"take {k + 1}" for k in shown]
     report = evaluate_take(take, session.speech)
     return {
+        tab.motion_empty: gr.update(visible=False),
         tab.plot: gr.update(value=figure(motions, session.speech, names, PLOT_HEIGHT), visible=True),
         tab.figures: gr.update(value=words.take_figures(take, report, summary(report)), visible=True),
         tab.trims: gr.update(visible=True),
@@ -187,7 +190,7 @@ def _clips(tab: MakeTab, engine: Engine) -> Follow:
         return {b: gr.update(value=str(p), interactive=True) for b, p in zip(saves(tab)[1:], written.values())}
 
     @guarded(tab.motion_say)
-    def clip(request: gr.Request) -> Any:
+    def clip(request: gr.Request, progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008 - Gradio's way
         session = engine.visitors.session(visitor_of(request))
         if session.portrait is None or session.speech is None or not session.clips_due:
             return {tab.motion_say: gr.skip()}
@@ -196,7 +199,7 @@ def _clips(tab: MakeTab, engine: Engine) -> Follow:
             return {tab.motion_say: gr.skip()}
         with working(engine, request, "clip") as job:
             try:
-                path = engine.quick_clip(session, session.takes[k], cancel=job.cancelled)
+                path = engine.quick_clip(session, session.takes[k], reporter(progress), job.cancelled)
             except Cancelled:  # by Stop, which says so itself, or because a newer clip is on its way
                 if job.expired:
                     raise
@@ -210,7 +213,7 @@ def _clips(tab: MakeTab, engine: Engine) -> Follow:
         hidden: dict[str, Any] = {"show_progress": "hidden", **PRIVATE, **LIGHT}
         events = [event.success(files, None, [tab.motion_say, *saves(tab)[1:]], **hidden)]
         for place in tab.clips:
-            how: dict[str, Any] = {"show_progress": "minimal", "show_progress_on": [place], **PRIVATE, **HEAVY}
+            how: dict[str, Any] = {"show_progress_on": [place], **PRIVATE, **HEAVY}
             events.append(events[-1].success(clip, None, [tab.clip_row, *tab.clips, tab.motion_say], **how))
         return events
 
@@ -228,7 +231,9 @@ def _stop(tab: MakeTab, engine: Engine, events: list[Any]) -> None:
 
 def _retouch(tab: MakeTab, engine: Engine, follow: Follow) -> None:
     """Trims, the choice of the take and the overlay: drawn anew at once, the clip shortly after."""
-    outputs: list[Any] = [tab.plot, tab.figures, tab.trims, tab.choose, tab.overlay, tab.motion_say]
+    outputs: list[Any] = [
+        tab.plot, tab.figures, tab.trims, tab.choose, tab.overlay, tab.motion_say, tab.motion_empty,
+    ]  # fmt: skip
 
     def redrawn(session: Session, overlay: bool) -> dict[Any, Any]:
         return {**previewed(tab, engine, session, overlay), tab.choose: gr.skip(), tab.motion_say: ""}

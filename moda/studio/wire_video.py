@@ -13,7 +13,7 @@ from moda.studio import words
 from moda.studio.engine import Engine, read_settings_or_take
 from moda.studio.events import HEAVY, LIGHT, STOPPED, guarded, reporter, visitor_of, working
 from moda.studio.make_tab import MakeTab
-from moda.studio.wire_motion import PRIVATE, Follow, awaited, cleared, page_settings, previewed, read_settings
+from moda.studio.wire_motion import PRIVATE, Follow, awaited, cleared, page_settings, previewed, read_settings, saves
 
 
 def connect(tab: MakeTab, engine: Engine, follow: Follow) -> None:
@@ -23,7 +23,7 @@ def connect(tab: MakeTab, engine: Engine, follow: Follow) -> None:
 
 
 def _render(tab: MakeTab, engine: Engine) -> None:
-    outputs: list[Any] = [tab.video, tab.video_say, tab.save_video, tab.save_take, tab.save_table, tab.save_settings]
+    outputs: list[Any] = [tab.video, tab.video_say, tab.video_empty, *saves(tab)]
 
     @guarded(tab.video_say)
     def render_video(
@@ -47,13 +47,9 @@ def _render(tab: MakeTab, engine: Engine) -> None:
         return {
             tab.video: gr.update(value=str(result.output), visible=True),
             tab.video_say: words.render_figures(result),
+            tab.video_empty: gr.update(visible=False),
             tab.save_video: gr.update(value=str(result.output), interactive=True),
-            **dict(
-                zip(
-                    (tab.save_take, tab.save_table, tab.save_settings),
-                    (gr.update(value=str(path), interactive=True) for path in files.values()),
-                )
-            ),
+            **{b: gr.update(value=str(p), interactive=True) for b, p in zip(saves(tab)[1:], files.values())},
         }
 
     inputs = [tab.consent, tab.renderer, *page_settings(tab)]

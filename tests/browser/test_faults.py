@@ -34,10 +34,10 @@ def test_faults_are_sentences_in_place_and_the_next_try_works(
     noise = tmp_path / "noise.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)).save(noise)
     studio.page.click("#portrait [aria-label='Clear'], #portrait [aria-label='Remove Image']")
-    studio.see("#portrait-say .empty")
+    studio.see("#face-empty .empty")
     assert "No face" in studio.add_portrait(noise)
     studio.page.click("#portrait [aria-label='Clear'], #portrait [aria-label='Remove Image']")
-    studio.see("#portrait-say .empty")
+    studio.see("#face-empty .empty")
     assert "pixels wide" in studio.add_portrait(astronaut)
     assert "Add speech first" in studio.preview()
     assert "silent" in studio.add_speech(write_wav(tmp_path / "silence.wav", np.zeros(32_000)))
