@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from moda.errors import BadMotionFile, BadPicture, BadSetting, BadSpeech
 from moda.motion.takes import Take
 from moda.pipeline import RenderResult, TalkingHead
-from moda.settings import POSE_PRIORS, Limits, Settings
+from moda.settings import Limits, Settings
 from moda.studio import gpu
-from moda.studio.sessions import GRACE_SECONDS, Session, Visitors
+from moda.studio.saved import public
+from moda.studio.sessions import GRACE_SECONDS, Session, Upload, Visitors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 Cancel = Callable[[], bool]
-MAX_SETTINGS_BYTES = 1 << 16
 
 
 class Engine:
@@ -91,7 +91,7 @@ class Engine:
             session.speech = Speech.of(noise)
             try:
                 self.plan(session, Settings(steps=2), 1)
-                self.quick_clip(session, self.chosen(session))
+                self.quick_clip(session, 0)
             finally:
                 session.discard()
 
@@ -100,15 +100,21 @@ class Engine:
         from moda.portrait.portrait import open_portrait
 
         kept = session.takes if session.portrait is None else []  # a take restored before its portrait was there
-        self.forget_portrait(session)
         try:
             if Path(upload).stat().st_size > self.limits.max_portrait_bytes:
                 megabytes = self.limits.max_portrait_bytes / 1e6
+                self.forget_portrait(session)
                 raise BadPicture(f"The picture is larger than {megabytes:.0f} MB; please use a smaller one.")
+            given = Upload.of(upload)
         except OSError:
+            self.forget_portrait(session)
             raise BadPicture("The picture is not on the server any more; please add it again.") from None
+        if session.portrait is not None and given.same_as(session.picture) and point is None:
+            return session.portrait
+        self.forget_portrait(session)
         found = open_portrait(upload, point=point, max_megapixels=self.limits.max_portrait_pixels / 1e6)
-        session.portrait, session.takes = found, kept
+        session.picture, session.portrait = given, found
+        session.hold(kept)
         return found
 
     def pick_face(self, session: Session, point: tuple[float, float]) -> Portrait:
@@ -118,7 +124,7 @@ class Engine:
         if session.portrait is None:
             raise BadSetting("Add a portrait first: a picture with one face in it.")
         session.portrait = open_portrait(session.portrait.image, point=point, max_megapixels=1e6)
-        session.takes, session.chosen = [], 0
+        session.hold([])
         return session.portrait
 
     def faces(self, session: Session) -> tuple[np.ndarray, list[Face]]:
@@ -130,23 +136,32 @@ class Engine:
         return image, find_faces(image)
 
     def forget_portrait(self, session: Session) -> None:
-        session.portrait, session.takes, session.chosen = None, [], 0
+        session.picture = session.portrait = None
+        session.hold([])
 
     def open_speech(self, session: Session, upload: str) -> Speech:
         """Reads the speech into the session. Raises BadSpeech."""
         kept = session.takes if session.speech is None else []
+        try:
+            given = Upload.of(upload)
+        except OSError:
+            self.forget_speech(session)
+            raise BadSpeech("The speech is not on the server any more; please add it again.") from None
+        if session.speech is not None and given.same_as(session.sound):
+            return session.speech
         self.forget_speech(session)
         try:
             own = session.keep(upload, f"speech{Path(upload).suffix[:8]}")
         except OSError:
             raise BadSpeech("The speech is not on the server any more; please add it again.") from None
         speech = self.talking_head_of_any_model().speech(own)
-        session.speech = replace(speech, name="speech")
-        session.takes = [take for take in kept if abs(len(take.motion) - speech.frames(take.motion.fps)) <= 1]
+        session.sound, session.speech = given, replace(speech, name="speech")
+        session.hold([take for take in kept if abs(len(take.motion) - speech.frames(take.motion.fps)) <= 1])
         return speech
 
     def forget_speech(self, session: Session) -> None:
-        session.speech, session.takes, session.chosen = None, [], 0
+        session.sound = session.speech = None
+        session.hold([])
 
     def talking_head_of_any_model(self) -> TalkingHead:
         """Reads pictures and sound with the limits, without waiting for a model to load."""
@@ -172,7 +187,7 @@ class Engine:
             takes = self._plan(head, portrait, speech, settings, count)
         else:
             takes = self._plan(head, portrait, speech, settings, count, progress, cancel)
-        session.takes, session.chosen = takes, 0
+        session.hold(takes)
         return takes
 
     def trim(self, session: Session, settings: Settings) -> Take:
@@ -182,12 +197,17 @@ class Engine:
         return self.chosen(session)
 
     def quick_clip(
-        self, session: Session, take: Take, progress: Progress | None = None, cancel: Cancel | None = None
+        self, session: Session, number: int, progress: Progress | None = None, cancel: Cancel | None = None
     ) -> Path:
-        """A take of the session as a small clip with sound, drawn by the mesh renderer."""
+        """A take of the session (0, 1, ...) as a small clip with sound, drawn by the mesh renderer."""
         portrait, speech = self.ready(session)
+        take, path = session.takes[number], session.path("quick.mp4")
         head = self.head(renderer="mesh")
-        return head.preview_clip(take, session.path("quick.mp4"), portrait, speech, progress=progress, cancel=cancel)
+        head.preview_clip(take, path, portrait, speech, progress=progress, cancel=cancel)
+        if number < len(session.takes) and session.takes[number] is take:  # not trimmed or replaced meanwhile
+            session.clips[number] = path
+            session.clips_due = [k for k in session.clips_due if k != number]
+        return path
 
     def render(
         self,
@@ -203,8 +223,10 @@ class Engine:
         head = self.head(renderer=renderer)
         output = session.path("talking-head.mp4")
         if gpu.on_zero_gpu():
-            return self._render(head, portrait, take, speech, output)
-        return self._render(head, portrait, take, speech, output, progress, cancel)
+            session.video = self._render(head, portrait, take, speech, output)
+        else:
+            session.video = self._render(head, portrait, take, speech, output, progress, cancel)
+        return session.video
 
     def write_files(self, session: Session) -> dict[str, Path]:
         """The chosen take, its trajectories and its settings as files to download."""
@@ -226,7 +248,7 @@ class Engine:
                 f"The take lasts {take.motion.seconds:.1f} s and the speech {speech.seconds:.1f} s: "
                 "add the speech it was made for, or preview a new motion."
             )
-        session.takes, session.chosen = [take], 0
+        session.hold([take])
 
     def ready(self, session: Session) -> tuple[Portrait, Speech]:
         """Portrait and speech of the session, or a sentence that says what is missing."""
@@ -272,28 +294,6 @@ def _retrimmed(take: Take, settings: Settings) -> Take:
     sampling = take.settings.sampling_part()
     after: dict[str, Any] = {k: v for k, v in settings.as_dict().items() if k not in sampling}
     return take.trimmed(take.settings.changed(**after))
-
-
-def public(settings: Settings) -> Settings:
-    """Settings without the server's own file names: a pose from a file must be given again."""
-    return settings if settings.pose_prior in POSE_PRIORS else settings.changed(pose_prior="none")
-
-
-def read_settings_or_take(path: str) -> tuple[Settings, Take | None]:
-    """A file dropped back onto the page: a take (.npz) or saved settings (.json). Raises BadMotionFile, BadSetting."""
-    file = Path(path)
-    if file.suffix.lower() != ".json":
-        take = Take.load(file)
-        return public(take.settings), take
-    try:
-        if file.stat().st_size > MAX_SETTINGS_BYTES:
-            raise ValueError("too large")
-        values = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(values, dict):
-            raise ValueError("no settings")
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadMotionFile("This is not a settings file; drop a .json or .npz saved by MoDA Studio.") from error
-    return public(Settings.from_mapping(values)), None
 
 
 def _working_folder() -> Path:

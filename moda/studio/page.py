@@ -23,6 +23,7 @@ from moda.studio import (
     theme,
     wire_inputs,
     wire_motion,
+    wire_return,
     wire_video,
 )
 from moda.studio.busy import when_full
@@ -59,6 +60,7 @@ def build(engine: Engine | None = None) -> gr.Blocks:
         wire_inputs.connect(tab, served)
         follow = wire_motion.connect(tab, served)
         wire_video.connect(tab, served, follow)
+        wire_return.connect(page, tab, served, follow)
 
         api.build(served, public)
 

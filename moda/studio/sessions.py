@@ -6,6 +6,7 @@ only, and goes when the page is closed or has been idle for long.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 import threading
@@ -19,11 +20,33 @@ from moda.motion.takes import Take
 
 if TYPE_CHECKING:
     from moda.media.audio import Speech
+    from moda.pipeline import RenderResult
     from moda.portrait.portrait import Portrait
 
 IDLE_SECONDS = 2 * 3600.0
-GRACE_SECONDS = 90.0
+TICKET_LENGTH = 32
+GRACE_SECONDS = 300.0
 """A page whose connection broke may come back within this time and finds everything as it was."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as it was given, known again by its bytes."""
+
+    path: str
+    digest: str
+
+    @classmethod
+    def of(cls, path: str) -> Upload:
+        """Reads the file. Raises OSError."""
+        with open(path, "rb") as file:  # noqa: PTH123 - file_digest wants the file itself
+            digest = hashlib.sha256()
+            while part := file.read(1 << 20):
+                digest.update(part)
+        return cls(path, digest.hexdigest())
+
+    def same_as(self, other: Upload | None) -> bool:
+        return other is not None and self.digest == other.digest
 
 
 @dataclass
@@ -32,12 +55,16 @@ class Session:
 
     root: Path
     folder: Path | None = None
+    picture: Upload | None = None
     portrait: Portrait | None = None
+    sound: Upload | None = None
     speech: Speech | None = None
     takes: list[Take] = field(default_factory=list)
     chosen: int = 0
+    clips: dict[int, Path] = field(default_factory=dict)
     clips_due: list[int] = field(default_factory=list)
     """Takes whose quick clip is still to be made, in this order."""
+    video: RenderResult | None = None
     made: int = 0
     seen: float = field(default_factory=time.monotonic)
     left: float | None = None
@@ -46,6 +73,11 @@ class Session:
     @property
     def take(self) -> Take | None:
         return self.takes[self.chosen] if self.chosen < len(self.takes) else None
+
+    def hold(self, takes: list[Take]) -> None:
+        """Other takes from here on: what was made of the former ones is not shown any more."""
+        self.takes, self.chosen, self.clips_due, self.video = takes, 0, [], None
+        self.clips.clear()
 
     def path(self, name: str) -> Path:
         """A new file name in the session's own folder; names never come from uploads."""
@@ -105,6 +137,7 @@ class Visitors:
         self._lock = threading.Lock()
         self._sessions: dict[str, Session] = {}
         self._jobs: dict[str, set[Job]] = {}
+        self._tickets: dict[str, str] = {}
 
     def session(self, visitor: str) -> Session:
         """The session of a visitor, made when first asked for."""
@@ -113,6 +146,23 @@ class Visitors:
             found = self._sessions.setdefault(visitor, Session(self.root))
             found.seen, found.left = time.monotonic(), None
             return found
+
+    def arrive(self, visitor: str, ticket: str, back: bool) -> Session | None:
+        """A page opened that keeps this secret ticket; what it had made before is its own again when it comes back.
+
+        A page gets another session hash whenever it is loaded, and Gradio loads it anew after a broken connection.
+        """
+        if len(ticket) < TICKET_LENGTH:
+            return None
+        self.sweep()
+        with self._lock:
+            before, self._tickets[ticket] = self._tickets.get(ticket), visitor
+            if not back or before is None or before == visitor or before not in self._sessions:
+                return None
+            found = self._sessions[visitor] = self._sessions.pop(before)
+            found.seen, found.left = time.monotonic(), None
+        self.stop(before)
+        return found
 
     def adopt(self, visitor: str, extra: Session) -> None:
         """Files of a single call: they go together with the visitor's own."""
@@ -166,6 +216,8 @@ class Visitors:
                 )
             ]
             sessions = [self._sessions.pop(visitor) for visitor in gone]
+            if gone:
+                self._tickets = {t: v for t, v in self._tickets.items() if v in self._sessions or v in self._jobs}
         for session in sessions:
             session.discard()
 

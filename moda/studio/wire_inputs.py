@@ -25,32 +25,6 @@ def connect(tab: MakeTab, engine: Engine) -> None:
 def _portrait(tab: MakeTab, engine: Engine) -> None:
     shown = [tab.crop, tab.face_empty, tab.portrait_say, tab.faces, tab.face, *cleared(tab)]
 
-    def answer(session: Session, choosing: bool) -> dict[Any, Any]:
-        """What the page shows of the portrait; `choosing`: the faces on show stay as they are."""
-        portrait = session.portrait
-        assert portrait is not None
-        pitch, yaw, _ = portrait.pose
-        looks = "Looks straight ahead" if max(abs(pitch), abs(yaw)) < 8 else f"Turned {abs(yaw):.0f}°"
-        wide = portrait.face.box[2] - portrait.face.box[0]
-        say = words.good(f"{looks}, face {wide:.0f} pixels wide.", portrait.hints)
-        changes = {
-            tab.crop: gr.update(value=portrait.crop.image, visible=True),
-            tab.face_empty: gr.update(visible=False),
-            tab.portrait_say: say,
-            **({} if session.takes else cleared(tab)),
-        }
-        several = choosing or any(hint.startswith("The picture has") for hint in portrait.hints)
-        if not several:
-            return {**changes, tab.faces: gr.update(visible=False, value=None), tab.face: gr.update(visible=False)}
-        image, faces = engine.faces(session)
-        chosen = picker.which(portrait.face.box, faces)
-        drawn, _ = picker.boxed(image, faces, chosen)
-        return {
-            **changes,
-            tab.faces: gr.update(value=drawn, visible=True),
-            tab.face: gr.update(choices=[(f"Face {k + 1}", k) for k in range(len(faces))], value=chosen, visible=True),
-        }
-
     @guarded(tab.portrait_say)
     def open_picture(picture: str | None, request: gr.Request) -> Any:
         session = engine.visitors.session(visitor_of(request))
@@ -69,7 +43,7 @@ def _portrait(tab: MakeTab, engine: Engine) -> None:
                 engine.open_portrait(session, picture)
         except UserError as fault:  # what was made of the picture before does not belong to this one
             return {**empty, tab.portrait_say: words.error(str(fault))}
-        return answer(session, choosing=False)
+        return seen(tab, engine, session, choosing=False)
 
     @guarded(tab.portrait_say)
     def click_face(event: gr.SelectData, request: gr.Request) -> Any:
@@ -79,7 +53,7 @@ def _portrait(tab: MakeTab, engine: Engine) -> None:
         scale = min(1.0, picker.WIDEST / session.portrait.size[0])
         x, y = event.index
         engine.pick_face(session, (float(x) / scale, float(y) / scale))
-        return answer(session, choosing=True)
+        return seen(tab, engine, session, choosing=True)
 
     @guarded(tab.portrait_say)
     def choose_face(number: int | None, request: gr.Request) -> Any:
@@ -89,7 +63,7 @@ def _portrait(tab: MakeTab, engine: Engine) -> None:
         _, faces = engine.faces(session)
         x0, y0, x1, y1 = faces[min(int(number), len(faces) - 1)].box
         engine.pick_face(session, ((x0 + x1) / 2, (y0 + y1) / 2))
-        return answer(session, choosing=True)
+        return seen(tab, engine, session, choosing=True)
 
     common: dict[str, Any] = {"show_progress_on": [tab.portrait_say], "api_visibility": "private", **READING}
     tab.picture.change(open_picture, [tab.picture], shown, trigger_mode="always_last", **common)
@@ -97,6 +71,42 @@ def _portrait(tab: MakeTab, engine: Engine) -> None:
         button.click(_example(engine, who), None, [tab.picture], show_progress="hidden", api_visibility="private")
     tab.faces.select(click_face, None, shown, **common)
     tab.face.input(choose_face, [tab.face], shown, **common)
+
+
+def seen(tab: MakeTab, engine: Engine, session: Session, choosing: bool) -> dict[Any, Any]:
+    """What the page shows of the session's portrait; `choosing`: the faces on show stay as they are."""
+    portrait = session.portrait
+    assert portrait is not None
+    pitch, yaw, _ = portrait.pose
+    looks = "Looks straight ahead" if max(abs(pitch), abs(yaw)) < 8 else f"Turned {abs(yaw):.0f}°"
+    wide = portrait.face.box[2] - portrait.face.box[0]
+    say = words.good(f"{looks}, face {wide:.0f} pixels wide.", portrait.hints)
+    changes = {
+        tab.crop: gr.update(value=portrait.crop.image, visible=True),
+        tab.face_empty: gr.update(visible=False),
+        tab.portrait_say: say,
+        **({} if session.takes else cleared(tab)),
+    }
+    several = choosing or any(hint.startswith("The picture has") for hint in portrait.hints)
+    if not several:
+        return {**changes, tab.faces: gr.update(visible=False, value=None), tab.face: gr.update(visible=False)}
+    image, faces = engine.faces(session)
+    chosen = picker.which(portrait.face.box, faces)
+    drawn, _ = picker.boxed(image, faces, chosen)
+    return {
+        **changes,
+        tab.faces: gr.update(value=drawn, visible=True),
+        tab.face: gr.update(choices=[(f"Face {k + 1}", k) for k in range(len(faces))], value=chosen, visible=True),
+    }
+
+
+def heard(tab: MakeTab, session: Session) -> dict[Any, Any]:
+    """What the page shows of the session's speech."""
+    speech = session.speech
+    assert speech is not None
+    quiet = ["The speech is very quiet; a louder recording moves the lips better."] if speech.level < -45 else []
+    kept = {} if session.takes else cleared(tab)
+    return {tab.speech_say: words.good(f"{speech.seconds:.1f} s of speech.", quiet), **kept}
 
 
 def _example(engine: Engine, who: str) -> Callable[[gr.Request], str]:
@@ -118,12 +128,10 @@ def _speech(tab: MakeTab, engine: Engine) -> None:
             return {tab.speech_say: "", **cleared(tab)}
         try:
             with working(engine, request, "read"):
-                speech = engine.open_speech(session, path)
+                engine.open_speech(session, path)
         except UserError as fault:
             return {**cleared(tab), tab.speech_say: words.error(str(fault))}
-        quiet = ["The speech is very quiet; a louder recording moves the lips better."] if speech.level < -45 else []
-        kept = {} if session.takes else cleared(tab)
-        return {tab.speech_say: words.good(f"{speech.seconds:.1f} s of speech.", quiet), **kept}
+        return heard(tab, session)
 
     @guarded(tab.speech_say)
     def say_text(text: str, voice: str, rate: float, pitch: float, request: gr.Request) -> Any:

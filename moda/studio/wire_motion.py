@@ -15,7 +15,7 @@ from moda.studio.events import HEAVY, LIGHT, STOPPED, guarded, reporter, visitor
 from moda.studio.make_tab import FROM_FILE, TRIMS, MakeTab
 from moda.studio.sessions import Session
 
-Follow = Callable[[Any], list[Any]]
+Follow = Callable[[Any], Any]
 RANDOM_SEED = "() => Math.floor(Math.random() * 2147483647)"
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 PLOT_HEIGHT = 700
@@ -76,10 +76,11 @@ def previewed(tab: MakeTab, engine: Engine, session: Session, overlay: bool) -> 
 def awaited(tab: MakeTab, session: Session) -> dict[Any, Any]:
     """Places for the clips of the session's takes: they are there at once, so that nothing jumps when a clip comes."""
     count = len(session.takes)
-    session.clips_due = list(range(count))
+    session.clips_due = [k for k in range(count) if k not in session.clips]
+    shown = {k: None if k in session.clips_due else str(session.clips[k]) for k in range(count)}
     return {
         tab.clip_row: gr.update(visible=True),
-        **{tab.clips[k]: gr.update(value=None, label=_clip_label(k, count), visible=True) for k in range(count)},
+        **{tab.clips[k]: gr.update(value=v, label=_clip_label(k, count), visible=True) for k, v in shown.items()},
     }
 
 
@@ -112,8 +113,8 @@ def connect(tab: MakeTab, engine: Engine) -> Follow:
     """Events of step 2. Returns what makes files and clips after an event, for whatever else brings a take."""
     _small(tab)
     plan = _plan(tab, engine)
-    follow = _clips(tab, engine)
-    _stop(tab, engine, [plan, *follow(plan)])
+    follow, makers = _clips(tab, engine)
+    _stop(tab, engine, [plan, follow(plan), *makers])
     _retouch(tab, engine, follow)
     return follow
 
@@ -175,11 +176,17 @@ def _plan(tab: MakeTab, engine: Engine) -> Any:
     )
 
 
-def _clips(tab: MakeTab, engine: Engine) -> Follow:
-    """What follows when takes are new or trimmed: their files, then their clips, one event each.
+def _clips(tab: MakeTab, engine: Engine) -> tuple[Follow, list[Any]]:
+    """What follows when takes are new or trimmed: their files, then their clips, each in an event of its own.
 
     One event that yields clip after clip would be shorter, but a page that is busy drawing loses some of its updates.
+    Every clip that is due sets off the next one. Also returns the events that Stop must end.
     """
+    due = [gr.State(0) for _ in tab.clips]
+
+    def set_off(session: Session) -> dict[Any, Any]:
+        """`made` only grows, so the state changes and its event runs."""
+        return {due[session.clips_due[0]]: session.made} if session.clips_due else {}
 
     @guarded(tab.motion_say)
     def files(request: gr.Request) -> Any:
@@ -187,37 +194,40 @@ def _clips(tab: MakeTab, engine: Engine) -> Follow:
         if session.take is None:
             return {tab.motion_say: gr.skip()}
         written = engine.write_files(session)
-        return {b: gr.update(value=str(p), interactive=True) for b, p in zip(saves(tab)[1:], written.values())}
+        saved = {b: gr.update(value=str(p), interactive=True) for b, p in zip(saves(tab)[1:], written.values())}
+        return {**saved, **set_off(session)}
 
-    @guarded(tab.motion_say)
-    def clip(request: gr.Request, progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008 - Gradio's way
-        session = engine.visitors.session(visitor_of(request))
-        if session.portrait is None or session.speech is None or not session.clips_due:
-            return {tab.motion_say: gr.skip()}
-        k, count = session.clips_due.pop(0), len(session.takes)
-        if k >= count:
-            return {tab.motion_say: gr.skip()}
-        with working(engine, request, "clip") as job:
-            try:
-                path = engine.quick_clip(session, session.takes[k], reporter(progress), job.cancelled)
-            except Cancelled:  # by Stop, which says so itself, or because a newer clip is on its way
-                if job.expired:
-                    raise
+    def maker(k: int) -> Callable[..., Any]:
+        @guarded(tab.motion_say)
+        def clip(request: gr.Request, progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008 - Gradio's way
+            session = engine.visitors.session(visitor_of(request))
+            count = len(session.takes)
+            if k not in session.clips_due or k >= count:
                 return {tab.motion_say: gr.skip()}
-        return {
-            tab.clip_row: gr.update(visible=True),
-            tab.clips[k]: gr.update(value=str(path), label=_clip_label(k, count), visible=True),
-        }
+            with working(engine, request, "clip") as job:
+                try:
+                    path = engine.quick_clip(session, k, reporter(progress), job.cancelled)
+                except Cancelled:  # by Stop, which says so itself, or because a newer clip is on its way
+                    if job.expired:
+                        raise
+                    return {tab.motion_say: gr.skip()}
+            made = {tab.clips[k]: gr.update(value=str(path), label=_clip_label(k, count), visible=True)}
+            return {tab.clip_row: gr.update(visible=True), **made, **set_off(session)}
 
-    def follow(event: Any) -> list[Any]:
-        hidden: dict[str, Any] = {"show_progress": "hidden", **PRIVATE, **LIGHT}
-        events = [event.success(files, None, [tab.motion_say, *saves(tab)[1:]], **hidden)]
-        for place in tab.clips:
-            how: dict[str, Any] = {"show_progress_on": [place], **PRIVATE, **HEAVY}
-            events.append(events[-1].success(clip, None, [tab.clip_row, *tab.clips, tab.motion_say], **how))
-        return events
+        return clip
 
-    return follow
+    makers = [
+        due[k].change(
+            maker(k), None, [tab.clip_row, place, tab.motion_say, *due], show_progress_on=[place], **PRIVATE, **HEAVY
+        )
+        for k, place in enumerate(tab.clips)
+    ]
+
+    def follow(event: Any) -> Any:
+        outputs = [tab.motion_say, *saves(tab)[1:], *due]
+        return event.success(files, None, outputs, show_progress="hidden", **PRIVATE, **LIGHT)
+
+    return follow, makers
 
 
 def _stop(tab: MakeTab, engine: Engine, events: list[Any]) -> None:
@@ -247,6 +257,7 @@ def _retouch(tab: MakeTab, engine: Engine, follow: Follow) -> None:
         wanted = controls.read(trims, values)
         engine.trim(session, session.take.settings.changed(**{name: getattr(wanted, name) for name in trims}))
         engine.visitors.stop(visitor, "clip")
+        session.clips.clear()
         session.clips_due = sorted(range(len(session.takes)), key=lambda k: k != session.chosen)
         return redrawn(session, overlay)
 

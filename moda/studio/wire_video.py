@@ -8,11 +8,13 @@ import gradio as gr
 
 from moda.errors import BadSetting
 from moda.motion.takes import Take
+from moda.pipeline import RenderResult
 from moda.settings import Settings
 from moda.studio import words
-from moda.studio.engine import Engine, read_settings_or_take
+from moda.studio.engine import Engine
 from moda.studio.events import HEAVY, LIGHT, STOPPED, guarded, reporter, visitor_of, working
 from moda.studio.make_tab import MakeTab
+from moda.studio.saved import read_settings_or_take
 from moda.studio.wire_motion import PRIVATE, Follow, awaited, cleared, page_settings, previewed, read_settings, saves
 
 
@@ -45,10 +47,7 @@ def _render(tab: MakeTab, engine: Engine) -> None:
             result = engine.render(session, settings, renderer, reporter(progress), job.cancelled)
         files = engine.write_files(session)
         return {
-            tab.video: gr.update(value=str(result.output), visible=True),
-            tab.video_say: words.render_figures(result),
-            tab.video_empty: gr.update(visible=False),
-            tab.save_video: gr.update(value=str(result.output), interactive=True),
+            **rendered(tab, result),
             **{b: gr.update(value=str(p), interactive=True) for b, p in zip(saves(tab)[1:], files.values())},
         }
 
@@ -66,11 +65,23 @@ def _render(tab: MakeTab, engine: Engine) -> None:
     )
 
 
+def rendered(tab: MakeTab, result: RenderResult) -> dict[Any, Any]:
+    """What the page shows of a finished video."""
+    return {
+        tab.video: gr.update(value=str(result.output), visible=True),
+        tab.video_say: words.render_figures(result),
+        tab.video_empty: gr.update(visible=False),
+        tab.save_video: gr.update(value=str(result.output), interactive=True),
+    }
+
+
+def controls_of(tab: MakeTab, settings: Settings) -> dict[Any, Any]:
+    """The controls of the page set to these settings."""
+    return {component: getattr(settings, name) for name, component in tab.settings.items()}
+
+
 def _restore(tab: MakeTab, engine: Engine, follow: Follow) -> None:
     outputs: list[Any] = [*page_settings(tab), *cleared(tab), tab.restore_say]
-
-    def controls_of(settings: Settings) -> dict[Any, Any]:
-        return {component: getattr(settings, name) for name, component in tab.settings.items()}
 
     @guarded(tab.restore_say)
     def restore(path: str | None, request: gr.Request) -> Any:
@@ -79,7 +90,7 @@ def _restore(tab: MakeTab, engine: Engine, follow: Follow) -> None:
             return {tab.restore_say: ""}
         settings, take = read_settings_or_take(path)
         if take is None:
-            return {**controls_of(settings), tab.restore_say: words.good("The settings are restored.")}
+            return {**controls_of(tab, settings), tab.restore_say: words.good("The settings are restored.")}
         engine.restore_take(session, take)
         missing = [
             f"Add the {what} it was made for."
@@ -87,7 +98,7 @@ def _restore(tab: MakeTab, engine: Engine, follow: Follow) -> None:
             if have is None
         ]
         return {
-            **controls_of(settings),
+            **controls_of(tab, settings),
             **cleared(tab),
             **previewed(tab, engine, session, False),
             **({} if missing else awaited(tab, session)),

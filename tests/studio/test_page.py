@@ -15,8 +15,9 @@ from moda.motion.space import Motion
 from moda.motion.takes import Take
 from moda.settings import CONTROLS, Settings
 from moda.studio import controls, examples, models_tab, picker, words
-from moda.studio.engine import Engine, public, read_settings_or_take
+from moda.studio.engine import Engine
 from moda.studio.events import OOPS, STOPPED, guarded
+from moda.studio.saved import public, read_settings_or_take
 
 
 @pytest.fixture(scope="module")
