@@ -19,7 +19,8 @@ from typing import Any
 import httpx
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-# What a visitor left behind goes after a second here instead of a minute and a half.
+# What a visitor left behind goes after a second here instead of a minute and a half; that the client library has gone
+# shows at the next heartbeat (a browser says so itself).
 PROGRAM = """
 import sys
 from moda.studio.engine import Engine
@@ -63,12 +64,16 @@ class Server:
 
     def made(self) -> list[str]:
         """Every file made for visitors, and every temporary one. Uploads are Gradio's, which removes them by age."""
-        cached = [p for p in self.cache.rglob("*") if "moda-studio-" in str(p.relative_to(self.cache))]
-        return sorted(str(p) for p in (*cached, *self.temporary.rglob("*")) if p.is_file())
+        cached = [p for p in _files(self.cache) if "moda-studio-" in str(p.relative_to(self.cache))]
+        return sorted(str(p) for p in (*cached, *_files(self.temporary)))
 
     def stored(self) -> int:
         """Bytes of all files below the folders that it may write to."""
-        return sum(p.stat().st_size for root in (self.cache, self.temporary) for p in root.rglob("*") if p.is_file())
+        total = 0
+        for path in (*_files(self.cache), *_files(self.temporary)):
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                total += path.stat().st_size
+        return total
 
     def complaints(self) -> str:
         """Tracebacks in the log."""
@@ -80,6 +85,11 @@ class Server:
             if line.startswith(key + ":"):
                 return int(line.split()[1])
         raise AssertionError(f"the studio is gone: {self.log.read_text(errors='replace')[-2000:]}")
+
+
+def _files(folder: Path) -> list[Path]:
+    """Every file below a folder in which files come and go."""
+    return [Path(root) / name for root, _, names in os.walk(folder) for name in names]
 
 
 def free_port() -> int:
@@ -106,7 +116,7 @@ def serving(folder: Path, seconds: float = 300.0, **environment: str) -> Iterato
     cache.mkdir()
     temporary.mkdir()
     own = {"GRADIO_TEMP_DIR": str(cache), "TMPDIR": str(temporary), "GRADIO_ANALYTICS_ENABLED": "False",
-           "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}  # fmt: skip
+           "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "GRADIO_HEARTBEAT_INTERVAL": "1"}  # fmt: skip
     with log.open("wb") as out, subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(port)], cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
         env={**os.environ, **own, **environment},

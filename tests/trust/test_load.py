@@ -1,6 +1,7 @@
 """Many clients at once and many jobs on end, through the real HTTP API of a studio in a process of its own.
 
-MODA_LOAD_CLIENTS (6) and MODA_SOAK_JOBS (20) say how many; 20 and 200 are the promise.
+A short form with few of each and no clock runs always; MODA_LOAD=1 makes it 6 clients and 20 jobs and measures time
+and memory too. MODA_LOAD_CLIENTS and MODA_SOAK_JOBS say how many; 20 and 200 are the promise.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from moda.motion.takes import Take
 from tests.trust.conftest import slowness
 from tests.trust.serving import Server
 
-CLIENTS = int(os.environ.get("MODA_LOAD_CLIENTS", "6"))
-JOBS = int(os.environ.get("MODA_SOAK_JOBS", "20"))
+MEASURED = os.environ.get("MODA_LOAD", "") not in ("", "0")
+CLIENTS = int(os.environ.get("MODA_LOAD_CLIENTS", "6" if MEASURED else "4"))
+JOBS = int(os.environ.get("MODA_SOAK_JOBS", "20" if MEASURED else "3"))
 PATIENCE = 1200.0
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="counts handles and threads in /proc"),
-    pytest.mark.skipif("MODA_LOAD" not in os.environ, reason="loads the machine for minutes: set MODA_LOAD=1"),
 ]
 
 
@@ -123,10 +124,10 @@ def test_a_client_that_goes_stops_its_work(server: Server, portrait: Path, wave:
     assert not job.done()
     client.close()
     left = time.monotonic()
-    until(lambda: not any("ffmpeg" in name for name in server.children()), 30)
+    until(lambda: not any("ffmpeg" in name for name in server.children()), 60)
     took = time.monotonic() - left
-    assert took < 2 * slowness(), f"worked on for {took:.1f} s"
-    until(lambda: server.made() == [], 30)
+    assert not MEASURED or took < 2 * slowness(), f"worked on for {took:.1f} s"
+    until(lambda: server.made() == [], 60)
     assert server.complaints() == ""
 
 
@@ -151,13 +152,16 @@ def test_many_jobs_leave_nothing(server: Server, portrait: Path, wave: np.ndarra
         return {"memory": server.resident(), "handles": server.handles(), "threads": server.threads(),
                 "stored": server.stored()}  # fmt: skip
 
-    some(0, 4)
+    first = 4 if MEASURED else 1
+    some(0, first)
     before = measured()
-    some(4, JOBS)
+    some(first, JOBS)
     after = measured()
     print(f"{JOBS} jobs: {before} -> {after}")
-    assert after["memory"] <= 1.05 * before["memory"] + 10, (before, after)
-    assert after["handles"] <= before["handles"] + 4, (before, after)
-    assert after["threads"] <= before["threads"] + 2, (before, after)
+    # After one job not everything is loaded, nor every worker thread of the server started, that stays for good.
+    grown = (1.05, 10, 4, 2) if MEASURED else (1.0, 200, 16, 40)
+    assert after["memory"] <= grown[0] * before["memory"] + grown[1], (before, after)
+    assert after["handles"] <= before["handles"] + grown[2], (before, after)
+    assert after["threads"] <= before["threads"] + grown[3], (before, after)
     assert after["stored"] <= before["stored"] + JOBS * 40_000, (before, after)  # the takes that were uploaded
     assert server.complaints() == ""
