@@ -18,7 +18,7 @@ from moda.motion.takes import Take
 from moda.settings import CONTROLS, POSE_PRIORS
 from moda.studio import compare_tab, controls
 from moda.studio.engine import Engine
-from moda.studio.events import HEAVY, LIGHT, OOPS, log, reporter, visitor_of, working
+from moda.studio.events import HEAVY, LIGHT, OOPS, Reporter, log, visitor_of, working
 from moda.studio.sessions import Session
 from moda.studio.upload import PictureFile
 
@@ -44,6 +44,8 @@ def _said(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*arguments)
         except UserError as fault:
             raise gr.Error(str(fault), print_exception=False) from None
+        except gr.Error:
+            raise
         except Exception:
             log.exception("An endpoint failed")
             raise gr.Error(OOPS, print_exception=False) from None
@@ -147,7 +149,7 @@ def _plan(engine: Engine, public: bool) -> None:
         with working(engine, request, "plan") as job:
             session = _inputs(engine, portrait, speech)
             _adopt(engine, request, session)
-            engine.plan(session, settings, 1, model, reporter(progress, "steps"), job.cancelled)
+            engine.plan(session, settings, 1, model, Reporter(progress, "steps"), job.cancelled)
             files = engine.write_files(session)
             found = engine.chosen(session)
             measured = evaluate_take(found, session.speech)
@@ -199,7 +201,7 @@ def _render(engine: Engine, public: bool) -> None:
             found = Take.load(take)
             engine.restore_take(session, found)
             settings = found.settings.changed(**{k: v for k, v in drawn.items() if v is not None})
-            result = engine.render(session, settings, renderer, reporter(progress), job.cancelled)
+            result = engine.render(session, settings, renderer, Reporter(progress), job.cancelled)
         told = result.as_dict()
         del told["output"]
         return str(result.output), told
@@ -253,6 +255,7 @@ def _compare(engine: Engine, public: bool) -> None:
 
         Returns: the labelled grid (.mp4), everything as a .zip, and the measures of every variant.
         """
+        from moda.compare.manifest import Request
         from moda.settings import Settings
 
         _agreed(public, consent)
@@ -261,14 +264,10 @@ def _compare(engine: Engine, public: bool) -> None:
         with working(engine, request, "compare") as job:
             session = _inputs(engine, portrait, speech)
             _adopt(engine, request, session)
-            face, sound = engine.ready(session)
-            folder = session.path("comparison")
-            made = compare_tab.compare(
-                engine, model, face, sound, varied, base, folder, reporter(progress, ""), job.cancelled
-            )
+            made = engine.compare(session, Request(varied, base), model, Reporter(progress, ""), job.cancelled)
         told = made.as_dict()
         del told["output"], told["files"]
-        return str(made.files["grid"]), str(compare_tab.packed(folder)), told
+        return str(made.files["grid"]), str(compare_tab.packed(made.folder)), told
 
     gr.Button(visible=False).click(
         compare, [portrait, speech, first, values, second, more, model, seed, size, consent],

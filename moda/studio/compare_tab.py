@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import math
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from moda.errors import BadSetting
 from moda.settings import CONTROLS
 from moda.studio import drawings, words
 from moda.studio.engine import Engine
-from moda.studio.events import HEAVY, STOPPED, guarded, reporter, visitor_of, working
+from moda.studio.events import HEAVY, STOPPED, Reporter, guarded, visitor_of, working
 from moda.studio.make_tab import MakeTab
 from moda.studio.wire_motion import PRIVATE, page_settings, read_settings
 
@@ -107,17 +106,16 @@ def build(tab: MakeTab, engine: Engine) -> None:
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it among the defaults
         *page: Any,
     ) -> Any:
+        from moda.compare.manifest import Request
+
         session = engine.visitors.session(visitor_of(request))
         if not consent:
             raise BadSetting("Please tick the consent line in step 1 of the Make tab first.")
-        portrait, speech = engine.ready(session)
+        engine.ready(session)
         base = read_settings(tab, page, session, pose_file).changed(size=int(height))
         with working(engine, request, "compare") as job:
-            folder = session.path("comparison")
-            made = compare(
-                engine, model, portrait, speech, vary(one, its, two, others), base, folder, reporter(progress, ""),
-                job.cancelled,
-            )  # fmt: skip
+            asked = Request(vary(one, its, two, others), base)
+            made = engine.compare(session, asked, model, Reporter(progress, ""), job.cancelled)
         return {
             say: words.good(f"{len(made.rows)} variants with the same speech and the same noise.", made.notes),
             empty: gr.update(visible=False),
@@ -125,7 +123,7 @@ def build(tab: MakeTab, engine: Engine) -> None:
             strip: gr.update(value=str(made.files["strip_png"]), visible=True),
             curves: gr.update(value=str(made.files["overlay_png"]), visible=True),
             table: gr.update(value=measures(made), visible=True),
-            save: gr.update(value=str(packed(folder)), visible=True),
+            save: gr.update(value=str(packed(made.folder)), visible=True),
         }
 
     inputs = [tab.consent, tab.model, tab.pose_file, first, values, second, more, size, *page_settings(tab)]
@@ -136,19 +134,6 @@ def build(tab: MakeTab, engine: Engine) -> None:
         return words.note(STOPPED)
 
     stop.click(halt, None, [say], cancels=[event], queue=False, show_progress="hidden", **PRIVATE)
-
-
-def compare(
-    engine: Engine, model: str | None, portrait: Any, speech: Any, varied: Mapping[str, tuple[Any, ...]], base: Any,
-    folder: Path, progress: Any = None, cancel: Any = None,
-) -> Comparison:  # fmt: skip
-    """A whole comparison into `folder`, drawn by the mesh renderer. Raises UserError."""
-    from moda.compare.manifest import Request
-    from moda.compare.run import compare as make
-
-    request = Request(dict(varied), base)
-    request.variants()
-    return make(engine.head(model, "mesh"), portrait, speech, request, folder, progress=progress, cancel=cancel)
 
 
 def packed(folder: Path) -> Path:

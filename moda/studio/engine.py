@@ -7,29 +7,28 @@ from __future__ import annotations
 
 import json
 import os
-import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moda.errors import BadMotionFile, BadPicture, BadSetting, BadSpeech
 from moda.motion.takes import Take
-from moda.pipeline import RenderResult, TalkingHead
+from moda.pipeline import RenderResult
 from moda.settings import Limits, Settings
 from moda.studio import gpu
+from moda.studio.gpu import Cancel, Progress
+from moda.studio.heads import Heads
 from moda.studio.saved import public
 from moda.studio.sessions import GRACE_SECONDS, Session, Upload, Visitors
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from moda.compare.manifest import Request
+    from moda.compare.run import Comparison
     from moda.media.audio import Speech
     from moda.portrait.faces import Face
     from moda.portrait.portrait import Portrait
-
-Progress = Callable[[str, int, int], None]
-Cancel = Callable[[], bool]
 
 
 class Engine:
@@ -43,34 +42,8 @@ class Engine:
             self.limits.max_disk_bytes,
             float(os.environ.get("MODA_GRACE_SECONDS", GRACE_SECONDS)),
         )
-        self._default = (model, renderer)
-        self._device = device
-        self._lock = threading.Lock()
-        self._heads: dict[tuple[str, str], TalkingHead] = {}
-        self._plan = gpu.borrowing(gpu.planning_seconds, _plan)
-        self._render = gpu.borrowing(gpu.rendering_seconds, _render)
-
-    def head(self, model: str | None = None, renderer: str | None = None) -> TalkingHead:
-        """The talking head of these names, loaded once. Raises WeightsMissing, BadSetting."""
-        from moda.models import load_model, load_renderer, pick_device, resolve
-
-        with self._lock:
-            device = pick_device(self._device)
-            names = (
-                resolve(model or self._default[0], "model", device),
-                resolve(renderer or self._default[1], "renderer", device),
-            )
-            if names not in self._heads:
-                loaded = list(self._heads.values())
-                motion = next((h.model for h in loaded if h.model and h.model.name == names[0]), None)
-                drawing = next((h.renderer for h in loaded if h.renderer.name == names[1]), None)
-                self._heads[names] = TalkingHead(
-                    motion or load_model(names[0], device),
-                    drawing or load_renderer(names[1], device),
-                    device,
-                    self.limits,
-                )
-            return self._heads[names]
+        self.heads = Heads(model, renderer, device, self.limits)
+        self._work = gpu.Work(self.heads)
 
     def warm_up(self) -> None:
         """Loads what the first visitor would wait for: models, face detection, emotion reading, compiled drawing."""
@@ -81,10 +54,10 @@ class Engine:
         from moda.portrait.portrait import open_portrait
         from moda.studio.examples import portrait_files
 
-        head = self.head()
+        head = self.heads.get()
         understand("quietly amused, a bit nervous")
         files = list(portrait_files().values())
-        if files and head.model is not None:
+        if files and head.model is not None and not gpu.on_zero_gpu():  # there, only a visitor's call has a GPU
             session = Session(self.visitors.root)
             session.portrait = open_portrait(files[0])
             noise = np.random.default_rng(0).normal(0, 0.1, 8_000).astype(np.float32)
@@ -154,7 +127,7 @@ class Engine:
             own = session.keep(upload, f"speech{Path(upload).suffix[:8]}")
         except OSError:
             raise BadSpeech("The speech is not on the server any more; please add it again.") from None
-        speech = self.talking_head_of_any_model().speech(own)
+        speech = self.heads.any().speech(own)
         session.sound, session.speech = given, replace(speech, name="speech")
         session.hold([take for take in kept if abs(len(take.motion) - speech.frames(take.motion.fps)) <= 1])
         return speech
@@ -162,14 +135,6 @@ class Engine:
     def forget_speech(self, session: Session) -> None:
         session.sound = session.speech = None
         session.hold([])
-
-    def talking_head_of_any_model(self) -> TalkingHead:
-        """Reads pictures and sound with the limits, without waiting for a model to load."""
-        from moda.models import load_renderer
-
-        with self._lock:
-            known = next(iter(self._heads.values()), None)
-        return known or TalkingHead(None, load_renderer("mesh", "cpu"), "cpu", self.limits)
 
     def plan(
         self,
@@ -182,11 +147,9 @@ class Engine:
     ) -> list[Take]:
         """Samples takes for the session's portrait and speech. Raises UserError."""
         portrait, speech = self.ready(session)
-        head = self.head(model)
-        if gpu.on_zero_gpu():  # callbacks do not reach the process that holds the GPU
-            takes = self._plan(head, portrait, speech, settings, count)
-        else:
-            takes = self._plan(head, portrait, speech, settings, count, progress, cancel)
+        self.heads.get(model)
+        with gpu.stoppable(cancel, session.path("stop")) as stop:
+            takes = self._work.plan(self.heads.names(model), portrait, speech, settings, count, progress, stop)
         session.hold(takes)
         return takes
 
@@ -202,7 +165,7 @@ class Engine:
         """A take of the session (0, 1, ...) as a small clip with sound, drawn by the mesh renderer."""
         portrait, speech = self.ready(session)
         take, path = session.takes[number], session.path("quick.mp4")
-        head = self.head(renderer="mesh")
+        head = self.heads.get(renderer="mesh")
         head.preview_clip(take, path, portrait, speech, progress=progress, cancel=cancel)
         if number < len(session.takes) and session.takes[number] is take:  # not trimmed or replaced meanwhile
             session.clips[number] = path
@@ -220,13 +183,27 @@ class Engine:
         """The chosen take as a video, with the trims and video settings given."""
         portrait, speech = self.ready(session)
         take = self.trim(session, settings)
-        head = self.head(renderer=renderer)
-        output = session.path("talking-head.mp4")
-        if gpu.on_zero_gpu():
-            session.video = self._render(head, portrait, take, speech, output)
-        else:
-            session.video = self._render(head, portrait, take, speech, output, progress, cancel)
+        self.heads.get(renderer=renderer)
+        names, output = self.heads.names(renderer=renderer), session.path("talking-head.mp4")
+        with gpu.stoppable(cancel, session.path("stop")) as stop:
+            session.video = self._work.render(names, portrait, take, speech, output, progress, stop)
         return session.video
+
+    def compare(
+        self,
+        session: Session,
+        request: Request,
+        model: str | None = None,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> Comparison:
+        """Variants of the session's portrait and speech side by side, drawn by the mesh renderer. Raises UserError."""
+        portrait, speech = self.ready(session)
+        request.variants()
+        self.heads.get(model, "mesh")
+        names, folder = self.heads.names(model, "mesh"), session.path("comparison")
+        with gpu.stoppable(cancel, session.path("stop")) as stop:
+            return self._work.compare(names, portrait, speech, request, folder, progress, stop)
 
     def write_files(self, session: Session) -> dict[str, Path]:
         """The chosen take, its trajectories and its settings as files to download."""
@@ -264,30 +241,6 @@ class Engine:
         if take is None:
             raise BadSetting("Preview the motion first, then render the take you like.")
         return take
-
-
-def _plan(
-    head: TalkingHead,
-    portrait: Portrait,
-    speech: Speech,
-    settings: Settings,
-    count: int,
-    progress: Progress | None = None,
-    cancel: Cancel | None = None,
-) -> list[Take]:
-    return head.plan_takes(portrait, speech, settings, count, progress=progress, cancel=cancel)
-
-
-def _render(
-    head: TalkingHead,
-    portrait: Portrait,
-    take: Take,
-    speech: Speech,
-    output: Path,
-    progress: Progress | None = None,
-    cancel: Cancel | None = None,
-) -> RenderResult:
-    return head.render(portrait, take, speech, output, progress=progress, cancel=cancel)
 
 
 def _retrimmed(take: Take, settings: Settings) -> Take:

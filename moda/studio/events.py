@@ -42,6 +42,8 @@ def guarded(say: gr.HTML) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
                 return {say: words.note(STOPPED)}
             except UserError as fault:
                 return {say: words.error(str(fault))}
+            except gr.Error:  # Gradio's own and ZeroGPU's, for example that a quota is used up
+                raise
             except Exception:
                 log.exception("An event of the page failed")
                 return {say: words.error(OOPS)}
@@ -66,21 +68,21 @@ def working(engine: Engine, request: gr.Request, kind: str) -> Iterator[Job]:
         engine.visitors.end(visitor, job)
 
 
-def reporter(progress: gr.Progress, unit: str = "frames") -> Callable[[str, int, int], None]:
+class Reporter:
     """A progress callback of the pipeline that draws Gradio's bar: stage, how far, time left."""
-    said = f" {unit}" if unit else ""
-    state = {"shown": 0.0, "started": time.monotonic()}
 
-    def report(stage: str, done: int, total: int) -> None:
+    def __init__(self, progress: gr.Progress, unit: str = "frames") -> None:
+        self._progress = progress
+        self._unit = f" {unit}" if unit else ""
+        self._shown, self._started = 0.0, time.monotonic()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
         if done == 0:
-            state["started"] = now
-        if done < total and now - state["shown"] < 0.15:
+            self._started = now
+        if done < total and now - self._shown < 0.15:
             return
-        state["shown"] = now
-        spent = now - state["started"]
-        left = spent / done * (total - done) if done else 0.0
+        self._shown = now
+        left = (now - self._started) / done * (total - done) if done else 0.0
         tail = f", about {left:.0f} s left" if left >= 1 else ""
-        progress(done / max(total, 1), desc=f"{stage.capitalize()}: {done} of {total}{said}{tail}")
-
-    return report
+        self._progress(done / max(total, 1), desc=f"{stage.capitalize()}: {done} of {total}{self._unit}{tail}")

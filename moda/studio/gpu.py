@@ -1,18 +1,90 @@
-"""ZeroGPU: on a Hugging Face Space the marked calls borrow a GPU; everywhere else they are plain calls."""
+"""ZeroGPU: on a Hugging Face Space, planning, rendering and comparing each borrow a GPU; elsewhere, plain calls.
+
+The borrowed GPU is in a forked process. Arguments and answers travel there and back as pickles: models do not (the
+fork has them), callbacks do not (so progress is a Reporter and Stop is a file), and of errors only the class arrives
+(so a UserError is an answer).
+"""
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Callable
-from typing import Any, TypeVar
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from moda.errors import UserError
+from moda.studio.heads import Heads, Names
+
+if TYPE_CHECKING:
+    from moda.compare.manifest import Request
+    from moda.compare.run import Comparison
+    from moda.media.audio import Speech
+    from moda.motion.takes import Take
+    from moda.pipeline import RenderResult
+    from moda.portrait.portrait import Portrait
+    from moda.settings import Settings
 
 Call = TypeVar("Call", bound=Callable[..., Any])
+Progress = Callable[[str, int, int], None]
+Cancel = Callable[[], bool]
 LONGEST = 300
+POLL_SECONDS = 0.2
 
 
 def on_zero_gpu() -> bool:
     """Whether this process runs on a ZeroGPU Space."""
     return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "true", "t")
+
+
+def planning_seconds(names: Names, portrait: Any, speech: Speech, settings: Settings, count: int, *rest: Any) -> int:
+    """How long planning may hold the GPU: by length of speech, solver steps and number of takes."""
+    return min(LONGEST, 20 + round(speech.seconds * settings.steps * count / 100))
+
+
+def rendering_seconds(names: Names, portrait: Any, take: Take, *rest: Any) -> int:
+    """How long rendering may hold the GPU: by frames."""
+    return min(LONGEST, 30 + round(len(take.motion) / 12))
+
+
+def comparing_seconds(names: Names, portrait: Any, speech: Speech, request: Request, *rest: Any) -> int:
+    """How long a comparison may hold the GPU: each variant is planned, and drawn at about twice real time."""
+    each = (speech.seconds * variant.settings.steps / 100 + speech.seconds / 2 for variant in request.variants())
+    return min(LONGEST, 30 + round(sum(each)))
+
+
+class Work:
+    """What needs a GPU. Every call names its model and renderer instead of carrying them."""
+
+    def __init__(self, heads: Heads) -> None:
+        self._heads = heads
+        self.plan = borrowing(planning_seconds, self._plan)
+        self.render = borrowing(rendering_seconds, self._render)
+        self.compare = borrowing(comparing_seconds, self._compare)
+
+    def _plan(
+        self, names: Names, portrait: Portrait, speech: Speech, settings: Settings, count: int,
+        progress: Progress | None = None, cancel: Cancel | None = None,
+    ) -> list[Take]:  # fmt: skip
+        head = self._heads.ready(names)
+        return head.plan_takes(portrait, speech, settings, count, progress=progress, cancel=cancel)
+
+    def _render(
+        self, names: Names, portrait: Portrait, take: Take, speech: Speech, output: Path,
+        progress: Progress | None = None, cancel: Cancel | None = None,
+    ) -> RenderResult:  # fmt: skip
+        return self._heads.ready(names).render(portrait, take, speech, output, progress=progress, cancel=cancel)
+
+    def _compare(
+        self, names: Names, portrait: Portrait, speech: Speech, request: Request, folder: Path,
+        progress: Progress | None = None, cancel: Cancel | None = None,
+    ) -> Comparison:  # fmt: skip
+        from moda.compare.run import compare
+
+        head = self._heads.ready(names)
+        return compare(head, portrait, speech, request, folder, progress=progress, cancel=cancel)
 
 
 def borrowing(duration: Callable[..., int], call: Call) -> Call:
@@ -21,15 +93,56 @@ def borrowing(duration: Callable[..., int], call: Call) -> Call:
         return call
     import spaces
 
-    marked: Call = spaces.GPU(duration=duration)(call)
-    return marked
+    marked = spaces.GPU(duration=duration)(_answering(call))
+
+    @functools.wraps(call)
+    def run(*arguments: Any) -> Any:
+        answer = marked(*arguments)
+        if isinstance(answer, UserError):
+            raise answer
+        return answer
+
+    return run  # type: ignore[return-value]
 
 
-def planning_seconds(head: Any, portrait: Any, speech: Any, settings: Any, count: int, *rest: Any) -> int:
-    """How long planning may hold the GPU: by length of speech, solver steps and number of takes."""
-    return min(LONGEST, 20 + round(speech.seconds * settings.steps * count / 100))
+def _answering(call: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(call)
+    def run(*arguments: Any) -> Any:
+        try:
+            return call(*arguments)
+        except UserError as fault:
+            return fault
+
+    return run
 
 
-def rendering_seconds(head: Any, portrait: Any, take: Any, speech: Any, output: Any, *rest: Any) -> int:
-    """How long rendering may hold the GPU: by frames."""
-    return min(LONGEST, 30 + round(len(take.motion) / 12))
+class StopFile:
+    """Asked between frames and steps: stop once the file is there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __call__(self) -> bool:
+        return self.path.exists()
+
+
+@contextmanager
+def stoppable(cancel: Cancel | None, path: Path) -> Iterator[Cancel | None]:
+    """`cancel` as it may be handed to the work: on ZeroGPU, a question for the file at `path`, which it then makes."""
+    if cancel is None or not on_zero_gpu():
+        yield cancel
+        return
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(POLL_SECONDS):
+            if cancel():
+                path.touch()
+                return
+
+    threading.Thread(target=watch, name="stop-watch", daemon=True).start()
+    try:
+        yield StopFile(path)
+    finally:
+        over.set()
+        path.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from moda.errors import BadSetting, Cancelled, UserError
 from moda.settings import Settings
 from moda.studio import controls, words
 from moda.studio.engine import Engine
-from moda.studio.events import HEAVY, LIGHT, STOPPED, guarded, reporter, visitor_of, working
+from moda.studio.events import HEAVY, LIGHT, STOPPED, Reporter, guarded, visitor_of, working
 from moda.studio.make_tab import FROM_FILE, TRIMS, MakeTab
 from moda.studio.sessions import Session
 
@@ -166,7 +166,7 @@ def _plan(tab: MakeTab, engine: Engine) -> Any:
         settings = read_settings(tab, values, session, pose_file)
         session.clips_due.clear()
         with working(engine, request, "plan") as job:
-            engine.plan(session, settings, int(takes), model, reporter(progress, "steps"), job.cancelled)
+            engine.plan(session, settings, int(takes), model, Reporter(progress, "steps"), job.cancelled)
             shown = previewed(tab, engine, session, overlay)
         return {**cleared(tab), **shown, **awaited(tab, session), tab.motion_say: ""}
 
@@ -206,7 +206,7 @@ def _clips(tab: MakeTab, engine: Engine) -> tuple[Follow, list[Any]]:
                 return {tab.motion_say: gr.skip()}
             with working(engine, request, "clip") as job:
                 try:
-                    path = engine.quick_clip(session, k, reporter(progress), job.cancelled)
+                    path = engine.quick_clip(session, k, Reporter(progress), job.cancelled)
                 except Cancelled:  # by Stop, which says so itself, or because a newer clip is on its way
                     if job.expired:
                         raise

@@ -39,24 +39,23 @@ TICKET = """() => {
 def connect(page: gr.Blocks, tab: MakeTab, engine: Engine, follow: Follow) -> None:
     """The event of a page that opens. follow: what makes the files and the missing clips of its takes."""
     ticket, back = gr.Textbox(visible=False), gr.Checkbox(visible=False)
-    returned = gr.State(0)
     outputs: list[Any] = [
         tab.picture, tab.crop, tab.face_empty, tab.portrait_say, tab.faces, tab.face, tab.speech, tab.speech_say,
-        *page_settings(tab), *cleared(tab), tab.clip_row, returned,
+        *page_settings(tab), *cleared(tab), tab.takes,
     ]  # fmt: skip
 
     def come_back(ticket: str, back: bool, request: gr.Request) -> Any:
         session = engine.visitors.arrive(visitor_of(request), ticket or "", back)
         if session is None:
-            return {returned: gr.skip()}
-        found: dict[Any, Any] = {returned: session.made + 1}
+            return {tab.motion_say: gr.skip()}
+        found: dict[Any, Any] = {tab.motion_say: gr.skip()}
         if session.picture is not None and session.portrait is not None:
             found |= {tab.picture: session.picture.path, **seen(tab, engine, session, choosing=False)}
         if session.sound is not None and session.speech is not None:
             found |= {tab.speech: session.sound.path, **heard(tab, session)}
-        take = session.take
-        if take is not None:
-            found |= {**controls_of(tab, take.settings), **previewed(tab, engine, session, False)}
+        if session.take is not None:
+            found |= {**controls_of(tab, session.takes[0].settings), **previewed(tab, engine, session, False)}
+            found[tab.takes] = len(session.takes)
             if session.portrait is not None and session.speech is not None:
                 found |= awaited(tab, session)
             found[tab.motion_say] = words.note(BACK)
@@ -64,5 +63,4 @@ def connect(page: gr.Blocks, tab: MakeTab, engine: Engine, follow: Follow) -> No
             found |= rendered(tab, session.video)
         return found
 
-    page.load(come_back, [ticket, back], outputs, js=TICKET, queue=False, show_progress="hidden", **PRIVATE)
-    follow(returned.change(lambda: None, None, None, queue=False, show_progress="hidden", **PRIVATE))
+    follow(page.load(come_back, [ticket, back], outputs, js=TICKET, queue=False, show_progress="hidden", **PRIVATE))

@@ -12,7 +12,7 @@ from moda.pipeline import RenderResult
 from moda.settings import Settings
 from moda.studio import words
 from moda.studio.engine import Engine
-from moda.studio.events import HEAVY, LIGHT, STOPPED, guarded, reporter, visitor_of, working
+from moda.studio.events import HEAVY, LIGHT, STOPPED, Reporter, guarded, visitor_of, working
 from moda.studio.make_tab import MakeTab
 from moda.studio.saved import read_settings_or_take
 from moda.studio.wire_motion import PRIVATE, Follow, awaited, cleared, page_settings, previewed, read_settings, saves
@@ -44,7 +44,7 @@ def _render(tab: MakeTab, engine: Engine) -> None:
         page["pose_prior"] = take.settings.pose_prior  # the take's sampling stands, whatever the page shows now
         settings = read_settings(tab, tuple(page.values()), session, None)
         with working(engine, request, "render") as job:
-            result = engine.render(session, settings, renderer, reporter(progress), job.cancelled)
+            result = engine.render(session, settings, renderer, Reporter(progress), job.cancelled)
         files = engine.write_files(session)
         return {
             **rendered(tab, result),
