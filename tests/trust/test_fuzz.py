@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from moda import TalkingHead
 from moda.conditions.emotion import CLASSES, emotion_track, explain, understand
 from moda.errors import UserError
 from moda.media.audio import RATE, load_speech
@@ -25,6 +27,7 @@ from moda.media.video import probe, read_frames
 from moda.motion.files import load_motion
 from moda.motion.takes import Take
 from moda.portrait.pictures import load_picture
+from moda.portrait.portrait import Portrait
 from moda.settings import CONTROLS, Limits, Settings
 from tests.trust import material
 from tests.trust.conftest import Judge, check_sentence
@@ -33,8 +36,9 @@ from tests.trust.damage import damaged, damages
 CASES = int(os.environ.get("MODA_FUZZ_CASES", "2200"))
 SHARES = {
     "picture files": 0.18, "picture arrays": 0.05, "sound files": 0.08, "sound arrays": 0.05, "videos": 0.02,
-    "takes": 0.12, "templates": 0.10, "settings files": 0.09, "settings": 0.06, "prompts": 0.07, "timed prompts": 0.04,
-    "texts": 0.02, "limits": 0.01, "checkpoints": 0.05, "job files": 0.08,
+    "takes": 0.12, "take values": 0.04, "drawn takes": 0.01, "templates": 0.10, "settings files": 0.09,
+    "settings": 0.06, "prompts": 0.07, "timed prompts": 0.04, "texts": 0.02, "limits": 0.01, "checkpoints": 0.05,
+    "job files": 0.08,
 }  # fmt: skip
 done: dict[str, int] = {}
 
@@ -163,6 +167,73 @@ def test_takes(damage: list[Any], ending: str, judge: Judge) -> None:
     if take is not None:
         assert np.isfinite(take.motion.array).all() and take.motion.array.shape[1] == 70
         judge.run(lambda _: take.trimmed(take.settings.changed(expression=1.5, head_motion=0, blink=2, smoothing=3)))
+
+
+#: Whole columns of a take that opens: nothing, tiny, huge, backwards.
+columns = st.lists(
+    st.tuples(
+        st.sampled_from((63, 63, 0, 20, 62, 64, 66, 67, 68, 69)),
+        st.sampled_from((0.0, 0.0, 1e-30, 1e-6, 0.011, 0.5, 3.0, -3.0, 90.0, 180.0, -720.0, 9999.0, -9999.0)),
+    ),
+    max_size=4,
+).map(dict)
+trims = st.fixed_dictionaries({name: st.sampled_from((0.0, 0.5, 1.0)) for name in
+                               ("expression", "head_motion", "blink", "gaze", "smoothing", "drift_guard")})  # fmt: skip
+
+
+def altered(folder: Path, motion: dict[int, float], reference: dict[int, float], jump: bool) -> Take:
+    """A take file of real motion with such columns, from its second frame on or all along, read again."""
+    array = material.motion().array.copy()
+    neutral = array[0].copy()
+    for column, value in motion.items():
+        array[1 if jump else 0 :, column] = value
+    for column, value in reference.items():
+        neutral[column] = value
+    path = folder / "in.npz"
+    np.savez(path, motion=array, sampled=array, reference=neutral, fps=25.0, meta="{}")
+    return Take.load(path)
+
+
+@cases("take values")
+@given(motion=columns, reference=columns, jump=st.booleans(), changed=trims)
+def test_take_values(
+    motion: dict[int, float], reference: dict[int, float], jump: bool, changed: dict[str, float], judge: Judge
+) -> None:
+    """Damage seldom leaves an archive whole; these open, and hold what no model would have made."""
+
+    def work(folder: Path) -> Take:
+        with np.errstate(all="raise", under="ignore"):
+            take = altered(folder, motion, reference, jump)
+            return take.trimmed(take.settings.changed(**changed))
+
+    take = judge.run(work)
+    count("take values", judge)
+    assert take is None or np.isfinite(take.motion.array).all()
+
+
+@pytest.fixture(scope="module")
+def drawing() -> tuple[TalkingHead, Portrait]:
+    """A head that only draws, and whom."""
+    from skimage import data
+
+    head = TalkingHead.load(model=None, renderer="mesh", device="cpu")
+    return head, head.portrait(data.astronaut())
+
+
+@cases("drawn takes")
+@given(motion=columns, jump=st.booleans())
+def test_drawn_takes(motion: dict[int, float], jump: bool, drawing: tuple[TalkingHead, Portrait], judge: Judge) -> None:
+    """Whatever a take that opens says, it is drawn in bounded time and memory, or refused."""
+    head, face = drawing
+
+    def work(folder: Path) -> Any:
+        take = altered(folder, motion, {}, jump)
+        take = replace(take, settings=take.settings.changed(size=256))
+        return head.render(face, take, None, folder / "in-drawn.mp4")
+
+    result = judge.run(work)
+    count("drawn takes", judge)
+    assert result is None or result.frames == len(material.motion())
 
 
 @cases("templates")
