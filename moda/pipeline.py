@@ -202,7 +202,7 @@ class TalkingHead:
         from moda.models import load_renderer
         from moda.preview.clip import quick_clip
 
-        facts = {"face": portrait.face.box, "model": take.model, "renderer": "mesh"}
+        facts: dict[str, Any] = {"face": portrait.face.box, "model": take.model, "renderer": "mesh"}
         refusal.ask("render", portrait.image, speech, take.settings, **facts)
         mesh = self.renderer if self.renderer.name == "mesh" else load_renderer("mesh", "cpu")
         report = None if progress is None else lambda done, total: progress("quick clip", done, total)
@@ -277,7 +277,7 @@ class TalkingHead:
                 f"The take lasts {motion.seconds:.1f} s and the speech {sound.seconds:.1f} s; "
                 "use the speech that the take was planned for, or plan a new take."
             )
-        facts = {"face": portrait.face.box, "model": take.model, "renderer": self.renderer.name}
+        facts: dict[str, Any] = {"face": portrait.face.box, "model": take.model, "renderer": self.renderer.name}
         refusal.ask("render", portrait.image, sound, settings, **facts)
         target = check_output(Path(output), ".mp4")
         with _timed(timings, "portrait"):
