@@ -45,7 +45,7 @@ def build() -> None:
     cards = "".join(f'<section class="card"><h3>{title}</h3>{text}</section>' for title, text in CARDS)
     with gr.Column(elem_classes="sheet"):
         gr.HTML(
-            '<div class="tab-head"><h2>About</h2><p>One portrait and speech in, a talking head out: motion first, '
-            f'pixels later.</p></div><div class="cards">{cards}</div><p class="quiet">MoDA Studio {__version__}</p>',
+            '<div class="tab-head"><h2>About</h2><p>What it may be used for, what it keeps, and how it '
+            f'works.</p></div><div class="cards">{cards}</div><p class="quiet">MoDA Studio {__version__}</p>',
             elem_id="about",
         )

@@ -119,7 +119,7 @@ def _face(made: dict[str, Any]) -> None:
         label="Several faces: click the one to animate", visible=False, interactive=False, height=240,
         elem_id="faces", buttons=[], alt_text="The picture with a numbered box around every face",
     )  # fmt: skip
-    made["face"] = gr.Radio([], label="Face", visible=False, elem_id="face")
+    made["face"] = gr.Radio([], label="Face", visible=False, elem_id="face", elem_classes="segments")
 
 
 def _speech(made: dict[str, Any], voices: list[tuple[str, str]], limits: Limits) -> None:
@@ -139,7 +139,7 @@ def _speech(made: dict[str, Any], voices: list[tuple[str, str]], limits: Limits)
         )  # fmt: skip
         with gr.Row():
             made["rate"] = gr.Slider(0.5, 2.0, 1.0, step=0.05, label="Tempo", min_width=120)
-            made["pitch"] = gr.Slider(-12, 12, 0, step=1, label="Pitch (semitones)", min_width=120)
+            made["pitch"] = gr.Slider(-12, 12, 0, step=1, label="Pitch", min_width=120)
         made["speak"] = gr.Button("Speak this text", size="sm", elem_id="speak")
     examples.speeches(made["speech"])
 

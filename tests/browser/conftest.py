@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("gradio")
 
 
-@pytest.fixture(scope="session")
-def server(cache: Path) -> Iterator[str]:
-    """Address of a running studio."""
+@contextmanager
+def serving(cache: Path, **settings: str) -> Iterator[str]:
+    """Address of a running studio that keeps its files in `cache`; settings: further environment variables."""
     if not (REPOSITORY / "assets" / "moda-lite" / "model.safetensors").is_file():
         pytest.skip("moda-lite's weights are not in assets/ yet")
     with socket.socket() as free:
@@ -39,7 +40,7 @@ def server(cache: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     environment = {
         **os.environ, "GRADIO_TEMP_DIR": str(cache), "MODA_GRACE_SECONDS": str(GRACE), "GRADIO_SERVER_PORT": str(port),
-        "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1",
+        "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", **settings,
     }  # fmt: skip
     log = (cache / "server.log").open("wb")
     process = subprocess.Popen(
@@ -57,6 +58,13 @@ def server(cache: Path) -> Iterator[str]:
             process.kill()
             process.wait()
         log.close()
+
+
+@pytest.fixture(scope="session")
+def server(cache: Path) -> Iterator[str]:
+    """Address of a running studio."""
+    with serving(cache) as address:
+        yield address
 
 
 def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -110,6 +118,12 @@ class Studio:
         error = self.page.query_selector("#motion-say .error:not(.old), #motion-say .note:not(.old)")
         return self.text("#motion-say") if error else self.text("#figures")
 
+    def set_number(self, control: str, value: str) -> None:
+        """Types a value into the number field of a slider."""
+        field = self.page.locator(f"#control-{control} input[type=number]")
+        field.fill(value)
+        field.press("Enter")
+
     def wait_clip(self, number: int = 1) -> None:
         self.see(f"#quick-clip-{number} video")
 
@@ -134,15 +148,15 @@ class Studio:
 
 @pytest.fixture
 def open_studio(chromium: Any, server: str) -> Iterator[Any]:
-    """Opens the page in a context of its own: another visitor each time."""
+    """Opens the page in a context of its own: another visitor each time. address: of another server."""
     contexts = []
 
-    def open_page(width: int = 1280, height: int = 900, scheme: str = "light") -> Studio:
+    def open_page(width: int = 1280, height: int = 900, scheme: str = "light", address: str = server) -> Studio:
         context = chromium.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, permissions=["microphone"]
         )
         contexts.append(context)
-        return Studio(context.new_page(), server)
+        return Studio(context.new_page(), address)
 
     yield open_page
     for context in contexts:
