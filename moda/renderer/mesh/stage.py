@@ -102,7 +102,8 @@ def crisp(
     (a0, b0), (a1, b1) = np.clip(np.round(face * scale + offset - corner), 0, size).astype(int)
     if min(right - left, lower - upper, a1 - a0, b1 - b0) < 16:
         return texture
-    part, middle = image[upper:lower, left:right], tuple(np.ascontiguousarray(p[b0:b1, a0:a1]) for p in places)
+    part = image[upper:lower, left:right]
+    at_x, at_y = (np.ascontiguousarray(place[b0:b1, a0:a1]) for place in places)
 
     def detail(picture: np.ndarray, ratio: float) -> float:
         small = cv2.resize(picture, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
@@ -113,7 +114,7 @@ def crisp(
     soft = cv2.GaussianBlur(texture, (0, 0), texture_scale * max(1.0, scale))
     for step in (0.4, 0.2, 0.1, 0.05):
         trial = cv2.addWeighted(texture, 1 + amount + step, soft, -amount - step, 0)
-        if detail(cv2.remap(trial, *middle, cv2.INTER_LINEAR), compared / scale) <= wanted:
+        if detail(cv2.remap(trial, at_x, at_y, cv2.INTER_LINEAR), compared / scale) <= wanted:
             amount, sharper = amount + step, trial
     return sharper
 
