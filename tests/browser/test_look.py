@@ -81,10 +81,47 @@ def test_accessible(open_studio: Any, axe: str, scheme: str, astronaut: Path, sp
     studio.add_speech(speech)
     studio.preview()
     studio.wait_clip()
+    studio.page.click("#render")
+    studio.video("#final-video")
+    for button in ("#typed > button", "#guidance > button", "#pose > button", "#sampling > button"):
+        studio.page.click(button)
     for tab in TABS:
         show(studio, tab)
+        if tab == "Compare":
+            studio.page.click("#compare")
+            studio.see("#compare-say .good")
+            studio.see("#grid video")
         faults += [f"{tab}: {fault}" for fault in violations(studio, axe)]
     assert not faults, "\n".join(faults)
+
+
+def test_everything_is_reached_and_started_from_the_keyboard(open_studio: Any, astronaut: Path, speech: Path) -> None:
+    studio = open_studio()
+    studio.add_portrait(astronaut)
+    studio.add_speech(speech)
+    wanted = {
+        "portrait", "example-portraits", "speech", "typed", "control-emotion", "control-seed", "dice", "takes",
+        "guidance", "pose", "sampling", "plan", "renderer", "control-frame", "control-background_still",
+        "control-mark", "render", "restore-box",
+    }  # fmt: skip
+    where = """all => { let e = document.activeElement;
+        while (e && !all.includes(e.id)) e = e.parentElement; return e ? e.id : null }"""
+    reached: list[str] = []
+    studio.page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
+    for _ in range(90):
+        studio.page.keyboard.press("Tab")
+        at = studio.page.evaluate(where, sorted(wanted))
+        if at and at not in reached:
+            reached.append(at)
+        if at == "plan" and "plan" in reached and not studio.page.query_selector("#figures strong"):
+            studio.page.keyboard.press("Enter")
+            studio.see("#figures strong")
+            studio.wait_clip()
+            wanted |= {"control-head_motion", "quick-clip-1", "save_take"}
+    assert wanted - set(reached) == set()
+    assert (
+        reached.index("portrait") < reached.index("control-emotion") < reached.index("plan") < reached.index("render")
+    )
 
 
 @pytest.mark.skipif("MODA_SHOTS" not in os.environ, reason="set MODA_SHOTS to a folder to get pictures of the page")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,7 @@ def test_from_upload_to_a_playing_video_and_back(
     studio.see("#plot .js-plotly-plot")
     studio.wait_clip()
 
-    slider = studio.page.locator("#control-head_motion input[type=number]")
-    slider.fill("0")
-    slider.press("Enter")
+    studio.set_number("head_motion", "0")
     studio.page.wait_for_function("document.querySelector('#figures').innerText.includes('0.0° 0.0° 0.0°')")
 
     studio.page.click("#render")
@@ -38,12 +37,15 @@ def test_from_upload_to_a_playing_video_and_back(
     assert "times real time" in studio.text("#video-say")
 
     files = {}
-    for button, name in (("save_take", "take.npz"), ("save_table", "trajectories.csv"), ("save_video", "x.mp4")):
+    for button, name in (
+        ("save_take", "take.npz"), ("save_table", "trajectories.csv"), ("save_video", "x.mp4"),
+        ("save_settings", "settings.json"),
+    ):  # fmt: skip
         with studio.page.expect_download() as waiting:
             studio.page.click(f"#{button}")
         files[name] = tmp_path / name
         waiting.value.save_as(files[name])
-        assert files[name].stat().st_size > 1000
+        assert files[name].stat().st_size > 300
 
     other = open_studio()
     other.page.click("#restore-box button")
@@ -52,6 +54,77 @@ def test_from_upload_to_a_playing_video_and_back(
     assert other.page.input_value("#control-seed input") == "11"
     assert other.page.input_value("#control-head_motion input[type=number]") == "0"
     other.see("#plot .js-plotly-plot")
+    assert not other.page.query_selector("#quick-clip-1 video")
+    other.add_portrait(astronaut)
+    other.add_speech(speech)
+    other.page.click("#render")
+    assert other.video("#final-video")["duration"] == pytest.approx(seconds, abs=0.1)
+
+    third = open_studio()
+    third.add_portrait(astronaut)
+    third.add_speech(speech)
+    third.page.click("#restore-box button")
+    third.page.set_input_files("#restore input[type=file]", str(files["settings.json"]))
+    assert "settings are restored" in third.said("#restore-say")
+    assert third.page.input_value("#control-seed input") == "11"
+    assert "0.0° 0.0° 0.0°" in third.preview()
+    third.wait_clip()
+
+
+def test_a_restored_take_gets_its_clip_where_portrait_and_speech_are(
+    studio: Any, astronaut: Path, speech: Path, tmp_path: Path
+) -> None:
+    from moda import Settings, TalkingHead
+
+    head = TalkingHead.load("moda-lite", "mesh", "cpu")
+    file = tmp_path / "take.npz"
+    head.plan(head.portrait(astronaut), speech, Settings(seed=4, steps=1)).save(file)
+    studio.add_portrait(astronaut)
+    studio.add_speech(speech)
+    studio.page.click("#restore-box button")
+    studio.page.set_input_files("#restore input[type=file]", str(file))
+    assert "seed 4" in studio.said("#restore-say")
+    studio.wait_clip()
+
+
+def test_the_playhead_runs_with_the_clip_and_a_click_on_the_plot_seeks(
+    studio: Any, astronaut: Path, speech: Path
+) -> None:
+    studio.add_portrait(astronaut)
+    studio.add_speech(speech)
+    studio.preview()
+    studio.wait_clip()
+    studio.see("#plot .nsewdrag")
+    at = "document.querySelector('#playhead').getBoundingClientRect().left"
+    studio.video("#quick-clip-1")  # plays
+    studio.page.wait_for_selector("#playhead", state="attached")
+    before = studio.page.evaluate(at)
+    studio.page.wait_for_function(f"{at} > {before} + 2")
+    studio.page.evaluate("document.querySelector('#quick-clip-1 video').pause()")
+    lane = studio.page.locator("#plot .nsewdrag").first.bounding_box()
+    studio.page.mouse.click(lane["x"] + 0.75 * lane["width"], lane["y"] + lane["height"] / 2)
+    studio.page.wait_for_function(f"Math.abs({at} - {lane['x'] + 0.75 * lane['width']}) < 3")
+    seconds = studio.page.evaluate("document.querySelector('#quick-clip-1 video').currentTime")
+    assert seconds == pytest.approx(0.75 * load_speech(speech).seconds, abs=0.1)
+
+
+def test_examples_switches_and_the_whole_picture(studio: Any) -> None:
+    studio.page.click("#example-portraits button >> nth=1")
+    assert "pixels wide" in studio.said("#portrait-say")
+    studio.page.click("#example-speech button:has-text('Bonjour')")
+    assert "s of speech" in studio.said("#speech-say")
+    studio.preview()
+    studio.page.locator("#control-background_still input").uncheck()
+    studio.page.locator("#control-mark input").check()
+    studio.page.click("#control-frame input")
+    studio.page.click("[role=option]:has-text('whole')")
+    studio.page.click("#render")
+    facts = studio.video("#final-video")
+    assert facts["height"] > facts["width"] > 400
+    with studio.page.expect_download() as waiting:
+        studio.page.click("#save_settings")
+    saved = json.loads(Path(waiting.value.path()).read_text())
+    assert (saved["background_still"], saved["mark"], saved["frame"]) == (False, True, "whole")
 
 
 def test_speech_from_a_text(studio: Any) -> None:
