@@ -151,7 +151,8 @@ def _resolve(voice: str, text: str) -> tuple[str | None, str | None, str]:
 
 
 def _unknown(voice: str, names: list[str]) -> BadText:
-    shown = voice if len(voice) <= 60 else voice[:60] + "..."
+    shown = "".join(letter if letter.isprintable() else " " for letter in voice[:61])
+    shown = shown if len(shown) <= 60 else shown[:60] + "..."
     lower = {name.lower(): name for name in names}
     close = [lower[name] for name in difflib.get_close_matches(voice.lower()[:60], list(lower), 3, 0.5)]
     hint = f"did you mean {' or '.join(close)}?" if close else "use 'auto', a language such as 'en', or a listed voice."

@@ -7,7 +7,6 @@ place of an upload, and for its run history (which `launch` turns off). Each is 
 from __future__ import annotations
 
 import logging
-import os
 import re
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from moda.settings import Limits
+from moda.studio.sessions import bytes_below
 
 log = logging.getLogger(__name__)
 NO_ADDRESSES = "The studio fetches no web addresses; please download the file and upload it."
@@ -103,9 +103,10 @@ class Gate:
             return
         headers = {name.lower(): text.decode("latin1") for name, text in scope["headers"]}
         form = headers.get(b"content-type", "").lower().startswith("multipart/")
-        most = self.limits.max_request_bytes
+        limits = self.limits
+        most = limits.max_request_bytes
         if form:
-            most += max(self.limits.max_portrait_bytes, self.limits.max_speech_bytes)
+            most += max(limits.max_portrait_bytes, limits.max_speech_bytes)
         length = headers.get(b"content-length", "")
         stated = int(length) if length.isdecimal() else 0
         fetching = _FETCHING.search(scope["path"])
@@ -113,23 +114,12 @@ class Gate:
             answer = PlainTextResponse(NO_ADDRESSES, 403)
         elif stated > most:
             answer = PlainTextResponse(TOO_LARGE.format(most / 1e6), 413)
-        elif form and stated + await to_thread.run_sync(self._stored) > self.limits.max_disk_bytes:
+        elif form and stated + await to_thread.run_sync(bytes_below, self.folder, self._since) > limits.max_disk_bytes:
             answer = PlainTextResponse(FULL, 507)
         else:
             await self.app(scope, _bounded(receive, most), send)
             return
         await answer(scope, receive, send)
-
-    def _stored(self) -> int:
-        total = 0
-        for folder, _, names in os.walk(self.folder):
-            for name in names:
-                try:
-                    about = os.stat(os.path.join(folder, name))  # noqa: PTH116, PTH118 - many files, asked often
-                except OSError:  # removed meanwhile
-                    continue
-                total += about.st_size if about.st_ctime >= self._since else 0
-        return total
 
 
 def _bounded(receive: Receive, most: int) -> Receive:

@@ -7,6 +7,7 @@ only, and goes when the page is closed or has been idle for long.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 import threading
@@ -170,7 +171,7 @@ class Visitors:
 
     def begin(self, visitor: str, kind: str) -> Job:
         """Registers work, so that Stop and a closed page end it. Raises Busy when the disk budget is used up."""
-        if kind != "trim" and _bytes_below(self.root) > self._disk:
+        if kind != "trim" and sum(map(bytes_below, self.root.glob("moda-studio-*"))) > self._disk:
             raise Busy("The studio's working space is full at the moment; please try again in a few minutes.")
         job = Job(kind, self._seconds)
         with self._lock:
@@ -233,11 +234,14 @@ class Visitors:
             session.discard()
 
 
-def _bytes_below(folder: Path) -> int:
+def bytes_below(folder: Path, since: float = 0.0) -> int:
+    """Bytes of the files below a folder in which they come and go; only of those changed since (Unix time)."""
     total = 0
-    for path in folder.glob("moda-studio-*/*/*"):
-        try:
-            total += path.stat().st_size
-        except OSError:  # removed meanwhile
-            continue
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                about = os.stat(os.path.join(place, name))  # noqa: PTH116, PTH118 - many files, asked often
+            except OSError:  # removed meanwhile
+                continue
+            total += about.st_size if about.st_ctime >= since else 0
     return total

@@ -153,3 +153,10 @@ def test_any_text_ends_in_speech_or_a_sentence(text: str, voice: str) -> None:
         assert str(fault).endswith(".")
     else:
         assert speech.seconds >= 0.3 and speech.peak <= 0.9
+
+
+@pytest.mark.parametrize("voice", ["en\x00", "\x1b[31mred", "a\nb", "\u202eevil", "x" * 300])
+def test_unknown_voices_are_named_in_one_printable_line(voice: str) -> None:
+    with pytest.raises(BadText, match="There is no voice") as caught:
+        speak("Hello.", voice, offline=True)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 300

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from moda.portrait.portrait import Portrait
 from moda.renderer.mesh.renderer import MeshRenderer
 from moda.settings import Limits
 from moda.studio.engine import Engine
-from moda.studio.sessions import Session
+from moda.studio.sessions import Session, Visitors, bytes_below
 from tests.trust import material
 from tests.trust.conftest import check_sentence
 from tests.trust.serving import REPOSITORY, free_port, parameters
@@ -101,6 +102,35 @@ def test_each_limit_has_a_sentence(
         beyond[name]()
     check_sentence(str(caught.value), tmp_path)
     assert not (tmp_path / "out.mp4").exists()
+
+
+def test_the_disk_is_counted_while_files_come_and_go(tmp_path: Path) -> None:
+    """Visitors leave at any moment; whoever asks just then must not pay for it."""
+    visitors = Visitors(tmp_path, 60.0, 10**9)
+    stop = threading.Event()
+
+    def come_and_go() -> None:
+        while not stop.is_set():
+            sessions = [Session(tmp_path) for _ in range(8)]
+            for session in sessions:
+                session.path("take.npz").write_bytes(b"x")
+            for session in sessions:
+                session.discard()
+
+    others = [threading.Thread(target=come_and_go) for _ in range(2)]
+    for one in others:
+        one.start()
+    try:
+        for _ in range(300):
+            visitors.end("me", visitors.begin("me", "plan"))
+    finally:
+        stop.set()
+        for one in others:
+            one.join()
+    folder = Session(tmp_path).path("comparison")
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "grid.mp4").write_bytes(bytes(123))
+    assert bytes_below(tmp_path) == 123 and bytes_below(tmp_path, since=time.time() + 60) == 0
 
 
 def test_no_limit_is_without_a_case() -> None:
