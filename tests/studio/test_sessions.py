@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from moda.errors import Busy
-from moda.studio.sessions import Visitors
+from moda.studio.sessions import Upload, Visitors
 
 
 @pytest.fixture
@@ -74,6 +74,56 @@ def test_who_comes_back_in_time_finds_everything(visitors: Visitors) -> None:
     time.sleep(0.5)
     visitors.sweep()
     assert path.exists()
+
+
+TICKET = "t" * 48
+
+
+def test_a_page_that_comes_back_with_its_ticket_takes_its_session_along(visitors: Visitors) -> None:
+    session = visitors.session("before")
+    assert visitors.arrive("before", TICKET, back=False) is None
+    job = visitors.begin("before", "render")
+    visitors.leave("before")
+    assert visitors.arrive("after", TICKET, back=True) is session and job.cancelled()
+    visitors.end("before", job)
+    assert visitors.session("after") is session and session.left is None
+    assert visitors.session("before") is not session
+
+
+def test_a_ticket_opens_nothing_but_its_own_session(visitors: Visitors) -> None:
+    visitors.session("one")
+    visitors.arrive("one", TICKET, back=False)
+    assert visitors.arrive("other", "u" * 48, back=True) is None
+    assert visitors.arrive("other", "", back=True) is None and visitors.arrive("other", "short", back=True) is None
+    # A tab that was duplicated has the ticket but was not reloaded: the first tab keeps what it made.
+    mine = visitors.session("one")
+    assert visitors.arrive("copy", TICKET, back=False) is None
+    assert visitors.session("one") is mine and visitors.session("copy") is not mine
+
+
+def test_tickets_go_with_their_sessions(visitors: Visitors) -> None:
+    visitors.session("one")
+    visitors.arrive("one", TICKET, back=False)
+    visitors.leave("one")
+    time.sleep(0.5)
+    visitors.sweep()
+    assert visitors.arrive("late", TICKET, back=True) is None
+
+
+def test_other_takes_clear_what_was_made_of_the_former(visitors: Visitors, tmp_path: Path) -> None:
+    session = visitors.session("one")
+    session.clips[0], session.clips_due, session.chosen = tmp_path / "quick.mp4", [1], 1
+    session.hold([])
+    assert not session.clips and not session.clips_due and session.chosen == 0 and session.video is None
+
+
+def test_the_same_bytes_are_the_same_upload(tmp_path: Path) -> None:
+    for name, content in (("a.png", b"x"), ("b.png", b"x"), ("c.png", b"y")):
+        (tmp_path / name).write_bytes(content)
+    a, b, c = (Upload.of(str(tmp_path / name)) for name in ("a.png", "b.png", "c.png"))
+    assert a.same_as(b) and not a.same_as(c) and not a.same_as(None)
+    with pytest.raises(OSError):
+        Upload.of(str(tmp_path / "absent.png"))
 
 
 def test_a_full_working_folder_is_said(visitors: Visitors) -> None:

@@ -1,0 +1,39 @@
+"""What a full queue says to whom; other answers of 503 stay as they are."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from fastapi import Request
+from starlette.exceptions import HTTPException
+
+from moda.studio.busy import sentence, when_full
+
+FULL = "Queue is full. Max size is 16 and size is 16."
+
+
+def answer(detail: str, agent: str = "Mozilla/5.0") -> tuple[int, str]:
+    request = Request({"type": "http", "headers": [(b"user-agent", agent.encode())]})
+    found = asyncio.run(when_full(16)(request, HTTPException(503, detail)))  # type: ignore[arg-type]
+    return found.status_code, json.loads(found.body)["detail"]
+
+
+def test_a_full_queue_is_one_polite_sentence() -> None:
+    assert sentence(16) == "The studio is busy: 16 people are waiting. Try again in a minute."
+    assert answer(FULL) == (429, sentence(16))
+    assert answer(FULL, "gradio_client/2.0; python/3.11") == (503, sentence(16))
+
+
+@pytest.mark.parametrize("detail", ["Queue is stopped.", "Down for a moment."])
+def test_other_faults_keep_their_words(detail: str) -> None:
+    assert answer(detail) == (503, detail)
+
+
+def test_gradio_still_says_it_in_the_words_that_are_looked_for() -> None:
+    import inspect
+
+    from gradio.queueing import Queue
+
+    assert "Queue is full" in inspect.getsource(Queue.push)
