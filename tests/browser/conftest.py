@@ -106,7 +106,9 @@ class Studio:
         return self.said("#speech-say")
 
     def said(self, where: str) -> str:
-        self.see(f"{where} .good, {where} .error, {where} .note")
+        self.see(
+            ", ".join(f"{where} .{kind}:visible" for kind in ("good", "error", "note"))
+        )  # not a hidden status of Gradio's
         return self.text(where)
 
     def preview(self) -> str:
@@ -153,7 +155,9 @@ def open_studio(chromium: Any, server: str) -> Iterator[Any]:
 
     def open_page(width: int = 1280, height: int = 900, scheme: str = "light", address: str = server) -> Studio:
         context = chromium.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, permissions=["microphone"]
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            permissions=["microphone", "camera", "clipboard-read", "clipboard-write"],
         )
         contexts.append(context)
         return Studio(context.new_page(), address)
