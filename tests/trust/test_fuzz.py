@@ -428,4 +428,5 @@ def test_as_many_cases_ran_as_promised() -> None:
     """Runs last: hypothesis may stop early where it finds nothing new, and then the promise would be empty."""
     if set(done) != set(SHARES):
         pytest.skip("only part of this file was run")
+    print(f"{sum(done.values())} cases of {len(done)} kinds")
     assert sum(done.values()) >= min(CASES, 20_000) * 0.91, done
