@@ -22,6 +22,7 @@ SPEECH = REPOSITORY / "assets" / "examples" / "bonjour.wav"
 WAIT = 120_000
 """Milliseconds to wait for anything: machines that run the suite may be busy."""
 GRACE = 2.0
+PERMISSIONS = ["microphone", "camera", "clipboard-read", "clipboard-write"]
 
 
 @pytest.fixture(scope="session")
@@ -155,9 +156,7 @@ def open_studio(chromium: Any, server: str) -> Iterator[Any]:
 
     def open_page(width: int = 1280, height: int = 900, scheme: str = "light", address: str = server) -> Studio:
         context = chromium.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,
-            permissions=["microphone", "camera", "clipboard-read", "clipboard-write"],
+            viewport={"width": width, "height": height}, color_scheme=scheme, permissions=PERMISSIONS
         )
         contexts.append(context)
         return Studio(context.new_page(), address)

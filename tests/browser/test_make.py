@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,28 @@ def test_speech_from_the_microphone(studio: Any) -> None:
     assert "s of speech" in studio.said("#speech-say")
 
 
+def test_a_portrait_from_the_webcam(studio: Any) -> None:
+    studio.page.click("#portrait [aria-label='Capture from camera']")
+    studio.page.click("#portrait button:has-text('Click to Access Webcam')")
+    studio.page.wait_for_function("(document.querySelector('#portrait video') || {}).videoWidth > 0")
+    studio.page.wait_for_timeout(300)
+    studio.page.click("#portrait [aria-label='capture photo']")
+    assert "No face was found" in studio.said("#portrait-say")  # the browser's test picture has none
+
+
+def test_a_portrait_from_the_clipboard(studio: Any, astronaut: Path) -> None:
+    picture = base64.b64encode(astronaut.read_bytes()).decode()
+    studio.page.evaluate(
+        """async data => {
+            const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
+            await navigator.clipboard.write([new ClipboardItem({"image/png": new Blob([bytes], {type: "image/png"})})]);
+        }""",
+        picture,
+    )
+    studio.page.click("#portrait [aria-label='Paste from clipboard']")
+    assert "pixels wide" in studio.said("#portrait-say")
+
+
 def test_several_faces_are_offered_and_can_be_clicked(studio: Any, two_people: Path) -> None:
     assert "2 faces" in studio.add_portrait(two_people)
     studio.see("#faces img")
@@ -193,6 +216,7 @@ def test_compare_shares_the_portrait_and_speech_of_the_make_tab(studio: Any, ast
     studio.add_portrait(astronaut)
     studio.add_speech(speech)
     studio.page.click("#tabs [role=tablist] button[role=tab]:has-text('Compare')")
+    studio.page.wait_for_timeout(500)  # a tab is built when it is first shown; what is typed meanwhile is lost
     studio.page.fill("#values textarea, #values input", "1, one")
     studio.page.click("#compare")
     studio.see("#compare-say .error")

@@ -23,8 +23,15 @@ BUSY = "The studio is busy: 1 person is waiting. Try again in a minute."
 
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A studio in which one may wait and no more, and which keeps what a lost page had made for a minute."""
-    with serving(tmp_path_factory.mktemp("narrow"), MODA_MAX_QUEUE="1", MODA_GRACE_SECONDS="60") as address:
+    """A studio in which one may wait and no more."""
+    with serving(tmp_path_factory.mktemp("narrow"), MODA_MAX_QUEUE="1") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A studio that keeps what a lost page had made for a minute."""
+    with serving(tmp_path_factory.mktemp("patient"), MODA_GRACE_SECONDS="60") as address:
         yield address
 
 
@@ -130,13 +137,20 @@ class Wire:
         self._whole = True
 
     def close(self) -> None:
+        async def end() -> None:
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
         self.cut()
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
 
 @pytest.fixture
-def wire(narrow: str) -> Iterator[Wire]:
-    line = Wire(narrow)
+def wire(patient: str) -> Iterator[Wire]:
+    line = Wire(patient)
     yield line
     line.close()
 
