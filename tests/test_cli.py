@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import wave
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from moda.cli import run
 from moda.media.video import probe
 from moda.motion.files import load_motion
 from moda.settings import CONTROLS
+from tests.sounds import write_wav
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +87,6 @@ def test_doctor_says_what_is_present(capsys: pytest.CaptureFixture[str]) -> None
     assert "moda-lite" in out
 
 
-def wav(path: Path, samples: np.ndarray) -> Path:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes((samples * 32767).astype("<i2").tobytes())
-    return path
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -131,8 +122,8 @@ def test_bad_input_is_one_line_and_exit_code_2(
     (files / "text.png").write_text("not a picture")
     (files / "empty.png").write_bytes(b"")
     Image.new("RGB", (300, 300), (90, 120, 80)).save(files / "noface.png")
-    wav(files / "silent.wav", np.zeros(32_000))
-    wav(files / "short.wav", np.full(1_000, 0.1))
+    write_wav(files / "silent.wav", np.zeros(32_000))
+    write_wav(files / "short.wav", np.full(1_000, 0.1))
     before = {p.name for p in files.iterdir()}
     given = {"portrait": "me.png", "speech": "speech.wav", "output": "out.mp4", **change}
     more = [str(files / m) if m == "text.png" else m for m in given.get("more", [])]

@@ -19,6 +19,7 @@ from typing import Any
 
 from moda.compare.variants import read_value
 from moda.errors import BadSetting, UserError
+from moda.media.tables import read_text
 from moda.settings import CONTROLS, Settings
 
 MAX_BYTES = 256 * 1024 * 1024
@@ -61,16 +62,7 @@ class Job:
 
 def read_jobs(path: Path) -> list[Job]:
     """All rows of a job file. Raises BadJobs."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise BadJobs(f"The job file {path.name!r} is larger than {MAX_BYTES >> 20} MB: split it.")
-        content = path.read_bytes().decode("utf-8-sig")
-    except OSError as fault:
-        raise BadJobs(
-            f"The job file {path.name!r} cannot be read ({fault.strerror or fault}): check its path."
-        ) from None
-    except UnicodeDecodeError:
-        raise BadJobs(f"The job file {path.name!r} is not UTF-8 text: save it as UTF-8 CSV or JSON lines.") from None
+    content = read_text(path, "job file", "CSV or JSON lines", MAX_BYTES, BadJobs)
     if path.suffix.lower() in (".jsonl", ".ndjson"):
         rows = _json_rows(content)
     elif path.suffix.lower() in (".csv", ".tsv"):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moda.evaluate.measures import MEASURES
+from moda.media.tables import cell, number
 
 #: What the table in a paper shows: name, head, decimals. The CSV has everything.
 SHOWN: tuple[tuple[str, str, int], ...] = (
@@ -53,21 +54,6 @@ def write_csv(rows: Sequence[Row], changed: Sequence[str] = ()) -> str:
         numbers = [number(row.values.get(name, math.nan)) for name in names]
         writer.writerow([cell(row.name), *(cell(row.changed.get(c, "")) for c in changed), row.how, *numbers])
     return text.getvalue()
-
-
-def cell(value: Any) -> Any:
-    """A spreadsheet cell: numbers as they are; text that a spreadsheet would calculate gets an apostrophe."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, (int, float)):
-        return value
-    text = "".join(letter if letter >= " " else " " for letter in str(value))
-    return "'" + text if text.lstrip()[:1] in ("=", "+", "-", "@", "|", "%") else text
-
-
-def number(value: float) -> str:
-    """A number for a CSV cell, empty where it was not measured."""
-    return f"{value:.6g}" if math.isfinite(value) else ""
 
 
 def _columns(rows: Sequence[Row]) -> list[str]:

@@ -25,6 +25,7 @@ from moda.evaluate.distances import diversity, frechet, half_against_half, recon
 from moda.evaluate.perceptual import Perceptual, face_cuts
 from moda.evaluate.signals import Array, Signals, signals_of_motion
 from moda.evaluate.sync import score
+from moda.media.tables import cell, number
 from moda.settings import Settings
 
 if TYPE_CHECKING:
@@ -106,13 +107,13 @@ def evaluate_set(
     _write(output / "split.csv", split_table(everything, chosen, rules.seconds))
     judged: list[Judged] = []
     pictures = Perceptual() if rules.pixels else None
-    for number, clip in enumerate(chosen):
+    for done, clip in enumerate(chosen, 1):
         if cancel is not None and cancel():
             break
         judged.append(judge(head, folder, output, clip, rules, pictures))
         _write(output / "clips.csv", clips_table(judged))
         if progress is not None:
-            progress("clips", number + 1, len(chosen))
+            progress("clips", done, len(chosen))
     means = summary(judged) | (pictures.results() if pictures else {})
     facts = {
         "kind": "moda-evaluation", "folder": folder.name, "layouts": sorted({c.layout for c in chosen}),
@@ -231,9 +232,8 @@ def clips_table(judged: Sequence[Judged]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "speaker", *names, "fault"])
     for one in judged:
-        cells = [f"{v:.6g}" if math.isfinite(v := one.values.get(name, math.nan)) else "" for name in names]
-        plain = ["'" + t if t[:1] in ("=", "+", "-", "@") else t for t in (one.clip.path, one.clip.speaker, one.fault)]
-        writer.writerow([*plain[:2], *cells, plain[2]])
+        cells = [number(one.values.get(name, math.nan)) for name in names]
+        writer.writerow([cell(one.clip.path), cell(one.clip.speaker), *cells, cell(one.fault)])
     return text.getvalue()
 
 

@@ -116,16 +116,6 @@ def _answering(call: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-class StopFile:
-    """Asked between frames and steps: stop once the file is there."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __call__(self) -> bool:
-        return self.path.exists()
-
-
 @contextmanager
 def stoppable(cancel: Cancel | None, path: Path) -> Iterator[Cancel | None]:
     """`cancel` as it may be handed to the work: on ZeroGPU, a question for the file at `path`, which it then makes."""
@@ -142,7 +132,7 @@ def stoppable(cancel: Cancel | None, path: Path) -> Iterator[Cancel | None]:
 
     threading.Thread(target=watch, name="stop-watch", daemon=True).start()
     try:
-        yield StopFile(path)
+        yield path.exists
     finally:
         over.set()
         path.unlink(missing_ok=True)

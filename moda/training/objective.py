@@ -2,7 +2,7 @@
 
 Besides the plain velocity error it weighs the error in *action* units: the expression part of the error goes
 through the read-out of `moda.motion.actions`, so that a wrong jaw costs more than a wrong keypoint axis that
-nothing reads. Condition dropout as in the paper (speech 0.2, the others 0.1).
+nothing reads. Condition dropout as in the paper, but for speech (0.15 for its 0.2).
 """
 
 from __future__ import annotations

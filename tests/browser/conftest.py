@@ -80,6 +80,12 @@ def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise AssertionError("the server did not come up within 180 s")
 
 
+def hum(seconds: int) -> np.ndarray:
+    """Something like a voice, at 16 kHz."""
+    times = np.arange(seconds * 16_000) / 16_000
+    return 0.4 * np.sin(2 * np.pi * 150 * times) * (np.sin(2 * np.pi * 3 * times) > 0)
+
+
 class Studio:
     """The page as a person sees it."""
 

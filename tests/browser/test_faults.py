@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import wave
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.sounds import write_wav
+
+from .conftest import hum
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-
-def write_wav(path: Path, samples: np.ndarray) -> Path:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes((samples * 32767).astype("<i2").tobytes())
-    return path
 
 
 def test_faults_are_sentences_in_place_and_the_next_try_works(
@@ -51,10 +45,8 @@ def test_faults_are_sentences_in_place_and_the_next_try_works(
 
 def test_stop_stops_and_the_next_preview_works(studio: Any, astronaut: Path, tmp_path: Path) -> None:
     seconds = 20
-    time_axis = np.arange(seconds * 16_000) / 16_000
-    hum = 0.4 * np.sin(2 * np.pi * 150 * time_axis) * (np.sin(2 * np.pi * 3 * time_axis) > 0)
     studio.add_portrait(astronaut)
-    studio.add_speech(write_wav(tmp_path / "long.wav", hum))
+    studio.add_speech(write_wav(tmp_path / "long.wav", hum(seconds)))
     studio.page.click("text=Model and sampling")
     studio.set_number("steps", "50")
     assert not studio.page.is_visible("#stop-plan")

@@ -7,15 +7,15 @@ import json
 import threading
 import urllib.error
 import urllib.request
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from .conftest import serving
+from tests.sounds import write_wav
+
+from .conftest import hum, serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 BUSY = "The studio is busy: 1 person is waiting. Try again in a minute."
@@ -38,15 +38,7 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def long_speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A minute of something like a voice."""
-    times = np.arange(60 * 16_000) / 16_000
-    hum = 0.4 * np.sin(2 * np.pi * 150 * times) * (np.sin(2 * np.pi * 3 * times) > 0)
-    path = tmp_path_factory.mktemp("speech") / "long.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes((hum * 32767).astype("<i2").tobytes())
-    return path
+    return write_wav(tmp_path_factory.mktemp("speech") / "long.wav", hum(60))
 
 
 def test_who_waits_sees_the_place_and_who_finds_it_full_reads_why(

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import wave
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +12,11 @@ from moda.errors import BadSpeech
 from moda.media.audio import RATE, Speech, load_speech
 from moda.media.ffmpeg import Child
 from tests.media.conftest import CODECS
+from tests.sounds import write_wav
 
 
 def tone(seconds: float, rate: int = RATE, hertz: float = 440.0, level: float = 0.5) -> np.ndarray:
     return (level * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
-
-
-def write_wav(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes((samples * 32767).round().astype("<i2").tobytes())
-    return path
 
 
 @pytest.mark.parametrize("container", CODECS)

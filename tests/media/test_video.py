@@ -15,6 +15,7 @@ from moda.media.audio import Speech, load_speech
 from moda.media.partial import remove_leftovers
 from moda.media.provenance import STATEMENT, record_of
 from moda.media.video import VideoWriter, probe, read_frames
+from tests.sounds import write_wav
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -105,14 +106,7 @@ def test_the_original_recording_is_the_sound_track(tmp_path: Path) -> None:
     time_axis = np.arange(2 * rate) / rate
     # 12 kHz does not survive 16 kHz sampling, so hearing it in the video proves where the sound came from.
     stereo = np.stack([0.3 * np.sin(2 * np.pi * 12_000 * time_axis), 0.3 * np.sin(2 * np.pi * 440 * time_axis)], 1)
-    import wave
-
-    source = tmp_path / "a.wav"
-    with wave.open(str(source), "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes((stereo * 32767).astype("<i2").tobytes())
+    source = write_wav(tmp_path / "a.wav", stereo, rate)
     speech = load_speech(source).trim(0.5, 1.5)
 
     def high(path: Path) -> float:
@@ -133,16 +127,9 @@ def test_the_original_recording_is_the_sound_track(tmp_path: Path) -> None:
 
 
 def test_trimmed_sound_starts_where_the_part_starts(tmp_path: Path) -> None:
-    import wave
-
     samples = np.zeros(3 * 44_100)
     samples[round(1.7 * 44_100) :][:200] = 0.9
-    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(44_100)
-        file.writeframes((samples * 32767).astype("<i2").tobytes())
-    speech = load_speech(tmp_path / "a.wav").trim(1.5, 2.5)
+    speech = load_speech(write_wav(tmp_path / "a.wav", samples, 44_100)).trim(1.5, 2.5)
     heard = load_speech(write(tmp_path / "a.mp4", speech.frames(), speech)).waveform
     assert abs(int(np.argmax(np.abs(heard) > 0.3)) / 16_000 - 0.2) < 0.005
 

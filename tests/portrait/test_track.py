@@ -12,6 +12,7 @@ import pytest
 from moda.errors import BadVideo, Cancelled
 from moda.portrait.track import track_frames, track_video
 from tests.portrait.conftest import turned
+from tests.sounds import write_wav
 
 FPS = 25
 
@@ -130,14 +131,7 @@ def test_bad_videos_get_one_sentence(hopper: np.ndarray, hopper_path: Path, tmp_
 
 
 def test_sound_without_pictures_is_refused(tmp_path: Path) -> None:
-    import wave
-
-    path = tmp_path / "sound.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16000)
-        file.writeframes(bytes(32000))
+    path = write_wav(tmp_path / "sound.wav", np.zeros(16_000))
     with pytest.raises(BadVideo, match="no picture track"):
         track_video(path)
 

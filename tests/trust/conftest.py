@@ -5,7 +5,9 @@ from __future__ import annotations
 import faulthandler
 import os
 import shutil
+import socket
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from moda import TalkingHead
 from moda.errors import UserError
+from moda.portrait.portrait import Portrait
 from tests.trust.serving import Server, serving
 
 HANG_SECONDS = 30.0
@@ -113,3 +117,33 @@ def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("portrait") / "me.png"
     Image.fromarray(data.astronaut()).save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def head() -> TalkingHead:
+    """What ships."""
+    return TalkingHead.load(model="moda-lite", renderer="mesh", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def face(head: TalkingHead, portrait: Path) -> Portrait:
+    return head.portrait(portrait)
+
+
+@pytest.fixture(scope="module")
+def trap() -> Iterator[tuple[int, list[Any]]]:
+    """A server on this machine that nobody is to call: its port, and who did."""
+    calls: list[Any] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def listen() -> None:
+            while True:
+                try:
+                    caller, _ = listener.accept()
+                except OSError:
+                    return
+                calls.append(caller)
+                caller.close()
+
+        threading.Thread(target=listen, daemon=True).start()
+        yield listener.getsockname()[1], calls

@@ -9,9 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-import socket
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -64,25 +62,6 @@ class Watch:
 @pytest.fixture(scope="session")
 def watch() -> Watch:
     return Watch()  # a hook of the interpreter stays for good, so there is one
-
-
-@pytest.fixture(scope="module")
-def trap() -> Iterator[tuple[int, list[Any]]]:
-    """A server on this machine that nobody is to call: its port, and who did."""
-    calls: list[Any] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def listen() -> None:
-            while True:
-                try:
-                    caller, _ = listener.accept()
-                except OSError:
-                    return
-                calls.append(caller)
-                caller.close()
-
-        threading.Thread(target=listen, daemon=True).start()
-        yield listener.getsockname()[1], calls
 
 
 class Cold(Engine):

@@ -46,16 +46,6 @@ OVER_HTTP = {"max_queue", "max_request_seconds", "max_request_bytes"}
 
 
 @pytest.fixture(scope="module")
-def head() -> TalkingHead:
-    return TalkingHead.load(model="moda-lite", renderer="mesh", device="cpu")
-
-
-@pytest.fixture(scope="module")
-def face(head: TalkingHead, portrait: Path) -> Portrait:
-    return head.portrait(portrait)
-
-
-@pytest.fixture(scope="module")
 def sound() -> Speech:
     wave = np.random.default_rng(3).normal(0, 0.05, 16_000).astype(np.float32)
     return Speech.of(wave)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import socket
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -102,36 +100,23 @@ def test_no_file_is_taken_unasked(server: Server, portrait: Path) -> None:
     assert MISFIT in called(server, "plan", portrait=a_file(own), speech=7)[1]
 
 
-def test_the_server_fetches_nothing(server: Server, portrait: Path) -> None:
+def test_the_server_fetches_nothing(server: Server, portrait: Path, trap: tuple[int, list[Any]]) -> None:
     """Addresses in place of files: nobody is called, inside the network or outside."""
-    calls: list[Any] = []
-    with socket.create_server(("127.0.0.1", 0)) as trap:
-        port = trap.getsockname()[1]
-
-        def listen() -> None:
-            while True:
-                try:
-                    caller, _ = trap.accept()
-                except OSError:
-                    return
-                calls.append(caller)
-                caller.close()
-
-        threading.Thread(target=listen, daemon=True).start()
-        own = uploaded(server, "me.png", portrait.read_bytes()).json()[0]
-        inside = f"http://127.0.0.1:{port}/x.png"
-        for address in (inside, f"http://localhost:{port}/x.png", f"http://[::ffff:127.0.0.1]:{port}/x.png",
-                        f"http://0.0.0.0:{port}/x.png", f"http://2130706433:{port}/x.png",
-                        "http://169.254.169.254/latest/meta-data/", f"ftp://127.0.0.1:{port}/x"):  # fmt: skip
-            for given in (a_file(address), a_file(own, url=address)):
-                event, said = called(server, "plan", portrait=given, speech=a_file(address))
-                assert event == "error" and NO_ADDRESSES in said, address
-        time.sleep(0.5)
-        assert calls == []
-        for route in (f"gradio_api/proxy={inside}", f"proxy={inside}", f"gradio_api/file={inside}"):
-            answer = httpx.get(server.url + route, timeout=60, follow_redirects=False)
-            assert (answer.status_code, answer.text) == (403, NO_ADDRESSES)
-        assert calls == []
+    port, calls = trap
+    own = uploaded(server, "me.png", portrait.read_bytes()).json()[0]
+    inside = f"http://127.0.0.1:{port}/x.png"
+    for address in (inside, f"http://localhost:{port}/x.png", f"http://[::ffff:127.0.0.1]:{port}/x.png",
+                    f"http://0.0.0.0:{port}/x.png", f"http://2130706433:{port}/x.png",
+                    "http://169.254.169.254/latest/meta-data/", f"ftp://127.0.0.1:{port}/x"):  # fmt: skip
+        for given in (a_file(address), a_file(own, url=address)):
+            event, said = called(server, "plan", portrait=given, speech=a_file(address))
+            assert event == "error" and NO_ADDRESSES in said, address
+    time.sleep(0.5)
+    assert calls == []
+    for route in (f"gradio_api/proxy={inside}", f"proxy={inside}", f"gradio_api/file={inside}"):
+        answer = httpx.get(server.url + route, timeout=60, follow_redirects=False)
+        assert (answer.status_code, answer.text) == (403, NO_ADDRESSES)
+    assert calls == []
 
 
 @pytest.mark.parametrize(

@@ -54,16 +54,6 @@ NEVER = "def refuse(request):\n    return 'Not here'\n"
 
 
 @pytest.fixture(scope="module")
-def head() -> TalkingHead:
-    return TalkingHead.load(model="moda-lite", renderer="mesh", device="cpu")
-
-
-@pytest.fixture(scope="module")
-def face(head: TalkingHead, portrait: Path) -> Portrait:
-    return head.portrait(portrait)
-
-
-@pytest.fixture(scope="module")
 def sound() -> Speech:
     return speak("Good morning, and welcome.", "en-us", offline=True)
 

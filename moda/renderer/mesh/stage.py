@@ -103,20 +103,21 @@ def crisp(
     if min(right - left, lower - upper, a1 - a0, b1 - b0) < 16:
         return texture
     part = image[upper:lower, left:right]
-    at_x, at_y = (np.ascontiguousarray(place[b0:b1, a0:a1]) for place in places)
 
     def detail(picture: np.ndarray, ratio: float) -> float:
         small = cv2.resize(picture, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
         return float((cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), cv2.CV_32F) ** 2).mean())
 
     compared = 0.8 * min(1.0, scale)
-    wanted, amount, sharper = detail(part, compared), 0.0, texture
+    wanted, amount = detail(part, compared), 0.0
     soft = cv2.GaussianBlur(texture, (0, 0), texture_scale * max(1.0, scale))
+    at = [np.ascontiguousarray(place[b0:b1, a0:a1]) for place in places]
+    seen, seen_soft = (cv2.remap(raster, at[0], at[1], cv2.INTER_LINEAR) for raster in (texture, soft))
     for step in (0.4, 0.2, 0.1, 0.05):
-        trial = cv2.addWeighted(texture, 1 + amount + step, soft, -amount - step, 0)
-        if detail(cv2.remap(trial, at_x, at_y, cv2.INTER_LINEAR), compared / scale) <= wanted:
-            amount, sharper = amount + step, trial
-    return sharper
+        trial = cv2.addWeighted(seen, 1 + amount + step, seen_soft, -amount - step, 0)
+        if detail(trial, compared / scale) <= wanted:
+            amount += step
+    return cv2.addWeighted(texture, 1 + amount, soft, -amount, 0) if amount else texture
 
 
 def build_stage(

@@ -130,7 +130,7 @@ def measure_tones(image: np.ndarray, points: np.ndarray, iod: float, sclera: np.
     # The light's or the varnish's cast: how the skin differs from skin in white light. Teeth take most of it.
     cast = np.clip(lit / max(light, 1.0) / SKIN_IN_WHITE_LIGHT, 0.55, 1.5)
     tint = 1 + warmth * (cast**0.75 - 1)
-    tint = np.maximum(tint, (1.0, 0.0, 0.0)) * np.minimum(1.0, (9.0, 9.0, 0.98 / tint[2]))  # never colder than light
+    tint[0], tint[2] = max(tint[0], 1.0), min(tint[2], 0.98)  # never colder than the light
     level = 1.08 * light
     if sclera is not None:
         white = float(sclera @ np.array([0.299, 0.587, 0.114]))

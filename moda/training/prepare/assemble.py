@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from moda.errors import BadSetting
+from moda.media.tables import cell
 from moda.motion.space import FPS, POSE, neutral_reference, normalise
 from moda.training.corpus import ITEMS_PER_SHARD, write_items
 from moda.training.dataset import HELD_OUT
@@ -178,9 +179,7 @@ def report(sources: Sequence[Source], apart: set[str]) -> str:
             split = (HELD_OUT if source.speaker in apart else "train") if kept else ""
             known = {"video": source.path, "speaker": source.speaker, "emotion": source.emotion, "reason": row["fault"],
                      "kept": "yes" if kept else "no", "split": split}  # fmt: skip
-            # A table program would run a text that begins like a formula.
-            safe = {name: "'" + cell if cell[:1] in ("=", "+", "-", "@") else cell for name, cell in known.items()}
-            writer.writerow([safe.get(name, _shown(name, row.get(name))) for name in COLUMNS])
+            writer.writerow([cell(known[name]) if name in known else _shown(name, row.get(name)) for name in COLUMNS])
     return text.getvalue()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
@@ -180,13 +180,13 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def stretches_of(path: Path, wanted: Callable[[str], bool] = lambda _: True) -> list[Stretch]:
-    """The good stretches of a work file, with the arrays whose names are wanted."""
+def stretches_of(path: Path) -> list[Stretch]:
+    """The good stretches of a work file."""
     with np.load(path, allow_pickle=False) as file:
         good = [row for row in json.loads(str(file["rows"])) if not row["fault"]]
         parts: list[dict[str, np.ndarray]] = [{} for _ in good]
         for key in file.files:
             name, _, number = key.rpartition("-")
-            if name and wanted(name):
+            if name:
                 parts[int(number)][name] = file[key]
     return [Stretch(row, arrays) for row, arrays in zip(good, parts)]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from moda.errors import UserError
+from moda.media.tables import read_text
 from moda.motion.space import FloatArray
 from moda.training.dataset import plain_mixture
 
@@ -80,16 +81,7 @@ class Labels:
 
 
 def _read_table(source: Path, paths: Sequence[str]) -> tuple[dict[str, tuple[str, float]], list[str]]:
-    try:
-        if source.stat().st_size > MAX_BYTES:
-            raise BadLabels(f"The table {source.name!r} is larger than {MAX_BYTES >> 20} MB: split it.")
-        text = source.read_bytes().decode("utf-8-sig")
-    except OSError as fault:
-        raise BadLabels(
-            f"The table {source.name!r} cannot be read ({fault.strerror or fault}): check its path."
-        ) from None
-    except UnicodeDecodeError:
-        raise BadLabels(f"The table {source.name!r} is not UTF-8 text: save it as UTF-8 CSV.") from None
+    text = read_text(source, "table", "CSV", MAX_BYTES, BadLabels)
     rows = csv.DictReader(io.StringIO(text, newline=""))
     heads = {str(name).strip().casefold(): name for name in rows.fieldnames or ()}
     if not {"video", "emotion"} <= set(heads):
