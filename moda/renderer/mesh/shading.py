@@ -45,7 +45,8 @@ class SkinShade:
         ], np.float32)  # fmt: skip
         if float(weights.max()) < 0.02:
             return None
-        return np.dot(weights, self.maps.reshape(len(weights), -1)).reshape(self.maps.shape[1:])
+        # einsum, not BLAS: OpenBLAS would wake a thread here that then spins where the encoder wants to work.
+        return np.einsum("k,khw->hw", weights, self.maps)
 
 
 def build_shade(points: np.ndarray, iod: float, smiling: float, lined: float = 1.0) -> SkinShade:
