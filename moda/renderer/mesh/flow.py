@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import njit
 
-Jitted = Callable[..., Any]
-
-
-def jit(function: Jitted) -> Jitted:
-    """Compile on first call and keep the machine code beside the module; without a writable place, only compile."""
-    try:
-        return njit(cache=True, fastmath=False, nogil=True)(function)
-    except RuntimeError:  # no writable cache folder
-        return njit(fastmath=False, nogil=True)(function)
+from .compiled import jit
 
 
-@jit
+@jit("void(f4[:,::1], f4[::1], f4[:,::1], i4[:,::1], f4[::1], f4[:,::1], f4[:,::1], f4[:,::1])")
 def rasterise(
     position: np.ndarray,
     depth: np.ndarray,
@@ -94,37 +82,45 @@ def rasterise(
                     out_y[y, x0 + k] = v0 + k * step_v
 
 
-@jit
 def soften_edges(
-    frame: np.ndarray, flow_x: np.ndarray, flow_y: np.ndarray, x0: int, y0: int, x1: int, y1: int, jump: float
+    frame: np.ndarray, flow_x: np.ndarray, flow_y: np.ndarray, box: tuple[int, int, int, int], jump: float
 ) -> None:
     """Blur ``frame`` (h, w, 3) uint8 a little, in place, where the flow jumps by more than ``jump`` px.
 
-    Only inside the box x0, y0, x1, y1 (exclusive).
-
-    There one sheet hides another (cheek before background): without this the edge would be a staircase.
+    Only inside ``box`` x0, y0, x1, y1. There one sheet hides another (cheek before background): without this the edge
+    would be a staircase.
     """
-    x1, y1 = min(x1, flow_x.shape[1] - 1), min(y1, flow_x.shape[0] - 1)
-    x0, y0 = max(x0, 0), max(y0, 0)
+    height, width = flow_x.shape
+    x0, y0, x1, y1 = max(box[0], 0), max(box[1], 0), min(box[2], width), min(box[3], height)
     if x1 - x0 < 3 or y1 - y0 < 3:
         return
-    marked = np.zeros((y1 - y0, x1 - x0), np.uint8)
+    _blur_at_jumps(frame, frame[y0:y1, x0:x1].copy(), flow_x, flow_y, x0, y0, jump)
+
+
+@jit("void(u1[:,:,::1], u1[:,:,::1], f4[:,::1], f4[:,::1], i8, i8, f8)")
+def _blur_at_jumps(
+    frame: np.ndarray, before: np.ndarray, flow_x: np.ndarray, flow_y: np.ndarray, x0: int, y0: int, jump: float
+) -> None:
+    """Blur by 1-2-1 both ways where a pixel's flow differs from a neighbour's; ``before`` (h, w, 3): a copy of the part
+    of ``frame`` that begins at x0, y0."""
     limit = np.float32(jump)
-    for y in range(y0, y1):
-        for x in range(x0, x1):  # without branches, so that the compiler can use vectors
-            across = abs(flow_x[y, x + 1] - flow_x[y, x]) + abs(flow_y[y, x + 1] - flow_y[y, x])
-            along = abs(flow_x[y + 1, x] - flow_x[y, x]) + abs(flow_y[y + 1, x] - flow_y[y, x])
-            marked[y - y0, x - x0] = (across > limit) | (along > limit)
-    above = frame[y0].copy()  # the row above as it was before blurring
-    here = frame[y0].copy()
-    for y in range(y0 + 1, y1):
-        above[:] = here
-        here[:] = frame[y]
-        for x in range(x0 + 1, x1):
-            if marked[y - y0, x - x0] | marked[y - y0, x - x0 - 1] | marked[y - y0 - 1, x - x0]:
+    for v in range(1, before.shape[0] - 1):
+        y = y0 + v
+        for u in range(1, before.shape[1] - 1):
+            x = x0 + u
+            fx, fy = flow_x[y, x], flow_y[y, x]
+            across = max(
+                abs(flow_x[y, x - 1] - fx) + abs(flow_y[y, x - 1] - fy),
+                abs(flow_x[y, x + 1] - fx) + abs(flow_y[y, x + 1] - fy),
+            )
+            along = max(
+                abs(flow_x[y - 1, x] - fx) + abs(flow_y[y - 1, x] - fy),
+                abs(flow_x[y + 1, x] - fx) + abs(flow_y[y + 1, x] - fy),
+            )
+            if max(across, along) > limit:
                 for c in range(3):
-                    total = 4 * int(here[x, c]) + 2 * (int(here[x - 1, c]) + int(here[x + 1, c]))
-                    total += 2 * (int(above[x, c]) + int(frame[y + 1, x, c]))
-                    total += int(above[x - 1, c]) + int(above[x + 1, c])
-                    total += int(frame[y + 1, x - 1, c]) + int(frame[y + 1, x + 1, c])
-                    frame[y, x, c] = np.uint8((total + 8) // 16)
+                    corners = int(before[v - 1, u - 1, c]) + before[v - 1, u + 1, c]
+                    corners += int(before[v + 1, u - 1, c]) + before[v + 1, u + 1, c]
+                    sides = int(before[v - 1, u, c]) + before[v + 1, u, c]
+                    sides += int(before[v, u - 1, c]) + before[v, u + 1, c]
+                    frame[y, x, c] = (corners + 2 * sides + 4 * int(before[v, u, c]) + 8) >> 4

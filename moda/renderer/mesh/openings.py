@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .flow import jit
+from .compiled import jit
+
+SHEET, TEETH, ARCH, LINE = "u1[:,:,::1]", "f4[:,:,::1]", "f8[:,::1]", "f8[::1]"  # in numba's notation
 
 
-@jit
+@jit(f"void({SHEET}, {SHEET}, {SHEET}, {SHEET}, {LINE}, {LINE}, {LINE}, f4[::1], f4[::1], {LINE})")
 def paint_eye(
     frame: np.ndarray,
     seen: np.ndarray,
@@ -150,7 +152,7 @@ def paint_eye(
                         frame[y, x, c] = np.uint8(frame[y, x, c] * (1 - a) + lash[c] * a + 0.5)
 
 
-@jit
+@jit(f"void({SHEET}, {LINE}, {LINE}, {ARCH}, {ARCH}, {TEETH}, {TEETH}, {TEETH}, f4[:,::1], {LINE})")
 def paint_mouth(
     frame: np.ndarray,
     top: np.ndarray,

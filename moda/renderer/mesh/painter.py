@@ -128,7 +128,7 @@ class Painter:
         margin = 0.2 * float(self.rig.head.scale) * stage.scale
         left, upper = (int(v) for v in face.min(0) - margin)
         right, lower = (int(v) for v in face.max(0) + margin)
-        flow.soften_edges(part, full[0], full[1], left, upper, right, lower, EDGE_JUMP)
+        flow.soften_edges(part, full[0], full[1], (left, upper, right, lower), EDGE_JUMP)
         if shade is not None:
             self._shade(part, shade, small, position[: topology.COUNT] - np.array([a0, b0], np.float32), (a0, b0))
         frame[y0 + b0 : y0 + b1, x0 + a0 : x0 + a1] = part

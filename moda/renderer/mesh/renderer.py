@@ -15,6 +15,7 @@ from moda.motion.actions import read_actions
 from . import eyes as eyes_
 from . import mouth as mouth_
 from . import teeth
+from .compiled import compile_ahead
 from .field import HeadField, head_field
 from .geometry import build_mesh
 from .painter import Painter
@@ -52,6 +53,9 @@ class MeshRenderer:
     """Renderer by a textured mesh; see the package's text."""
 
     name = "mesh"
+
+    def __init__(self) -> None:
+        compile_ahead()
 
     def prepare(self, portrait: Portrait, **options: Any) -> Prepared:
         """Mesh, weights, eyes and mouth of a portrait.

@@ -10,6 +10,7 @@ import pytest
 
 from moda.errors import BadSetting, Cancelled
 from moda.portrait.measures import eye_distance, eye_openness, lip_gap
+from moda.renderer.mesh.compiled import PLANNED
 from moda.renderer.mesh.stage import build_stage
 
 Track = Callable[[np.ndarray], np.ndarray]
@@ -178,6 +179,17 @@ def test_memory_does_not_grow_with_the_number_of_frames(hopper) -> None:  # type
     late = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert late - early < 2_000_000
+
+
+def test_what_is_compiled_ahead_is_what_frames_call(hopper, astronaut) -> None:  # type: ignore[no-untyped-def]
+    for function, signature in PLANNED:
+        function.compile(signature)
+    known = {function.__name__: len(function.signatures) for function, _ in PLANNED}
+    lively = {"jaw_open": 0.7, "smile": 0.5, "blink_left": 0.8, "gaze_x": 0.2, "yaw": 9.0}
+    for sitter in (hopper, astronaut):
+        for options in ({"size": 256}, {"size": 1080}, {"whole": True}):
+            sitter.render(lively, **options)
+    assert {function.__name__: len(function.signatures) for function, _ in PLANNED} == known
 
 
 def test_shoulders_breathe_only_when_asked(hopper) -> None:  # type: ignore[no-untyped-def]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -83,6 +84,21 @@ def test_rasteriser_interpolates_and_prefers_the_near_sheet() -> None:
     sides[:2] = -1
     flow.rasterise(position, depth, source, triangles, sides, x, y, far)
     assert (x == -1).all() and (y == -1).all()
+
+
+def test_edges_are_blurred_where_the_flow_jumps_and_nowhere_else() -> None:
+    rng = np.random.default_rng(2)
+    frame = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    flow_x = np.tile(np.linspace(0, 20, 50, dtype=np.float32), (40, 1))
+    flow_x[:, 20:] += 4  # one sheet ends between columns 19 and 20
+    flow_y = np.zeros_like(flow_x)
+    before, blurred = frame.copy(), cv2.GaussianBlur(frame, (3, 3), 0)
+    flow.soften_edges(frame, flow_x, flow_y, (5, 6, 45, 30), 2.5)
+    expected = before.copy()
+    expected[7:29, 19:21] = blurred[7:29, 19:21]
+    assert np.array_equal(frame, expected)
+    flow.soften_edges(frame, flow_x, flow_y, (60, 0, 80, 30), 2.5)  # a box outside the frame
+    assert np.array_equal(frame, expected)
 
 
 def test_teeth_are_light_and_the_gum_is_above_them() -> None:

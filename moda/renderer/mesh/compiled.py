@@ -1,0 +1,43 @@
+"""Machine code for the loops over pixels: compiled once, kept beside the modules, begun before it is wanted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from numba import njit
+
+Jitted = Callable[..., Any]
+
+PLANNED: list[tuple[Any, str]] = []
+"""Every compiled function with the signature that frames call it by."""
+
+_begun = threading.Lock()
+
+
+def jit(signature: str) -> Callable[[Jitted], Jitted]:
+    """Compile on first call, or ahead for ``signature`` (numba's notation), and keep the machine code beside the
+    module; without a writable place, only compile."""
+
+    def decorate(function: Jitted) -> Jitted:
+        try:
+            compiled = njit(cache=True, fastmath=False, nogil=True)(function)
+        except RuntimeError:  # no writable cache folder
+            compiled = njit(fastmath=False, nogil=True)(function)
+        PLANNED.append((compiled, signature))
+        return compiled  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def compile_ahead() -> None:
+    """Begin compiling in a thread of its own: on a machine that has not rendered before it takes seconds, which pass
+    while portrait, model and speech are read. A frame that is wanted earlier waits for it."""
+    if _begun.acquire(blocking=False):  # never released: once in a process
+        threading.Thread(target=_compile, name="compile mesh renderer").start()
+
+
+def _compile() -> None:
+    for function, signature in PLANNED:
+        function.compile(signature)
