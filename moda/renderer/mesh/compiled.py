@@ -26,7 +26,7 @@ def jit(signature: str) -> Callable[[Jitted], Jitted]:
         except RuntimeError:  # no writable cache folder
             compiled = njit(fastmath=False, nogil=True)(function)
         PLANNED.append((compiled, signature))
-        return compiled  # type: ignore[no-any-return]
+        return compiled
 
     return decorate
 
