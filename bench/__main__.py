@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from bench.machine import machine
+from bench.machine import busy, machine
 from bench.page import page
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -32,7 +31,7 @@ BENCHES: dict[str, tuple[list[str], list[str]]] = {
         ["bench.reference_planning", "--repeats", "2"],
         ["bench.reference_planning", "--width", "128", "--repeats", "1", "--steps", "2"],
     ),
-    "rendering": (["bench.reference_rendering"], ["bench.reference_rendering", "--frames", "1"]),
+    "rendering": (["bench.reference_rendering", "--frames", "3"], ["bench.reference_rendering", "--frames", "1"]),
     "solvers": (
         ["bench.solvers", "--model", "assets/moda-lite"],
         ["bench.solvers", "--model", "assets/moda-lite", "--takes", "1"],
@@ -47,7 +46,8 @@ def run(name: str, quick: bool) -> None:
     # solvers writes a folder of files, the others one file
     out = RESULTS / name if name == "solvers" else target
     print(f"bench: {name}", file=sys.stderr, flush=True)
-    started, busy = time.time(), os.getloadavg()[0]
+    other = busy()
+    started = time.time()
     done = subprocess.run(
         [sys.executable, "-m", module, *options, "--out", str(out)], cwd=REPOSITORY, stdout=subprocess.PIPE,
         stderr=sys.stderr, text=True, timeout=7200,
@@ -60,7 +60,7 @@ def run(name: str, quick: bool) -> None:
         "command": "python -m " + " ".join([module, *options]),
         "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(started)),
         "took": round(time.time() - started, 1),
-        "load_before": round(busy, 2),
+        "busy_before": round(other, 2),
         "machine": machine(),
     }
     target.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

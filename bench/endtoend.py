@@ -200,7 +200,7 @@ def warm(portrait_file: str, speech_file: str, size: int) -> dict[str, Any]:
 
 def run(lengths: list[float], sizes: list[int], cores: list[int]) -> dict[str, Any]:
     """All measures, as one JSON-able dict."""
-    report: dict[str, Any] = {"seconds": lengths, "sizes": sizes, "cores": cores, "load_before": os.getloadavg()[0]}
+    report: dict[str, Any] = {"seconds": lengths, "sizes": sizes, "cores": cores}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         portrait, speeches = materials(folder, lengths)
@@ -218,7 +218,6 @@ def run(lengths: list[float], sizes: list[int], cores: list[int]) -> dict[str, A
             report["length"].append(
                 {"seconds": seconds, **generate(portrait, speeches[seconds], sizes[0], cores[0], folder)}
             )
-    report["load_after"] = os.getloadavg()[0]
     return report
 
 

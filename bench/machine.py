@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,6 +27,22 @@ def machine() -> dict[str, str]:
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "numpy", "opencv-contrib-python", "numba") if _there(name)},
     }
+
+
+def busy(seconds: float = 1.0) -> float:
+    """How many cores other work keeps busy, looked at for a while; 0 where /proc does not say."""
+    about = Path("/proc/stat")
+    if not about.is_file():
+        return 0.0
+
+    def ticks() -> int:
+        """User, nice, system, interrupts and what a hypervisor took, in hundredths of a second."""
+        fields = [int(field) for field in about.read_text().splitlines()[0].split()[1:]]
+        return sum(fields[:3]) + sum(fields[5:8])
+
+    before, started = ticks(), time.monotonic()
+    time.sleep(seconds)
+    return (ticks() - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - started)
 
 
 def _there(name: str) -> bool:

@@ -36,7 +36,7 @@ def page(found: dict[str, dict[str, Any]]) -> str:
 
 def provenance(result: dict[str, Any]) -> str:
     about = ", ".join(f"{key} {value}" for key, value in result["machine"].items())
-    busy = f" Other work kept {result['load_before']:g} processes busy when it began." * (result["load_before"] >= 0.5)
+    busy = f" Other work kept {result['busy_before']:g} cores busy when it began." * (result["busy_before"] >= 0.1)
     return f"\n`{result['command']}`, {result['when']}, {result['took']:.0f} s. {about}.{busy}\n"
 
 

@@ -78,9 +78,9 @@ class LiteModel:
         self.network = MoDA.from_pretrained(folder, device=device)
 
     def features(self, speech: Speech, preset: str) -> Any:
-        from moda.conditions.speech import log_mel_features
+        from moda.conditions.speech import LogMelFeatures
 
-        return log_mel_features(speech.waveform, speech.frames())
+        return LogMelFeatures(speech.waveform, speech.frames())
 
     def start(self, portrait: Portrait) -> Start:
         resting = neutral_reference(*portrait.pose)

@@ -78,37 +78,38 @@ def columns(waveform: npt.ArrayLike, count: int, warp: float = 1.0) -> FloatArra
     need = (count - 1) * HOP + FFT
     padded = np.zeros(FFT // 2 + max(need, len(signal)), dtype=np.float32)
     padded[FFT // 2 : FFT // 2 + len(signal)] = signal
-    power, voicing = _spectra(padded, count)
-    energy = power[:, 4:240].sum(1) / FFT  # 125 Hz to 7.5 kHz
-    mel = np.log(power @ filterbank(warp) / FFT + _FLOOR)
-    level = np.log(energy + _FLOOR)
+    level, mel, voicing = _spectra(padded, count, filterbank(warp))
     peak, colour = _running(level, mel)
     even = (mel - peak[:, None] - colour) / 3.0
     loud = (level - peak) / 3.0
     return np.column_stack([np.clip(even, -3.0, 3.0), np.clip(loud, -3.5, 1.0), voicing]).astype(np.float32)
 
 
-def _spectra(padded: FloatArray, count: int, chunk: int = 4096) -> tuple[FloatArray, FloatArray]:
-    """Power spectra (count, 257) and voicing (count,) 0..1, in pieces so that an hour of speech fits."""
+def _spectra(
+    padded: FloatArray, count: int, bank: FloatArray, chunk: int = 1024
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Log level (count,), log-mel (count, MELS) and voicing (count,) 0..1, in pieces so that an hour of speech fits."""
     window = np.zeros(FFT, dtype=np.float32)
     edge = (FFT - WINDOW) // 2
     window[edge : edge + WINDOW] = np.hanning(WINDOW)
     lags = slice(40, 230)  # 70 to 400 Hz
     shape = np.fft.irfft(np.abs(np.fft.rfft(window, 2 * FFT)) ** 2)[lags]
     views = np.lib.stride_tricks.sliding_window_view(padded, FFT)[::HOP][:count]
-    power = np.empty((count, FFT // 2 + 1), dtype=np.float32)
+    level, mel = np.empty(count, dtype=np.float32), np.empty((count, MELS), dtype=np.float32)
     voicing = np.empty(count, dtype=np.float32)
     for start in range(0, count, chunk):
-        part = views[start : start + chunk] * window
-        spectrum = np.abs(np.fft.rfft(part, 2 * FFT).astype(np.complex64)) ** 2
-        power[start : start + chunk] = spectrum[:, ::2]
+        here = slice(start, start + chunk)
+        spectrum = np.abs(np.fft.rfft(views[here] * window, 2 * FFT).astype(np.complex64)) ** 2
+        power = spectrum[:, ::2]
+        level[here] = np.log(power[:, 4:240].sum(1) / FFT + _FLOOR)  # 125 Hz to 7.5 kHz
+        mel[here] = np.log(power @ bank / FFT + _FLOOR)
         # Telephone band: voicing of a voice through any microphone.
         spectrum[:, : 2 * 6] = 0
         spectrum[:, 2 * 100 :] = 0
         echo = np.fft.irfft(spectrum.astype(np.complex64))
         best = (echo[:, lags] / np.maximum(shape / shape.max(), 0.2)).max(1)
-        voicing[start : start + chunk] = np.clip(best / (echo[:, 0] + 1e-6) * 0.5, 0, 1)
-    return power, voicing
+        voicing[here] = np.clip(best / (echo[:, 0] + 1e-6) * 0.5, 0, 1)
+    return level, mel, voicing
 
 
 def _running(level: FloatArray, mel: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -141,12 +142,31 @@ def stack_columns(cols: npt.NDArray, frames: int, first: int = 0) -> npt.NDArray
     return cols[np.clip(places, 0, len(cols) - 1)].reshape(frames, FEATURES)
 
 
-def log_mel_features(waveform: npt.ArrayLike, frames: int) -> FloatArray:
-    """Speech (N,) float 16 kHz in [-1, 1] -> (frames, FEATURES) at 25 fps for moda-lite.
+class LogMelFeatures:
+    """Speech (N,) float 16 kHz in [-1, 1] as (frames, FEATURES) float32 at 25 fps for moda-lite, stacked when a slice
+    is asked for: whole, they take five times the room of the columns.
 
-    Frame i covers i/25 .. (i+1)/25 s and sees 60 ms before and 140 ms after its start; so cutting the
-    waveform changes only frames within 160 ms of the cut. Silence is the floor value, not noise."""
-    if frames < 1:
-        raise ValueError(f"frames must be at least 1, not {frames}")
-    cols = columns(waveform, COLUMNS_PER_FRAME * frames + AFTER)
-    return stack_columns(cols, frames).astype(np.float32)
+    Frame i covers i/25 .. (i+1)/25 s and sees 60 ms before and 140 ms after its start; so cutting the waveform changes
+    only frames within 160 ms of the cut. Silence is the floor value, not noise. ValueError for less than one frame.
+    """
+
+    def __init__(self, waveform: npt.ArrayLike, frames: int) -> None:
+        if frames < 1:
+            raise ValueError(f"frames must be at least 1, not {frames}")
+        self.frames = frames
+        self.columns = columns(waveform, COLUMNS_PER_FRAME * frames + AFTER)
+
+    def __len__(self) -> int:
+        return self.frames
+
+    def __getitem__(self, frames: slice) -> FloatArray:
+        """Features (n, FEATURES) of a stretch of frames."""
+        start, stop, stride = frames.indices(self.frames)
+        if stride != 1:
+            raise IndexError("Speech features are read frame by frame, without a stride.")
+        return stack_columns(self.columns, max(0, stop - start), COLUMNS_PER_FRAME * start).astype(np.float32)
+
+
+def log_mel_features(waveform: npt.ArrayLike, frames: int) -> FloatArray:
+    """All of `LogMelFeatures` at once, (frames, FEATURES)."""
+    return LogMelFeatures(waveform, frames)[:]

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moda.conditions.speech import AFTER, CHANNELS, COLUMNS_PER_FRAME, FEATURES, columns, log_mel_features, mel_points
+from moda.conditions.speech import (
+    AFTER,
+    CHANNELS,
+    COLUMNS_PER_FRAME,
+    FEATURES,
+    LogMelFeatures,
+    columns,
+    log_mel_features,
+    mel_points,
+)
 
 
 def babble(seconds: float, seed: int = 0) -> np.ndarray:
@@ -26,6 +35,16 @@ def test_shape_and_type() -> None:
     assert found.shape == (50, FEATURES)
     assert found.dtype == np.float32
     assert np.isfinite(found).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(ends=st.tuples(st.integers(-60, 60), st.integers(-60, 60)))
+def test_any_stretch_is_that_part_of_the_whole(ends: tuple[int, int]) -> None:
+    features = LogMelFeatures(babble(2.0), 50)
+    assert len(features) == 50
+    assert np.array_equal(features[ends[0] : ends[1]], features[:][ends[0] : ends[1]])
+    with pytest.raises(IndexError, match="stride"):
+        features[::2]
 
 
 @settings(max_examples=8, deadline=None)

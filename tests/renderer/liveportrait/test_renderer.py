@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -150,6 +152,22 @@ def test_sizes(prepared, renderer, portrait):
 def test_frames_come_one_by_one(prepared, renderer):
     """An hour of motion gives its first frame at once: nothing is computed ahead of the batch."""
     assert next(renderer.frames(prepared, lively(90_000))).shape == (512, 512, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="reads the process's memory from /proc")
+def test_ten_minutes_take_no_more_memory_than_ten_seconds(prepared, renderer):
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    motion, seen = lively(15_000), []
+    for k, _ in enumerate(renderer.frames(prepared, motion, size=64, stop=500)):
+        if k in (249, 499):
+            seen.append(resident())
+    for _ in renderer.frames(prepared, motion, size=64, start=14_950):
+        pass
+    assert resident() - seen[0] < 0.02 * seen[0]
+    assert seen[1] - seen[0] < 0.02 * seen[0]
 
 
 def test_cancelling(prepared, renderer):
