@@ -27,6 +27,8 @@ PAGE = REPOSITORY / "BENCHMARKS.md"
 #: Name -> module and options; quick ones after.
 BENCHES: dict[str, tuple[list[str], list[str]]] = {
     "endtoend": (["bench.endtoend"], ["bench.endtoend", "--seconds", "1", "2", "--sizes", "256", "--cores", "1"]),
+    "studio": (["bench.studio"], ["bench.studio", "--seconds", "2"]),
+    "scale": (["bench.scale"], ["bench.scale", "--jobs", "2", "--seconds", "1", "--variants", "2", "--compared", "1"]),
     "planning": (
         ["bench.reference_planning", "--repeats", "2"],
         ["bench.reference_planning", "--width", "128", "--repeats", "1", "--steps", "2"],

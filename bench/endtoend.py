@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,16 +57,23 @@ class Peak(threading.Thread):
 
     def __init__(self, process: int) -> None:
         super().__init__(daemon=True)
-        self.process, self.megabytes, self._done = process, 0.0, threading.Event()
+        self.process, self.seen, self._done = process, [0.0], threading.Event()
 
     def run(self) -> None:
         while not self._done.wait(0.05):
-            self.megabytes = max(self.megabytes, self._now())
+            self.seen.append(self._now())
 
-    def stop(self) -> float:
+    def stop(self) -> None:
         self._done.set()
         self.join()
-        return round(self.megabytes, 1)
+
+    @property
+    def megabytes(self) -> float:
+        return round(max(self.seen), 1)
+
+    def between(self, first: float, last: float) -> float:
+        """The largest in a part of the run, its borders as shares of the whole."""
+        return round(max(self.seen[int(first * len(self.seen)) : max(1, int(last * len(self.seen)))]), 1)
 
     def _now(self) -> float:
         parents, pages = {}, {}
@@ -80,8 +88,21 @@ class Peak(threading.Thread):
         return sum(pages.get(one, 0) for one in family) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def measured(command: list[str], cores: int) -> dict[str, Any]:
-    """Runs a command on so many cores: wall and CPU seconds, peak memory, and the JSON object that it printed."""
+@dataclass(frozen=True)
+class Measured:
+    """Wall and CPU seconds of a command, its memory, and the JSON object that it printed."""
+
+    wall: float
+    cpu: float
+    peak: Peak
+    said: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"wall": self.wall, "cpu": self.cpu, "megabytes": self.peak.megabytes, "said": self.said}
+
+
+def measured(command: list[str], cores: int) -> Measured:
+    """Runs a command on so many cores."""
     available = sorted(os.sched_getaffinity(0))[:cores]
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
     environment = {**os.environ, **dict.fromkeys(names, str(cores)), "HF_HUB_OFFLINE": "1"}
@@ -98,12 +119,9 @@ def measured(command: list[str], cores: int) -> dict[str, Any]:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if process.returncode != 0:
         raise RuntimeError(f"{' '.join(command[:6])}: {err.decode(errors='replace')[-800:]}")
-    return {
-        "wall": round(wall, 2),
-        "cpu": round(after.ru_utime + after.ru_stime - spent.ru_utime - spent.ru_stime, 2),
-        "megabytes": peak.stop(),
-        "said": json.loads(out.decode().strip().splitlines()[-1]),
-    }
+    peak.stop()
+    cpu = after.ru_utime + after.ru_stime - spent.ru_utime - spent.ru_stime
+    return Measured(round(wall, 2), round(cpu, 2), peak, json.loads(out.decode().strip().splitlines()[-1]))
 
 
 def generate(portrait: Path, speech: Path, size: int, cores: int, folder: Path) -> dict[str, Any]:
@@ -112,7 +130,7 @@ def generate(portrait: Path, speech: Path, size: int, cores: int, folder: Path) 
     result = measured(
         [sys.executable, "-m", "moda", "generate", str(portrait), str(speech), "-o", str(output), "--size", str(size),
          "--model", "moda-lite", "--renderer", "mesh", "--device", "cpu", "--json"], cores,
-    )  # fmt: skip
+    ).as_dict()  # fmt: skip
     result["stages"] = result.pop("said")["seconds"]
     output.unlink()
     return result
@@ -212,7 +230,7 @@ def run(lengths: list[float], sizes: list[int], cores: list[int]) -> dict[str, A
                 report["cold"].append({"cores": count, "size": size, **generate(portrait, first, size, count, folder)})
                 told(f"warm, {size} pixels, {count} cores")
                 worker = [sys.executable, "-m", "bench.endtoend", "--worker", str(portrait), str(first), str(size)]
-                report["warm"].append({"cores": count, "size": size, **measured(worker, count)})
+                report["warm"].append({"cores": count, "size": size, **measured(worker, count).as_dict()})
         for seconds in lengths:
             told(f"{seconds:g} s of speech")
             report["length"].append(
@@ -222,7 +240,8 @@ def run(lengths: list[float], sizes: list[int], cores: list[int]) -> dict[str, A
 
 
 def told(what: str) -> None:
-    print(f"endtoend: {what}", file=sys.stderr, flush=True)
+    """Progress, for whoever waits."""
+    print(f"  {what}", file=sys.stderr, flush=True)
 
 
 def main() -> None:

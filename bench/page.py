@@ -22,7 +22,8 @@ def page(found: dict[str, dict[str, Any]]) -> str:
     """The whole page; `found` maps a bench to what `bench.__main__` stored for it."""
     parts = [HEAD]
     for name, section in (
-        ("endtoend", end_to_end), ("planning", planning), ("rendering", rendering), ("solvers", solvers)
+        ("endtoend", end_to_end), ("studio", studio), ("scale", scale), ("planning", planning),
+        ("rendering", rendering), ("solvers", solvers),
     ):  # fmt: skip
         result = found.get(name)
         if result is None:
@@ -120,6 +121,40 @@ def goals(numbers: dict[str, Any]) -> str:
         goal("10 minutes of speech", "270 s", f"{long['wall']:.0f} s", long["wall"] <= 270)
         goal("its memory against that of 10 s", "10 % more", f"{more:+.0f} %", more <= 10)
     return GOALS + "\n".join(rows) + "\n" if rows else ""
+
+
+def studio(numbers: dict[str, Any]) -> str:
+    text = f"## The studio\n\nWhat a visitor waits for in a real browser, with {numbers['seconds']:g} s of speech. The "
+    text += "first\npreview comes some ten seconds after the server: it loads the model meanwhile.\n\n"
+    names = {
+        "up": "`python app.py` until the server answers", "page drawn": "page opened until it is drawn",
+        "portrait example": "a click on the first portrait example until it is answered",
+        "first preview": "first preview: summary", "first preview 2": "and its plot", "first preview 3": "and its clip",
+        "preview": "later previews: summary", "preview 2": "and their plot", "preview 3": "and their clip",
+        "trim": "a trim until the new summary", "render": "Render video until it plays",
+    }  # fmt: skip
+    return text + table(
+        ["", "s"], [[words, f"{numbers[name]:.2f}"] for name, words in names.items() if name in numbers]
+    )
+
+
+def scale(numbers: dict[str, Any]) -> str:
+    runs, compared = numbers["batch"], numbers["compare"]
+    text = f"## Many clips\n\nA batch of {numbers['jobs']} jobs of {numbers['seconds']:g} s; memory is that of all "
+    text += "processes, largest in the second and in the last quarter of the run.\n\n"
+    text += table(
+        ["workers", "cores", "took, s", "x the first", "x real time", "cores busy", "peak MB", "failed"],
+        [
+            [run["workers"], run["cores"], run["wall"], f"{runs[0]['wall'] / run['wall']:.2f}",
+             f"{numbers['jobs'] * numbers['seconds'] / run['wall']:.2f}", run["busy"],
+             " / ".join(f"{one:.0f}" for one in run["megabytes"]), run["failed"]]
+            for run in runs
+        ],
+    )  # fmt: skip
+    return text + (
+        f"\n`compare` with {compared['variants']} variants of {compared['seconds']:g} s (grid video, figures, table, "
+        f"report): {compared['wall']:.0f} s, {compared['megabytes']:.0f} MB.\n"
+    )
 
 
 def planning(numbers: dict[str, Any]) -> str:

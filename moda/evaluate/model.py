@@ -5,8 +5,10 @@ For every real talking video the model plans a motion from the video's sound alo
 * r, best, lag: correlation of the generated inner-lip opening with the real speaker's, at zero lag and at the best.
 * sync: lip-sync correlation of the generated motion by a regressor fitted on the other real speakers; `own` is what
   the real speaker's own lips score.
-Over all clips: mismatched r (motion of one speech against the lips of another), AUC of matched against mismatched, and
-every movement measure against the range of real people. The last line is one number for choosing a checkpoint.
+Over all clips: mismatched r and the AUC of matched against mismatched, twice: `sync` holds the motion against another
+clip's sound, `lips` against another speaker's lips (those rise and fall together where two people read sentences of one
+pattern, as in the GRID corpus); and every movement measure against the range of real people. The last line is one
+number for choosing a checkpoint.
 """
 
 from __future__ import annotations
@@ -32,9 +34,13 @@ if TYPE_CHECKING:
     from moda.portrait.portrait import Portrait
 
 
+LONG_ENOUGH = 40  # frames that two clips must share to be held against each other
+
+
 @dataclass(frozen=True)
 class Judged:
-    """One clip: generated lips against the real ones, and both against the sound."""
+    """One clip: generated lips against the real ones, and both against the sound; `strangers`: the sync correlations of
+    the generated motion with the sounds of all other clips."""
 
     name: str
     lips: Sync
@@ -43,6 +49,7 @@ class Judged:
     values: dict[str, float]
     generated: Array
     real: Array
+    strangers: tuple[float, ...] = ()
 
 
 def judge(
@@ -73,7 +80,12 @@ def judge(
         values = movement_measures(signals, clip.waveform, phonemes, regressor)
         lips = score_against(signals.opening, real)
         sync = score(signals.opening, clip.waveform, regressor)
-        judged.append(Judged(clip.name, lips, sync, own, values, signals.opening, real))
+        strangers = tuple(
+            score(signals.opening[: len(other.signals)], other.waveform, regressor).correlation
+            for other in clips
+            if other.name != clip.name and min(len(signals.opening), len(other.signals)) >= LONG_ENOUGH
+        )
+        judged.append(Judged(clip.name, lips, sync, own, values, signals.opening, real, strangers))
     return judged
 
 
@@ -83,7 +95,7 @@ def mismatched(judged: Sequence[Judged]) -> list[float]:
     for a in judged:
         for b in judged:
             count = min(len(a.generated), len(b.real))
-            if a.name != b.name and count >= 40:
+            if a.name != b.name and count >= LONG_ENOUGH:
                 found.append(correlation(a.generated[:count], b.real[:count]))
     return found
 
@@ -97,14 +109,17 @@ def area_under_curve(matched: Sequence[float], others: Sequence[float]) -> float
 def totals(judged: Sequence[Judged]) -> dict[str, float]:
     """What the table ends with; see the module's text."""
     matched, others = [j.lips.correlation for j in judged], mismatched(judged)
+    heard, unheard = [j.sync.correlation for j in judged], [r for j in judged for r in j.strangers]
     return {
         "lips_r": float(np.mean(matched)),
         "lips_best": float(np.mean([j.lips.best for j in judged])),
         "lag_median_ms": float(np.median([j.lips.lag_ms for j in judged])),
         "lags_beyond_80_ms": float(sum(abs(j.lips.lag_ms) > 80 for j in judged)),
-        "mismatched_r": float(np.mean(others)) if others else float("nan"),
-        "auc": area_under_curve(matched, others),
-        "sync": float(np.mean([j.sync.correlation for j in judged])),
+        "lips_mismatched": float(np.mean(others)) if others else float("nan"),
+        "lips_auc": area_under_curve(matched, others),
+        "sync": float(np.mean(heard)),
+        "sync_mismatched": float(np.mean(unheard)) if unheard else float("nan"),
+        "sync_auc": area_under_curve(heard, unheard),
         "sync_of_real": float(np.mean([j.own.correlation for j in judged])),
         "sync_confidence": float(np.mean([j.sync.confidence for j in judged])),
     }

@@ -46,12 +46,15 @@ class Engine:
         self._work = gpu.Work(self.heads)
 
     def warm_up(self) -> None:
-        """Loads what the first visitor would wait for: models, face detection, emotion reading, compiled drawing."""
+        """Loads what the first visitor would wait for: models, face detection, emotion reading, compiled drawing, and
+        the libraries that plot and measure."""
         import numpy as np
 
         from moda.conditions.emotion import understand
+        from moda.evaluate.takes import evaluate_take
         from moda.media.audio import Speech
         from moda.portrait.portrait import open_portrait
+        from moda.preview.trajectories import figure
         from moda.studio.examples import portrait_files
 
         head = self.heads.get()
@@ -65,6 +68,8 @@ class Engine:
             try:
                 self.plan(session, Settings(steps=2), 1)
                 self.quick_clip(session, 0)
+                figure([self.chosen(session).motion], session.speech)
+                evaluate_take(self.chosen(session), session.speech)
             finally:
                 session.discard()
 

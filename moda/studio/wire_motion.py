@@ -23,6 +23,8 @@ PLOT_HEIGHT = 700
 
 def cleared(tab: MakeTab) -> dict[Any, Any]:
     """What steps 2 and 3 show before there is a motion: a new portrait or speech makes the old one meaningless."""
+    from plotly.graph_objects import Figure
+
     hidden = gr.update(visible=False, value=None)
     return {
         tab.motion_say: "",
@@ -30,7 +32,8 @@ def cleared(tab: MakeTab) -> dict[Any, Any]:
         tab.figures: gr.update(visible=False, value=""),
         tab.choose: gr.update(visible=False, choices=[], value=None),
         tab.overlay: gr.update(visible=False, value=False),
-        tab.plot: hidden,
+        # Empty, but there: the browser then has Plotly, which takes it seconds to load, before it is wanted.
+        tab.plot: gr.update(visible="hidden", value=Figure(layout={"template": None})),
         tab.trims: gr.update(visible=False),
         tab.clip_row: gr.update(visible=False),
         **dict.fromkeys(tab.clips, hidden),
