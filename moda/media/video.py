@@ -95,7 +95,8 @@ class VideoWriter:
                         "-map", "0:v", "-vf", "crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0,"
                         "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd,format=yuv420p",
                         "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709",
-                        "-c:v", "libx264", "-preset", preset, "-crf", str(crf), "-threads", str(threads),
+                        # B-frames would shift the brightness of the whole face by a level from frame to frame.
+                        "-c:v", "libx264", "-preset", preset, "-crf", str(crf), "-bf", "0", "-threads", str(threads),
                         *tags(metadata), "-movflags", "+faststart", "-f", "mp4", "-y",
                         f"file:{self._partial.temporary}",
                     ],

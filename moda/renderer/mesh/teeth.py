@@ -150,7 +150,7 @@ def measure_tones(image: np.ndarray, points: np.ndarray, iod: float, sclera: np.
     return Tones(
         tooth.astype(np.float32),
         flesh((196, 112, 108), 0.85).astype(np.float32),
-        flesh((190, 98, 94), 0.90).astype(np.float32),
+        flesh((200, 97, 96), 1.0).astype(np.float32),
         flesh((72, 23, 20), 0.78).astype(np.float32),
         light / 255.0,
     )
