@@ -277,10 +277,11 @@ def build_eye(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, found:
     grey = sample(image, *upper.T).astype(np.float32)[:, 0]
     near = sample(image, *(upper - 0.02 * width * down).T).astype(np.float32)[:, 0]
     dark = np.vstack([grey[12:-12], near[12:-12]])
-    lash = np.sort(dark, axis=0)[: max(4, len(dark) // 4)].mean(0) * 0.8
+    lid = _lid_colour(image, marks, points, iod=width / 0.5)
+    lash = np.minimum(np.sort(dark, axis=0)[: max(4, len(dark) // 4)].mean(0) * 0.8, 0.5 * lid)
     return Eye(
         marks, left.copy(), along, width, ratio, np.ascontiguousarray(seen),
         np.dstack([np.clip(white, 0, 255).astype(np.uint8), clear_soft]),
         np.clip(disc, 0, 255).astype(np.uint8), scale, iris,
-        lash.astype(np.float32), _lid_colour(image, marks, points, iod=width / 0.5), glasses,
+        lash.astype(np.float32), lid, glasses,
     )  # fmt: skip

@@ -96,8 +96,8 @@ def paint_eye(
                 skin *= min(1.0, 5.0 * u / span, 5.0 * (1 - u / span)) * min(1.0, 4.0 * closing)
                 if skin > 0.003:
                     fall = (v - roof) / max(top - roof, 1.0)
-                    lit = 0.74 + 0.26 * np.sin(min(max(fall, 0.0), 1.0) * 2.7)
-                    lit *= 0.90 + 0.10 * np.sin(3.14159 * u / span)
+                    lit = 0.60 + 0.42 * np.sin(min(max(fall, 0.0), 1.0) * 2.6)
+                    lit *= 0.80 + 0.22 * np.sin(3.14159 * u / span)
                     for c in range(3):
                         frame[y, x, c] = np.uint8(frame[y, x, c] * (1 - skin) + min(lid[c] * lit, 255.0) * skin + 0.5)
             cover = min(max((v - top) * sharp + 0.5, 0.0), 1.0) * min(max((bottom - v) * sharp + 0.5, 0.0), 1.0)
