@@ -29,7 +29,7 @@ FIELD = 400  # samples that one convolution step sees
 EDGE = 40  # samples of reflected waveform in front and behind
 PIECE = 60 * RATE
 SILENCE = 2 * RATE
-WINDOW, CONTEXT = 15_000, 3_750  # frames that the transformer sees at once, and how many on either side overlap
+WINDOW, CONTEXT = 45_000, 3_750  # frames that the transformer sees at once, and how many on either side overlap
 BLOCK = 250  # frames that the convolutions run over at once
 SILENCE_FRAMES = SILENCE // FRAME
 
@@ -100,7 +100,7 @@ def interpolate(steps: Tensor, at: np.ndarray) -> Tensor:
 class HubertFeatures:
     """Features of a whole speech, by frame, worked out in overlapping windows as they are asked for.
 
-    Up to `window` frames (ten minutes) all frames attend to each other: the numbers of one unchunked run. Longer
+    Up to `window` frames (half an hour) all frames attend to each other: the numbers of one unchunked run. Longer
     speech is cut into equal cores, each run with `context` more frames on both sides for its frames to attend to,
     and neighbouring runs fade into each other over 2 `fade` frames. Only the two latest runs are kept. The
     convolutions are exact at any length and run in short blocks.
