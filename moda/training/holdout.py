@@ -117,6 +117,30 @@ def synthetic(model: MoDA, utterances: list[Utterance], options: SamplingOptions
     return {name: float(np.mean(found)) for name, found in rows.items() if found}
 
 
+LANGUAGES = ("en-us", "fr", "de", "cmn", "ja")
+"""Languages that are held against each other: whether the model works in one as it does in another."""
+
+
+def languages(model: MoDA, count: int = 14, seed: int = 3, options: SamplingOptions | None = None) -> Measures:
+    """r of the opening (jaw_open where lips are not pressed) with the truth, by language, on held-out variants."""
+    rng, espeak = np.random.default_rng(seed), Espeak()
+    found = {}
+    for language in LANGUAGES:
+        rows = []
+        while len(rows) < count:
+            try:
+                text, variant = random_text(language, rng), str(rng.choice(HELD_OUT_VARIANTS))
+                said = espeak.speak(text, language, variant, 165)
+            except ValueError:  # nothing of it can be said
+                continue
+            values, _ = generate(model, said.waveform * 0.5, options=options)
+            truth = articulate(said.phones, len(values)).actions
+            jaw, press = values[:, INDEX["jaw_open"]], values[:, INDEX["lips_press"]]
+            rows.append(_correlation(jaw * (1 - np.clip(press, 0, 1)), truth[:, 0] * (1 - np.clip(truth[:, 1], 0, 1))))
+        found[f"r_in_{language}"] = float(np.mean(rows))
+    return found
+
+
 def talkers(model: MoDA, folder: Path, swap: bool = True, options: SamplingOptions | None = None) -> Measures:
     """r of generated jaw_open with real talkers' lip gap at zero lag, its best lag, and with another clip's sound."""
     clips = []
@@ -230,7 +254,7 @@ def measure(
 ) -> Measures:
     """All held-out measures; the held-out utterances are kept in `folder`."""
     utterances = held_out(folder)
-    result = synthetic(model, utterances, options)
+    result = synthetic(model, utterances, options) | languages(model, options=options)
     if tracks is not None and tracks.is_dir():
         result |= talkers(model, tracks, options=options)
     result |= quiet(model, options=options)

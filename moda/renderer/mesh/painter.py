@@ -212,7 +212,8 @@ class Painter:
         numbers = np.array([
             left[0], left[1], along[0], along[1], span, per_u, per_v,
             eyes_.MARGIN * eye.width * eye.patch_scale, eyes_.HALF_HEIGHT * eye.width * eye.patch_scale,
-            *eye.iris, shift[0], shift[1], 0.30 * closed, 0.09 * span, (0.95 if eye.glasses else 0.70) * line, half, 1.0, activity, turned,
+            *eye.iris, shift[0], shift[1], 0.30 * closed, 0.09 * span, (0.95 if eye.glasses else 0.70) * line, half,
+            1.0, activity, turned,
             float(np.clip(-upper / 0.06, 0, 1)), closed if eye.glasses else 0.0,
             0.0 if eye.glasses else 0.95 * closed * closed,
         ])  # fmt: skip
