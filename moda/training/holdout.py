@@ -126,7 +126,7 @@ def languages(model: MoDA, count: int = 14, seed: int = 3, options: SamplingOpti
     rng, espeak = np.random.default_rng(seed), Espeak()
     found = {}
     for language in LANGUAGES:
-        rows = []
+        rows: list[float] = []
         while len(rows) < count:
             try:
                 text, variant = random_text(language, rng), str(rng.choice(HELD_OUT_VARIANTS))
