@@ -311,16 +311,19 @@ def turn_none(table: Tensor, count: int) -> Tensor:
     return torch.cat([ones, torch.zeros_like(ones)])
 
 
+NAMED = 3  # keys of a kind that an error names: a sentence must stay one
+
+
 def check_state(state: dict[str, Tensor], expected: dict[str, tuple[int, ...]], source: str) -> None:
-    """Raise BadWeights naming every key that is missing, not expected, or of another shape."""
+    """Raise BadWeights naming keys that are missing, not expected or of another shape: the first, and how many."""
     missing = sorted(set(expected) - set(state))
     extra = sorted(set(state) - set(expected))
     wrong = sorted(k for k in set(expected) & set(state) if tuple(state[k].shape) != expected[k])
+    shapes = [f"{k} {tuple(state[k].shape)} instead of {expected[k]}" for k in wrong]
     faults = []
-    for title, names in (("missing", missing), ("not expected", extra)):
+    for title, names in (("missing", missing), ("not expected", extra), ("of another shape", shapes)):
         if names:
-            rest = f" and {len(names) - 8} more" if len(names) > 8 else ""
-            faults.append(f"{title}: {', '.join(names[:8])}{rest}")
-    faults += [f"{k} has shape {tuple(state[k].shape)}, expected {expected[k]}" for k in wrong[:8]]
+            rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+            faults.append(f"{title}: {', '.join(names[:NAMED])}{rest}")
     if faults:
         raise BadWeights(f"{source} does not fit this network ({'; '.join(faults)}); it belongs to another model.")
