@@ -39,7 +39,7 @@ LITE = MoDAConfig(
     mlp_ratio=2,
     time_features=64,
 )
-"""moda-lite's size: chosen so that it converges in about an hour of one CPU core."""
+"""moda-lite's size: the best for about an hour of one CPU core (`bench.sizes`; the model card has the table)."""
 
 
 @dataclass(frozen=True)
