@@ -25,7 +25,7 @@ from moda.motion.statistics import STD
 
 IMPORTANCE = {"jaw_open": 9.0, "lips_press": 5.0, "pucker": 4.0, "stretch": 2.0, "lower_lip_depress": 1.5,
               "upper_lip_raise": 1.5, "smile": 1.5, "blink_left": 2.5, "blink_right": 2.5,
-              "brow_raise": 6.0}  # fmt: skip
+              "brow_raise": 1.5}  # fmt: skip
 """Weight of an action's error; 1 where not named."""
 POSE_WEIGHTS = (2.0, 1.5, 1.5, 0.1, 3.0, 6.0, 2.0)
 """Weights of scale, translation and rotation: yaw varies little against its published spread, so it counts more."""
