@@ -26,6 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.machine import tell
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 TEXT = (
     "We tried a new way home, and it was shorter than we thought. My brother keeps five beautiful boats by the old "
@@ -124,13 +126,16 @@ def measured(command: list[str], cores: int) -> Measured:
     return Measured(round(wall, 2), round(cpu, 2), peak, json.loads(out.decode().strip().splitlines()[-1]))
 
 
+def moda(*arguments: object) -> list[str]:
+    """A command of the command line, with what ships."""
+    shipped = ("--model", "moda-lite", "--renderer", "mesh", "--device", "cpu", "--json")
+    return [sys.executable, "-m", "moda", *map(str, arguments), *shipped]
+
+
 def generate(portrait: Path, speech: Path, size: int, cores: int, folder: Path) -> dict[str, Any]:
     """A whole process of the command line."""
     output = folder / "out.mp4"
-    result = measured(
-        [sys.executable, "-m", "moda", "generate", str(portrait), str(speech), "-o", str(output), "--size", str(size),
-         "--model", "moda-lite", "--renderer", "mesh", "--device", "cpu", "--json"], cores,
-    ).as_dict()  # fmt: skip
+    result = measured(moda("generate", portrait, speech, "-o", output, "--size", size), cores).as_dict()
     result["stages"] = result.pop("said")["seconds"]
     output.unlink()
     return result
@@ -258,11 +263,7 @@ def main() -> None:
         return
     available = len(os.sched_getaffinity(0))
     cores = list(dict.fromkeys(min(count, available) for count in options.cores))
-    text = json.dumps(run(options.seconds, options.sizes, cores), indent=2)
-    print(text)
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(text + "\n", encoding="utf-8")
+    tell(run(options.seconds, options.sizes, cores), options.out)
 
 
 if __name__ == "__main__":

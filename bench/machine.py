@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 
 def machine() -> dict[str, str]:
@@ -27,6 +29,15 @@ def machine() -> dict[str, str]:
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "numpy", "opencv-contrib-python", "numba") if _there(name)},
     }
+
+
+def tell(report: dict[str, Any], out: Path | None) -> None:
+    """Print what a bench found as JSON, and write the same to `out`."""
+    text = json.dumps(report, indent=2)
+    print(text)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text + "\n", encoding="utf-8")
 
 
 def busy(seconds: float = 1.0) -> float:

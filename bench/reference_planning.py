@@ -11,7 +11,6 @@ same weights with the same solver, steps, guidance and noise. CPU time (user + s
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench.machine import tell
 from moda.generator.attention import HeadNorm, rotary_table
 from moda.generator.embedders import sinusoids
 from moda.generator.flow import NETWORK_TIME, schedule
@@ -206,11 +206,7 @@ def main() -> None:
             if name != "restated"
         },
     }
-    text = json.dumps(result, indent=2)
-    print(text)
-    if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(text + "\n", encoding="utf-8")
+    tell(result, args.out)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench.machine import tell
 from moda.motion.space import Motion
 from moda.portrait.crop import crop_face
 from moda.portrait.paste import soft_square
@@ -208,9 +209,7 @@ def main() -> None:
         "largest_difference_in_levels": worst,
         "peak_memory_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
     }
-    print(json.dumps(report, indent=2))
-    if options.out is not None:
-        options.out.write_text(json.dumps(report, indent=2) + "\n")
+    tell(report, options.out)
 
 
 if __name__ == "__main__":

@@ -13,52 +13,47 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.endtoend import TEXT, Measured, measured, told
+from bench.endtoend import materials, measured, moda, told
+from bench.machine import tell
 
-STEPS = "2,3,4,6,8,10,16,25"
+STEPS = (2, 3, 4, 6, 8, 10, 16, 25)
 
 
 def jobs_file(folder: Path, count: int, seconds: float) -> Path:
     """A table of `count` different jobs."""
-    import numpy as np
     from matplotlib import cbook
     from PIL import Image
-    from skimage import data
 
-    from moda.media.audio import RATE, Speech
+    from moda.media.audio import RATE, Speech, load_speech
     from moda.media.output import write_wav
-    from moda.media.speak import speak
 
-    portraits = (folder / "one.png", folder / "two.png")
-    Image.fromarray(data.astronaut()).save(portraits[0])
+    shift = 0.37  # seconds from where one job's speech begins to where the next one's does
+    portrait, speeches = materials(folder, [seconds + count * shift])
+    portraits = (portrait, folder / "other.png")
     with cbook.get_sample_data("grace_hopper.jpg") as file:
         Image.open(file).save(portraits[1])
-    wave = np.tile(speak(TEXT, "en-us", offline=True).waveform, 12)
-    length, shift = round(seconds * RATE), round(0.37 * RATE)
+    (whole,) = (load_speech(path).waveform for path in speeches.values())
+    length = round(seconds * RATE)
     table = folder / "jobs.csv"
     with table.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["portrait", "speech", "seed"])
         for k in range(count):
-            part = Speech.of(np.resize(wave[k * shift :], length))
-            rows.writerow([portraits[k % 2], write_wav(part, folder / f"speech{k}.wav"), k])
+            first = round(k * shift * RATE)
+            part = Speech.of(whole[first : first + length])
+            rows.writerow([portraits[k % 2], write_wav(part, folder / f"job{k}.wav"), k])
     return table
 
 
 def batch(table: Path, output: Path, workers: int, cores: int) -> dict[str, Any]:
     """One run of the batch."""
     told(f"batch, {workers} workers on {cores} cores")
-    command = [sys.executable, "-m", "moda", "batch", str(table), "-o", str(output), "--workers", str(workers)]
-    found: Measured = measured(
-        [*command, "--model", "moda-lite", "--renderer", "mesh", "--device", "cpu", "--json"], cores
-    )
+    found = measured(moda("batch", table, "-o", output, "--workers", workers), cores)
     middle, late = found.peak.between(0.25, 0.5), found.peak.between(0.75, 1.0)
     return {
         "workers": workers, "cores": cores, "wall": found.wall, "busy": round(found.cpu / found.wall, 2),
@@ -69,20 +64,10 @@ def batch(table: Path, output: Path, workers: int, cores: int) -> dict[str, Any]
 def compare(folder: Path, variants: int, seconds: float) -> dict[str, Any]:
     """One comparison of so many step counts."""
     told(f"compare, {variants} variants of {seconds:g} s")
-    jobs_file(folder, 1, seconds)
-    steps = ",".join(STEPS.split(",")[:variants])
-    command = [sys.executable, "-m", "moda", "compare", str(folder / "one.png"), str(folder / "speech0.wav")]
-    command += [
-        "--vary",
-        f"steps={steps}",
-        "-o",
-        str(folder / "compared"),
-        "--model",
-        "moda-lite",
-        "--renderer",
-        "mesh",
-    ]
-    found = measured([*command, "--device", "cpu", "--json"], 2)
+    portrait, speeches = materials(folder, [seconds])
+    steps = ",".join(map(str, STEPS[:variants]))
+    command = moda("compare", portrait, speeches[seconds], "--vary", f"steps={steps}", "-o", folder / "compared")
+    found = measured(command, 2)
     return {"variants": variants, "seconds": seconds, "wall": found.wall, "megabytes": found.peak.megabytes}
 
 
@@ -108,11 +93,7 @@ def main() -> None:
             "batch": runs,
             "compare": compare(folder, options.variants, options.compared),
         }
-    text = json.dumps(report, indent=2)
-    print(text)
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(text + "\n", encoding="utf-8")
+    tell(report, options.out)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ speech. One thread throughout.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench.machine import tell
 from moda.planning import LiteModel, sampling_options
 from moda.settings import Settings
 from moda.training.dataset import Corpus
@@ -76,10 +76,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         found = [one(options.corpus, width, options.steps, Path(name) / str(width)) for width in options.widths]
-    text = json.dumps({"steps": options.steps, "sizes": found}, indent=2)
-    print(text)
-    if options.out:
-        options.out.write_text(text + "\n", encoding="utf-8")
+    tell({"steps": options.steps, "sizes": found}, options.out)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
     python -m bench.studio [--seconds 10] [--out FILE.json]
 
 up           from `python app.py` to the first answer of the server (the disk is warm: it is started twice)
-interactive  from opening the page to a portrait example that has been clicked and answered
-preview      from pressing Preview motion to the summary, the plot, and the clip beside it; the first in
-             the life of the server, some ten seconds after it came up, and the median of those after it
+page         from opening it until it is drawn; then from a click on a portrait example to its answer
+preview      from pressing Preview motion to the new summary, the new plot, and the new clip beside it; the first in the
+             life of the server, some ten seconds after it came up, and the median of those after it
 trim         from a new value of a trim to the summary it gives, median
 render       from pressing Render video to a video that the browser can play
 
@@ -15,61 +15,24 @@ Needs Chromium and playwright.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import shutil
-import signal
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.endtoend import REPOSITORY, materials, told
+from bench.endtoend import materials, told
+from bench.machine import tell
+from tests.browser.conftest import serving
 
 WAIT = 120_000
-DRAWN = "#plot .js-plotly-plot"
-SUMMARY = "#figures strong"
-
-
-@contextmanager
-def app(folder: Path) -> Iterator[tuple[str, float]]:
-    """A running studio: its address, and the seconds until it answered."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {
-        **os.environ, "GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(folder),
-        "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1",
-    }  # fmt: skip
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "app.py"],
-        cwd=REPOSITORY,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        while True:
-            try:
-                with urllib.request.urlopen(address, timeout=60):
-                    break
-            except OSError:
-                if process.poll() is not None or time.perf_counter() - started > 120:
-                    raise RuntimeError("the studio did not start") from None
-                time.sleep(0.05)
-        yield address, time.perf_counter() - started
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
+OLD = """() => {
+    document.querySelectorAll('#figures strong').forEach(e => e.classList.add('old'));
+    window.oldData = document.querySelector('#plot .js-plotly-plot')?.data;
+    window.oldClip = document.querySelector('#quick-clip-1 video')?.src || '';
+}"""
+"""Remembers what the page shows, to tell what comes from what is there."""
 
 
 class Clock:
@@ -100,28 +63,21 @@ def visit(page: Any, address: str, speech: Path, clock: Clock) -> None:
     page.set_input_files("#speech input[type=file]", str(speech))
     page.wait_for_function("document.querySelector('#speech-say')?.innerText.includes(' s of')", timeout=WAIT)
     page.wait_for_timeout(6000)  # nobody is quicker; the server loads the model meanwhile
-    mark = "document.querySelectorAll('{0}').forEach(e => e.classList.add('old'))"
-    new = "!!document.querySelector('{0}:not(.old)')"
-    for turn in ("first preview", "preview", "preview", "preview"):
-        page.fill("#control-seed input", str(len(clock.found.get("preview", []))))
+    fresh = "!!document.querySelector('#figures strong:not(.old)')"
+    drawn = "!!document.querySelector('#plot .js-plotly-plot')?.offsetParent && "
+    drawn += "document.querySelector('#plot .js-plotly-plot').data !== window.oldData"
+    clip = "(document.querySelector('#quick-clip-1 video')?.src || window.oldClip) !== window.oldClip"
+    for seed, turn in enumerate(("first preview", "preview", "preview", "preview"), 1):
+        page.fill("#control-seed input", str(seed))  # another each time: what stays the same is not drawn again
         page.keyboard.press("Tab")
-        for selector in (SUMMARY, DRAWN, "#quick-clip-1 video"):
-            page.evaluate(mark.format(selector))
-        source = page.evaluate("document.querySelector('#quick-clip-1 video')?.src || ''")
-        clip = f"(document.querySelector('#quick-clip-1 video')?.src || '{source}') !== '{source}'"
-        clock.wait(
-            turn,
-            lambda: page.click("#plan"),
-            new.format(SUMMARY),
-            f"!!document.querySelector('{DRAWN}')?.offsetParent",
-            clip,
-        )
+        page.evaluate(OLD)
+        clock.wait(turn, lambda: page.click("#plan"), fresh, drawn, clip)
         page.wait_for_timeout(500)
     for value in ("0.5", "1.5", "0", "1"):
-        page.evaluate(mark.format(SUMMARY))
+        page.evaluate(OLD)
         field = page.locator("#control-head_motion input[type=number]")
         field.fill(value)
-        clock.wait("trim", lambda field=field: field.press("Enter"), new.format(SUMMARY))
+        clock.wait("trim", lambda field=field: field.press("Enter"), fresh)
         page.wait_for_timeout(4000)
     playable = "document.querySelector('#final-video video')?.readyState >= 2"
     clock.wait("render", lambda: page.click("#render"), playable)
@@ -139,20 +95,18 @@ def main() -> None:
         folder = Path(name)
         _, speeches = materials(folder, [options.seconds])
         told("studio")
-        with app(folder):
+        with serving(folder):
             pass
-        with app(folder) as (address, up):
+        started = time.perf_counter()
+        with serving(folder) as address:
+            up = time.perf_counter() - started
             browser = play.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
             clock = Clock(browser.new_page(viewport={"width": 1280, "height": 900}))
             visit(clock.page, address, speeches[options.seconds], clock)
             browser.close()
     report = {"seconds": options.seconds, "up": round(up, 2)}
     report |= {name: round(statistics.median(values), 3) for name, values in clock.found.items()}
-    text = json.dumps(report, indent=2)
-    print(text)
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(text + "\n", encoding="utf-8")
+    tell(report, options.out)
 
 
 if __name__ == "__main__":

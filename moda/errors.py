@@ -6,6 +6,8 @@ with code 2; the studio shows it in place. Anything else that escapes is a bug a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class UserError(Exception):
     """A fault that the person using MoDA Studio can mend; its text is one sentence for that person."""
@@ -69,3 +71,9 @@ class Refused(UserError):
 
 class Cancelled(UserError):
     """The person stopped the work."""
+
+
+def some(names: Sequence[str], limit: int) -> str:
+    """The first `limit` names, and how many more there are: a sentence must stay one."""
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from moda.errors import BadSetting, BadWeights, WeightsMissing
+from moda.errors import BadSetting, BadWeights, WeightsMissing, some
 from moda.generator.attention import repeat_bias, rotary_table
 from moda.generator.blocks import FinalLayer, JointBlock, SingleBlock
 from moda.generator.embedders import EmotionEmbedder, SpeechEmbedder, TwoLayer, sinusoids
@@ -311,7 +311,7 @@ def turn_none(table: Tensor, count: int) -> Tensor:
     return torch.cat([ones, torch.zeros_like(ones)])
 
 
-NAMED = 3  # keys of a kind that an error names: a sentence must stay one
+NAMED = 3  # keys of a kind that an error names
 
 
 def check_state(state: dict[str, Tensor], expected: dict[str, tuple[int, ...]], source: str) -> None:
@@ -320,10 +320,7 @@ def check_state(state: dict[str, Tensor], expected: dict[str, tuple[int, ...]], 
     extra = sorted(set(state) - set(expected))
     wrong = sorted(k for k in set(expected) & set(state) if tuple(state[k].shape) != expected[k])
     shapes = [f"{k} {tuple(state[k].shape)} instead of {expected[k]}" for k in wrong]
-    faults = []
-    for title, names in (("missing", missing), ("not expected", extra), ("of another shape", shapes)):
-        if names:
-            rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-            faults.append(f"{title}: {', '.join(names[:NAMED])}{rest}")
+    kinds = (("missing", missing), ("not expected", extra), ("of another shape", shapes))
+    faults = [f"{title}: {some(names, NAMED)}" for title, names in kinds if names]
     if faults:
         raise BadWeights(f"{source} does not fit this network ({'; '.join(faults)}); it belongs to another model.")

@@ -68,8 +68,8 @@ class Engine:
             try:
                 self.plan(session, Settings(steps=2), 1)
                 self.quick_clip(session, 0)
-                figure([self.chosen(session).motion], session.speech)
-                evaluate_take(self.chosen(session), session.speech)
+                figure([session.takes[0].motion], session.speech)
+                evaluate_take(session.takes[0], session.speech)
             finally:
                 session.discard()
 

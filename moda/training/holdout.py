@@ -121,8 +121,13 @@ LANGUAGES = ("en-us", "fr", "de", "cmn", "ja")
 """Languages that are held against each other: whether the model works in one as it does in another."""
 
 
+def _opening(jaw: np.ndarray, press: np.ndarray) -> np.ndarray:
+    """jaw_open where the lips are not pressed."""
+    return jaw * (1 - np.clip(press, 0, 1))
+
+
 def languages(model: MoDA, count: int = 14, seed: int = 3, options: SamplingOptions | None = None) -> Measures:
-    """r of the opening (jaw_open where lips are not pressed) with the truth, by language, on held-out variants."""
+    """r of the lips' opening with the truth, by language, on held-out variants."""
     rng, espeak = np.random.default_rng(seed), Espeak()
     found = {}
     for language in LANGUAGES:
@@ -135,8 +140,8 @@ def languages(model: MoDA, count: int = 14, seed: int = 3, options: SamplingOpti
                 continue
             values, _ = generate(model, said.waveform * 0.5, options=options)
             truth = articulate(said.phones, len(values)).actions
-            jaw, press = values[:, INDEX["jaw_open"]], values[:, INDEX["lips_press"]]
-            rows.append(_correlation(jaw * (1 - np.clip(press, 0, 1)), truth[:, 0] * (1 - np.clip(truth[:, 1], 0, 1))))
+            ours = _opening(values[:, INDEX["jaw_open"]], values[:, INDEX["lips_press"]])
+            rows.append(_correlation(ours, _opening(truth[:, 0], truth[:, 1])))
         found[f"r_in_{language}"] = float(np.mean(rows))
     return found
 

@@ -76,7 +76,7 @@ def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
             with urllib.request.urlopen(address, timeout=5):
                 return
         except OSError:
-            time.sleep(0.3)
+            time.sleep(0.05)
     raise AssertionError("the server did not come up within 180 s")
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from moda.errors import BadWeights, WeightsMissing
+from moda.errors import BadWeights, WeightsMissing, some
+
+NAMED = 8  # keys of a kind that an error names
 
 # A key that only that file has -> what to call it, so that a mix-up can be named.
 SIGNATURES = (
@@ -85,7 +87,7 @@ class Published:
         if not (self._missing or self._left or self._misshapen):
             return
         complaints = [
-            f"{len(keys)} {fault} ({_some(keys)})"
+            f"{len(keys)} {fault} ({some(keys, NAMED)})"
             for fault, keys in (
                 ("missing", self._missing),
                 ("unexpected", sorted(self._left)),
@@ -97,8 +99,3 @@ class Published:
         if self._missing and holds is not None and holds != self.what:
             raise BadWeights(f"{self.origin} is a checkpoint of {holds}, where {self.what} was expected.")
         raise BadWeights(f"{self.origin} does not fit {self.what}: keys {'; '.join(complaints)}.")
-
-
-def _some(keys: list[str], limit: int = 8) -> str:
-    shown = ", ".join(keys[:limit])
-    return shown if len(keys) <= limit else f"{shown} and {len(keys) - limit} more"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from numba import njit
@@ -12,8 +13,6 @@ Jitted = Callable[..., Any]
 
 PLANNED: list[tuple[Any, str]] = []
 """Every compiled function with the signature that frames call it by."""
-
-_begun = threading.Lock()
 
 
 def jit(signature: str) -> Callable[[Jitted], Jitted]:
@@ -31,11 +30,11 @@ def jit(signature: str) -> Callable[[Jitted], Jitted]:
     return decorate
 
 
+@cache
 def compile_ahead() -> None:
-    """Begin compiling in a thread of its own: on a machine that has not rendered before it takes seconds, which pass
-    while portrait, model and speech are read. A frame that is wanted earlier waits for it."""
-    if _begun.acquire(blocking=False):  # never released: once in a process
-        threading.Thread(target=_compile, name="compile mesh renderer").start()
+    """Begin compiling, once, in a thread of its own: on a machine that has not rendered before it takes seconds, which
+    pass while portrait, model and speech are read. A frame that is wanted earlier waits for it."""
+    threading.Thread(target=_compile, name="compile mesh renderer").start()
 
 
 def _compile() -> None:
