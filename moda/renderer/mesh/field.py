@@ -61,6 +61,10 @@ class HeadField:
         below = _ss(self.upright(points)[:, 1] - self.chin, 0.45, 1.3)
         return below * np.clip(2.0 * self._sample(self.body, points) - 1.0, 0.0, 1.0) * self.rim(points)
 
+    def moves(self, points: np.ndarray) -> np.ndarray:
+        """0..1: 0 where a place always stays as it is, 1 where it is carried along visibly, be it by the breath."""
+        return np.clip(4.0 * np.maximum(self.rigid(points), self.breath(points)), 0.0, 1.0)
+
 
 def _ss(x: np.ndarray, low: float, high: float) -> np.ndarray:
     t = np.clip((x - low) / (high - low), 0, 1)

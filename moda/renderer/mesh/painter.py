@@ -23,6 +23,7 @@ PARTS = (
     np.array([*LIP_UPPER_OUTER, *LIP_LOWER_OUTER]),
 )
 STRIP_PX = 60000
+UNSEEN = 1 / 64  # px
 EDGE_JUMP = 2.5  # px from one pixel to the next
 FINE_UP_TO = 640  # px of the moving part: the flow of larger ones is rasterised at half size
 
@@ -78,7 +79,7 @@ class Painter:
 
     def _moving_box(self, position: np.ndarray, source: np.ndarray) -> tuple[int, int, int, int] | None:
         """The part of the box that is not as in the picture: x0, y0, x1, y1, multiples of self.step."""
-        live = (np.abs(source) > 1e-4).any(1)
+        live = source.any(1)
         if not live.any():
             return None
         spots = position[live]
@@ -94,6 +95,7 @@ class Painter:
         x0, y0 = stage.box[:2]
         position = (placed - (x0, y0)).astype(np.float32)
         source = (self.rest - placed).astype(np.float32)
+        source[np.abs(source).max(1) < UNSEEN] = 0.0  # what hardly moves does not: it stays as it is, to the bit
         z = depth.astype(np.float32)
         box = self._moving_box(position, source)
         if box is None:

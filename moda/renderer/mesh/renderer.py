@@ -128,7 +128,7 @@ class MeshRenderer:
         """
         if not whole and (not SMALLEST <= size <= LARGEST or size % 2):
             raise BadSetting(f"The frame size must be an even number from {SMALLEST} to {LARGEST}, not {size}.")
-        stage = build_stage(prepared.image, prepared.region, prepared.window, size, whole)
+        stage = build_stage(prepared.image, prepared.region, prepared.window, size, whole, prepared.field.moves)
         painter = Painter(prepared.rig, prepared.eyes, prepared.mouth, prepared.shade, stage)
         assert motion.reference is not None
         at_rest = read_actions(motion.reference[None, :63], motion.neutral)[0].astype(np.float64)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from .texture import ENLARGED, crisp, enlarged, resampled
+
 MAX_WHOLE = (1920, 1080)
-TEXTURE_PER_PX = 2.0
-MAX_TEXTURE = 2600
+TEXTURE_PER_PX = 3.0
+MAX_TEXTURE = 3600
+WEIGHED = 96  # places across and down at which it is asked what moves
 
 
 @dataclass(frozen=True)
@@ -71,63 +75,16 @@ def whole_size(picture: tuple[int, int]) -> tuple[int, int]:
     return max(2, round(width * shrink / 2) * 2), max(2, round(height * shrink / 2) * 2)
 
 
-def _resample(image: np.ndarray, scale: float, offset: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Picture into a raster with raster = scale * picture + offset (pixel positions)."""
-    if scale < 0.75:  # smooth first, or fine texture would shimmer
-        image = cv2.GaussianBlur(image, (0, 0), 0.42 / scale, borderType=cv2.BORDER_REPLICATE)
-    matrix = np.array([[scale, 0, offset[0]], [0, scale, offset[1]]])
-    flags = cv2.INTER_LANCZOS4 if scale > 1.0 else cv2.INTER_CUBIC
-    return cv2.warpAffine(image, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-
-
-def crisp(
-    texture: np.ndarray,
-    places: tuple[np.ndarray, np.ndarray],
-    corner: tuple[int, int],
-    image: np.ndarray,
-    window: tuple[float, float, float],
-    scale: float,
-    offset: np.ndarray,
-    texture_scale: float,
-) -> np.ndarray:
-    """The texture sharpened so far that the face, sampled at `places` (the box whose upper left is `corner`), shows
-    the fine detail that it has in the picture: sampling between pixels takes up to a third of it. Never softened.
-
-    Both are judged at 0.8 of the smaller size, since the finest octave does not survive encoding.
-    """
-    x, y, side = window
-    face = np.array([[x + 0.3 * side, y + 0.3 * side], [x + 0.7 * side, y + 0.7 * side]])
-    (left, upper), (right, lower) = np.clip(np.round(face), 0, (image.shape[1], image.shape[0])).astype(int)
-    size = places[0].shape[::-1]
-    (a0, b0), (a1, b1) = np.clip(np.round(face * scale + offset - corner), 0, size).astype(int)
-    if min(right - left, lower - upper, a1 - a0, b1 - b0) < 16:
-        return texture
-    part = image[upper:lower, left:right]
-
-    def detail(picture: np.ndarray, ratio: float) -> float:
-        small = cv2.resize(picture, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
-        return float((cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), cv2.CV_32F) ** 2).mean())
-
-    compared = 0.8 * min(1.0, scale)
-    wanted, amount = detail(part, compared), 0.0
-    soft = cv2.GaussianBlur(texture, (0, 0), texture_scale * max(1.0, scale))
-    at = [np.ascontiguousarray(place[b0:b1, a0:a1]) for place in places]
-    seen, seen_soft = (cv2.remap(raster, at[0], at[1], cv2.INTER_LINEAR) for raster in (texture, soft))
-    for step in (0.4, 0.2, 0.1, 0.05):
-        trial = cv2.addWeighted(seen, 1 + amount + step, seen_soft, -amount - step, 0)
-        if detail(trial, compared / scale) <= wanted:
-            amount += step
-    return cv2.addWeighted(texture, 1 + amount, soft, -amount, 0) if amount else texture
-
-
 def build_stage(
     image: np.ndarray,
     region: tuple[float, float, float, float],
     window: tuple[float, float, float],
     size: int,
     whole: bool,
+    moves: Callable[[np.ndarray], np.ndarray],
 ) -> Stage:
-    """Lay out the frame. region: (x0, y0, x1, y1) px of the picture that may move; window: from `crop_window`."""
+    """Lay out the frame. region: (x0, y0, x1, y1) px of the picture that may move; window: from `crop_window`;
+    moves: points (n, 2) px of the picture -> (n,) 0 where it rests to 1."""
     height, width = image.shape[:2]
     if whole:
         frame = whole_size((height, width))
@@ -146,15 +103,23 @@ def build_stage(
     x1, y1 = (int(min(frame[k], np.ceil(high[k] / 2) * 2)) for k in range(2))
     margin = 0.06 * max(frame) if not whole else 2.0
     texture_scale = min(TEXTURE_PER_PX, MAX_TEXTURE / (max(x1 - x0, y1 - y0) + 2 * margin))
-    texture_offset = np.array([x0 - margin, y0 - margin])
-    shape = tuple(int(np.ceil((hi - lo + 2 * margin) * texture_scale)) for lo, hi in ((x0, x1), (y0, y1)))
-    texture = _resample(
-        image, scale * texture_scale, (offset - texture_offset) * texture_scale, (shape[0], shape[1])
-    )  # fmt: skip
-    # The base is the texture seen without motion, so that what moves and what rests look alike.
+    origin = np.array([x0 - margin, y0 - margin])
+    raster_scale = texture_scale / ENLARGED
+    shape = tuple(int(np.ceil((hi - lo + 2 * margin) * raster_scale)) for lo, hi in ((x0, x1), (y0, y1)))
+    raster = resampled(image, scale * raster_scale, (offset - origin) * raster_scale, (shape[0], shape[1]))
+    texture_offset = origin - 0.5 * (ENLARGED - 1) / texture_scale
     gx, gy = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
-    places = ((gx - texture_offset[0]) * texture_scale, (gy - texture_offset[1]) * texture_scale)
-    texture = crisp(texture, places, (x0, y0), image, window, scale, offset, texture_scale)
+    places = (
+        (gx - np.float32(texture_offset[0])) * np.float32(texture_scale),
+        (gy - np.float32(texture_offset[1])) * np.float32(texture_scale),
+    )
+    across, down = ((np.arange(WEIGHED) + 0.5) / WEIGHED * side - 0.5 for side in shape)
+    there = (np.stack(np.meshgrid(across, down), -1).reshape(-1, 2) / raster_scale + origin - offset) / scale
+    moving = cv2.resize(moves(there).reshape(WEIGHED, WEIGHED).astype(np.float32), shape)
+    seen, shown = _middle(window, scale, offset - (x0, y0), image.shape, (y1 - y0, x1 - x0))
+    at = (places[0][shown], places[1][shown])
+    texture = enlarged(crisp(raster, raster_scale, image[seen], scale, at, moving))
+    # The base is the texture seen without motion, so that what moves and what rests look alike.
     still = cv2.remap(texture, *places, cv2.INTER_LINEAR)
     base = base.copy()
     if whole:
@@ -163,6 +128,16 @@ def build_stage(
     else:
         base[y0:y1, x0:x1] = still
     return Stage(frame, scale, offset, (x0, y0, x1, y1), texture, texture_scale, texture_offset, base)
+
+
+def _middle(
+    window: tuple[float, float, float], scale: float, offset: np.ndarray, picture: tuple[int, ...], box: tuple[int, int]
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """The middle of the window, where the face is: rows and columns of the picture, and of the box at `offset`."""
+    corners = np.array(window[:2]) + window[2] * np.array([[0.3, 0.3], [0.7, 0.7]])
+    (left, upper), (right, lower) = np.clip(np.round(corners), 0, (picture[1], picture[0])).astype(int)
+    (a0, b0), (a1, b1) = np.clip(np.round(corners * scale + offset), 0, box[::-1]).astype(int)
+    return (slice(upper, lower), slice(left, right)), (slice(b0, b1), slice(a0, a1))
 
 
 def _border_fade(shape: tuple[int, int], sides: tuple[bool, bool, bool, bool]) -> np.ndarray:
