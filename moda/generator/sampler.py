@@ -26,6 +26,7 @@ from moda.generator.flow import StepCallback, Velocity, clean_estimate, schedule
 from moda.generator.guidance import Guidance, GuidedModel, GuidedVelocity
 from moda.generator.network import MoDA
 from moda.generator.noise import NoiseByFrame
+from moda.generator.noise_scale import NoiseScale
 from moda.motion.space import POSE
 
 LEAD = 40  # frames over which a segment's head pose is led on from the one before
@@ -51,7 +52,7 @@ class SamplingOptions:
     segment: int = 80
     overlap: int = 16
     smooth_pose: bool = True
-    lip_noise: float = 1.0  # share of the starting noise that lips keep; less means the likelier articulation
+    noise: NoiseScale = field(default_factory=NoiseScale)
     batch_takes: bool = False  # True: all takes in one network call; their last bits then depend on how many
 
     def __post_init__(self) -> None:
@@ -59,8 +60,6 @@ class SamplingOptions:
         solver(self.solver)
         if self.joining not in ("anchored", "reference"):
             raise BadSetting(f"joining must be 'anchored' or 'reference', not {self.joining!r}.")
-        if not 0.0 <= self.lip_noise <= 1.0:
-            raise BadSetting(f"The lips' share of the noise must be from 0 to 1, not {self.lip_noise}.")
         if not 0 < self.overlap < self.segment:
             raise BadSetting(f"The overlap of segments must be from 1 to {self.segment - 1}, not {self.overlap}.")
 
@@ -190,7 +189,7 @@ def sample_clip(
         raise BadSetting(f"The pose prior has {len(pose_pull.trajectory)} frames, the speech {frames}.")
 
     noise = [
-        NoiseByFrame(seed, model.config.motion_dim, options.segment, options.joining == "anchored", options.lip_noise)
+        NoiseByFrame(seed, model.config.motion_dim, options.segment, options.joining == "anchored", options.noise)
         for seed in seeds
     ]
     groups = [list(range(len(seeds)))] if options.batch_takes else [[k] for k in range(len(seeds))]

@@ -2,7 +2,7 @@
 
 The figures are those of real talkers (see the model card): blinks in bursts, some of them partial, lids that stay a
 little low afterwards; head motion whose power falls as frequency^-2.4, a third less in pauses, with quick nods; brows
-that rise where a phrase opens and on some stressed syllables; a mood that comes and goes in smile and cheeks.
+that rise where a phrase opens, on its last stressed syllable and on some others; a mood that comes and goes in smile and cheeks.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def head_motion(
     for axis, std in enumerate(HEAD_STD):
         noise = power_noise(length, 2.4, 0.16, 4.0, rng)
         angles[:, axis] = std * amount * np.interp(clock, np.arange(length), noise)
-    for beat, opens in _syllables(heard):
+    for beat, opens, _ in _syllables(heard):
         if rng.random() < (0.75 if opens else 0.36):
             depth = rng.uniform(0.8, 3.2) * amount * heard.stress[beat]
             angles[:, 0] += depth * _bump(frames, beat + 1, rng.uniform(1.9, 3.6))
@@ -83,12 +83,14 @@ def _bump(frames: int, centre: float, width: float) -> npt.NDArray:
     return np.exp(-0.5 * ((np.arange(frames) - centre) / width) ** 2)
 
 
-def _syllables(heard: Articulation) -> list[tuple[int, bool]]:
-    """Frames at which stress peaks, and whether that syllable opens a phrase: the first one after a pause."""
+def _syllables(heard: Articulation) -> list[tuple[int, bool, bool]]:
+    """Frames at which stress peaks, whether that syllable opens a phrase (the first one after a pause) and whether it
+    closes one (the last one before a pause: there the accent of a phrase usually lies)."""
     stress = heard.stress
     inner = (stress[1:-1] > 0.5) & (stress[1:-1] >= stress[:-2]) & (stress[1:-1] > stress[2:])
     beats = [int(i) + 1 for i in np.flatnonzero(inner)]
-    return [(beat, bool((heard.speaking[last:beat] < 0.5).any())) for last, beat in zip([0, *beats], beats)]
+    paused = [bool((heard.speaking[a:b] < 0.5).any()) for a, b in zip([0, *beats], [*beats, len(stress)])]
+    return list(zip(beats, paused, paused[1:]))
 
 
 _BLINK = np.array([0.05, 0.55, 1.0, 0.80, 0.45, 0.22, 0.14, 0.10, 0.06, 0.03])
@@ -134,12 +136,14 @@ def gaze(frames: int, yaw: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def brows(heard: Articulation, amount: float, rng: np.random.Generator) -> FloatArray:
-    """(T,) brow raise: rises where a phrase opens, on some stressed syllables, and slow wandering."""
+    """(T,) brow raise: rises where a phrase opens and closes, on some other stressed syllables, and slow wandering,
+    more up than down: lowered brows would look cross."""
     frames = len(heard.stress)
-    curve = 0.20 * power_noise(frames, 2.0, 0.2, 2.0, rng)
-    for beat, opens in _syllables(heard):
-        if rng.random() < (0.85 if opens else 0.15):
-            depth = rng.uniform(0.7, 1.5) if opens else rng.uniform(0.35, 1.3)
+    curve = 0.22 * power_noise(frames, 2.0, 0.2, 2.0, rng)
+    curve = np.where(curve < 0, 0.35 * curve, curve)
+    for beat, opens, closes in _syllables(heard):
+        if rng.random() < (0.85 if opens else 0.65 if closes else 0.12):
+            depth = rng.uniform(0.8, 1.5) if opens or closes else rng.uniform(0.35, 1.3)
             curve = curve + depth * _bump(frames, beat + 1, rng.uniform(4.0, 8.0))
     return (amount * curve).astype(np.float32)
 

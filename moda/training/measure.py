@@ -63,7 +63,7 @@ def _segments(corpus: Corpus) -> Iterator[MotionBatch]:
 
 def held_out_takes(model: MoDA, corpus: Corpus, seed: int = 1) -> dict[str, float]:
     """One take of every clip against what the person really did."""
-    options = SamplingOptions(lip_noise=LiteModel.lip_noise)
+    options = SamplingOptions(noise=LiteModel.noise)
     rows: list[dict[str, float]] = []
     real_windows, our_windows = [], []
     for item, length in enumerate(corpus.lengths.tolist()):

@@ -40,7 +40,7 @@ class LossWeights:
     pose: float = 0.4
     change: float = 0.6
     drop_speech: float = 0.15
-    drop_emotion: float = 0.1
+    drop_emotion: float = 0.0  # what shows no feeling is labelled so: dropping labels would mix feelings into it
     drop_identity: float = 0.1
     drop_previous: float = 0.1
 

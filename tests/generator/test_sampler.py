@@ -13,7 +13,8 @@ from moda.errors import BadSetting, BadSpeech, Cancelled
 from moda.generator.flow import euler, schedule
 from moda.generator.guidance import Guidance, GuidedModel, GuidedVelocity
 from moda.generator.network import MoDA, MoDAConfig
-from moda.generator.noise import NoiseByFrame, lip_projection
+from moda.generator.noise import BROW_ACTIONS, LIP_ACTIONS, NoiseByFrame, projection
+from moda.generator.noise_scale import NoiseScale
 from moda.generator.sampler import (
     PosePull,
     SamplingOptions,
@@ -54,13 +55,24 @@ def test_reference_noise_is_drawn_a_segment_at_a_time() -> None:
     assert torch.equal(drawn, torch.from_numpy(EXPECTED["clip200/emo4/latents"]))
 
 
-def test_calmer_lips_change_nothing_else() -> None:
-    full, calm = (NoiseByFrame(7, 70, 80, shared=True, lip_noise=share).segment(0, 80)[0] for share in (1.0, 0.3))
-    lips, rest = lip_projection(), torch.eye(63) - lip_projection()
-    assert torch.equal(full[:, 63:], calm[:, 63:])
-    assert torch.allclose(full[:, :63] @ rest, calm[:, :63] @ rest, atol=1e-5)
-    assert torch.allclose(0.3 * (full[:, :63] @ lips), calm[:, :63] @ lips, atol=1e-5)
-    assert torch.linalg.matrix_rank(lips) == 6
+@pytest.mark.parametrize(
+    ("scale", "actions"), [(NoiseScale(lips=0.3), LIP_ACTIONS), (NoiseScale(brows=2.0), BROW_ACTIONS)]
+)
+def test_noise_of_one_part_is_scaled_and_nothing_else(scale: NoiseScale, actions: tuple[str, ...]) -> None:
+    full, scaled = (NoiseByFrame(7, 70, 80, shared=True, scale=s).segment(0, 80)[0] for s in (NoiseScale(), scale))
+    part, rest = projection(actions), torch.eye(63) - projection(actions)
+    share = min(scale.lips, 1.0) * scale.brows
+    assert torch.equal(full[:, 63:], scaled[:, 63:])
+    assert torch.allclose(full[:, :63] @ rest, scaled[:, :63] @ rest, atol=1e-5)
+    assert torch.allclose(share * (full[:, :63] @ part), scaled[:, :63] @ part, atol=1e-5)
+    assert torch.linalg.matrix_rank(part) == len(actions)
+
+
+def test_noise_of_the_head_is_scaled_alone_and_within_limits() -> None:
+    full, wide = (NoiseByFrame(7, 70, 80, True, s).segment(0, 80)[0] for s in (NoiseScale(), NoiseScale(head=1.3)))
+    assert torch.equal(full[:, :63], wide[:, :63]) and torch.allclose(1.3 * full[:, 63:], wide[:, 63:])
+    with pytest.raises(BadSetting, match="0 to 3"):
+        NoiseScale(head=3.5)
 
 
 def test_reference_smoothing_and_joining() -> None:

@@ -13,7 +13,7 @@ from moda.motion.actions import INDEX, read_actions
 from moda.motion.space import denormalise
 from moda.training import augment
 from moda.training.articulation import Articulation
-from moda.training.behaviour import blinks, head_motion, perform, power_noise, random_rest
+from moda.training.behaviour import blinks, brows, head_motion, perform, power_noise, random_rest
 from moda.training.corpus import CorpusOptions, Performer, load_pool, save_pool, write_shard
 from moda.training.dataset import Corpus
 from moda.training.styles import (
@@ -81,6 +81,18 @@ def test_head_starts_at_the_portrait_and_stays_plausible() -> None:
     still = np.stack([head_motion(speaking(250, True), tint, person, rest, rng) for rng in rngs])
     speed = [np.abs(np.diff(p[..., 4:7], axis=1)).mean() for p in (poses, still)]
     assert speed[1] < 0.85 * speed[0]
+
+
+def test_brows_rise_where_phrases_open_and_close_and_hardly_fall() -> None:
+    on = np.zeros(200, np.float32)
+    on[10:90] = on[115:190] = 1.0
+    beats = (20, 40, 60, 80, 125, 145, 165, 182)
+    stress = sum(np.exp(-0.5 * ((np.arange(200) - beat) / 2.0) ** 2) for beat in beats)
+    heard = Articulation(np.zeros((200, 6), np.float32), np.asarray(stress, np.float32), on)
+    curves = np.stack([brows(heard, 1.0, np.random.default_rng(k)) for k in range(300)])
+    outer, inner = curves[:, [21, 81, 126, 183]].mean(0), curves[:, [41, 61, 146, 166]].mean(0)
+    assert outer.min() > 0.5 and inner.max() < 0.35
+    assert np.percentile(curves, 2) > -0.25 and np.percentile(curves, 98) > 1.0
 
 
 def test_feelings_look_different_and_mix() -> None:

@@ -154,9 +154,13 @@ def build_mouth(image: np.ndarray, points: np.ndarray, iod: float, tones: teeth.
         own = np.zeros((2, 2, 4), np.float32)
     upper = teeth.row_sheet(teeth.UPPER_WIDTHS, teeth.UPPER_CROWNS, teeth.UPPER_STEPS)
     lower = teeth.row_sheet(teeth.LOWER_WIDTHS, teeth.LOWER_CROWNS, teeth.LOWER_STEPS)
+    blur = 0.5 * teeth.PX / iod  # half a pixel of the picture
+    rows = (
+        teeth.softened(teeth.coloured(upper, tones.tooth, tones.gum), blur),
+        teeth.softened(teeth.coloured(lower, tones.tooth * 0.84, tones.gum * 0.8), blur),
+    )
     return Mouth(
-        middle, along, gap, width / iod, edge,
-        teeth.coloured(upper, tones.tooth, tones.gum), teeth.coloured(lower, tones.tooth * 0.84, tones.gum * 0.8),
+        middle, along, gap, width / iod, edge, *rows,
         np.ascontiguousarray(own), toothy if toothy > 0.18 else 0.0,
         float(np.clip((width / iod + 0.06) / 0.84, 0.62, 1.05)), tones,
         _seam_colour(image, points),

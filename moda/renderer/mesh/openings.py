@@ -263,7 +263,7 @@ def paint_mouth(
             shade = 1.0 - 0.40 * np.exp(-(v - lip_top) / (0.035 * unit))
             shade *= 1.0 - 0.24 * np.exp(-(lip_bottom - v) / (0.03 * unit))
             narrow = min(gap / (0.09 * unit), 1.0)
-            shade *= 0.34 + 0.66 * narrow
+            shade *= 0.46 + 0.54 * narrow
             # the portrait's own teeth, which carry their own shade
             if numbers[16] > 0.003:
                 ou = numbers[14] + u * numbers[13]

@@ -275,7 +275,9 @@ class Painter:
             at = (u - seat_u) / unit
             length = np.interp(at, x, curve.length[lo:hi], left=-9.0, right=9.0)
             back = np.interp(at, x, curve.back[lo:hi])
-            light = np.exp(-1.25 * back)
+            # Where the row turns out of sight it goes into the dark instead of ending.
+            away = np.minimum(at - x[0] if lo > 0 else 1.0, x[-1] - at if hi < len(across) else 1.0)
+            light = np.exp(-1.25 * back) * np.clip(away / 0.07, 0.15, 1.0)
             arches.append(np.stack([(length + teeth.HALF_SPAN) * teeth.PX, light], 1))
         jaw_drop = float((unposed[14, :2] - mouth.centre[:2]) @ rig.down) / iod
         upper_edge = seat_v + mouth.edge * unit
@@ -294,7 +296,7 @@ class Painter:
             left[0], left[1], along[0], along[1], span, unit, upper_edge, lower_edge,
             teeth.PX / unit, teeth.EDGE_AT * teeth.PX, tongue_top, 0.33 * unit, tongue, own_scale, start_u, start_v,
             1.0 if mouth.toothy > 0 else 0.0, opacity, 0.0 if mouth.toothy > 0 else 1.0 - 0.75 * pucker,
-            seat_u, 0.9, largest,
+            seat_u, 0.9 / max(1.0, 0.7 * stage.scale), largest,
         ])  # fmt: skip
         tones = np.stack([mouth.tones.cavity, mouth.tones.tongue, mouth.tones.gum]).astype(np.float32)
         openings.paint_mouth(

@@ -96,6 +96,15 @@ def coloured(sheet: np.ndarray, tooth: np.ndarray, gum: np.ndarray) -> np.ndarra
     return np.concatenate([mixed, alpha], -1).astype(np.float32)
 
 
+def softened(sheet: np.ndarray, sigma: float) -> np.ndarray:
+    """A coloured sheet (h, w, 4) blurred by `sigma` sheet px: teeth are no sharper than the picture around them."""
+    if sigma < 0.5:
+        return sheet
+    alpha = sheet[..., 3:]
+    colour, cover = (cv2.GaussianBlur(plane, (0, 0), sigma) for plane in (sheet[..., :3] * alpha, alpha))
+    return np.concatenate([colour / np.maximum(cover[..., None], 1e-3), cover[..., None]], -1)
+
+
 @dataclass(frozen=True)
 class Tones:
     """Colours of the mouth's inside, RGB 0..255 float32."""

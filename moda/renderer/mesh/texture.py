@@ -8,7 +8,7 @@ import numpy as np
 ENLARGED = 2
 BETWEEN = np.array([(0.0, 0.25), (0.25, 0.75), (0.5, 0.0), (0.75, 0.5)], np.float32)
 """Where a moving face may lie beside the picture's pixels, px."""
-LOST_LATER = 1.15  # detail drawn for what is seen: bending the face and encoding take the rest
+LOST_LATER = 0.15  # of the finest detail: bending the face and encoding take so much; less of a picture shown larger
 COMPARED = 0.8  # of the smaller size: the finest octave does not survive encoding
 
 
@@ -49,7 +49,7 @@ def crisp(
         return float((cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), cv2.CV_32F) ** 2).mean())
 
     ratio = COMPARED * min(1.0, scale)
-    wanted, amount = LOST_LATER * detail(picture, ratio), 0.0
+    wanted, amount = (1 + LOST_LATER / max(1.0, scale) ** 2) * detail(picture, ratio), 0.0
     soft = cv2.GaussianBlur(raster, (0, 0), raster_scale * max(1.0, scale))
     steps = np.float32(ENLARGED * raster_scale) * BETWEEN
     seen, blurred = (
