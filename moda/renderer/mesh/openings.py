@@ -279,14 +279,14 @@ def paint_mouth(
                         value = (own[iv, iu, c] * (1 - fu) + own[iv, iu + 1, c] * fu) * (1 - fv) + (
                             own[iv + 1, iu, c] * (1 - fu) + own[iv + 1, iu + 1, c] * fu
                         ) * fv
-                        dim = shade * (0.88 + 0.12 * shade) if c > 0 else shade
+                        dim = shade * (1.0 - 0.06 * c * (1.0 - shade))
                         colour[c] = colour[c] * dim * (1 - a) + value * (1.0 - 0.5 * (1.0 - dim)) * a
                 else:
                     for c in range(3):
-                        colour[c] *= shade * (0.86 + 0.14 * shade) if c > 0 else shade
+                        colour[c] *= shade * (1.0 - 0.13 * c * (1.0 - shade))
             else:
-                for c in range(3):
-                    colour[c] *= shade * (0.86 + 0.14 * shade) if c > 0 else shade
+                for c in range(3):  # light that gets in there comes through flesh: red falls least, blue most
+                    colour[c] *= shade * (1.0 - 0.13 * c * (1.0 - shade))
             for c in range(3):
                 value = frame[y, x, c] * (1 - cover) + min(max(colour[c], 0.0), 255.0) * cover
                 frame[y, x, c] = np.uint8(value + 0.5)

@@ -118,7 +118,7 @@ def relative_actions(values: np.ndarray, at_rest: np.ndarray, gap: float, smilin
     relative[:, smile] *= np.where(relative[:, smile] > 0, 1.0 - 0.65 * smiling, 1.0)
     # Nobody frowns through a smile: where the picture smiles, a frown or a furrow takes that off first.
     glum = 1.4 * relative[:, INDEX["frown"]] + 0.5 * relative[:, INDEX["brow_furrow"]]
-    relative[:, smile] -= 0.6 * smiling * np.clip(glum, 0.0, 1.0)
+    relative[:, smile] -= 1.4 * smiling * np.clip(glum, 0.0, 1.0)
     for name, (low, high) in table.LIMITS.items():
         k = INDEX[name]
         relative[:, k] = np.clip(relative[:, k], low, high)
