@@ -2,7 +2,8 @@
 
 The figures are those of real talkers (see the model card): blinks in bursts, some of them partial, lids that stay a
 little low afterwards; head motion whose power falls as frequency^-2.4, a third less in pauses, with quick nods; brows
-that rise where a phrase opens, on its last stressed syllable and on some others; a mood that comes and goes in smile and cheeks.
+that rise where a phrase opens, on its last stressed syllable and on some others; a mood that comes and goes in smile
+and cheeks.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import numpy as np
 from .texture import ENLARGED, crisp, enlarged, resampled
 
 MAX_WHOLE = (1920, 1080)
-TEXTURE_PER_PX = 3.0
+TEXTURE_PER_PX, LEAST_PER_PX = 3.0, 1.25
 MAX_TEXTURE = 3600
 WEIGHED = 96  # places across and down at which it is asked what moves
 
@@ -102,7 +102,9 @@ def build_stage(
     x0, y0 = (int(max(0, np.floor(low[k] / 2) * 2)) for k in range(2))
     x1, y1 = (int(min(frame[k], np.ceil(high[k] / 2) * 2)) for k in range(2))
     margin = 0.06 * max(frame) if not whole else 2.0
-    texture_scale = min(TEXTURE_PER_PX, MAX_TEXTURE / (max(x1 - x0, y1 - y0) + 2 * margin))
+    # A picture shown enlarged has no more detail to give than three samples to each of its own pixels hold.
+    wanted = max(LEAST_PER_PX, TEXTURE_PER_PX / max(1.0, scale))
+    texture_scale = min(wanted, MAX_TEXTURE / (max(x1 - x0, y1 - y0) + 2 * margin))
     origin = np.array([x0 - margin, y0 - margin])
     raster_scale = texture_scale / ENLARGED
     shape = tuple(int(np.ceil((hi - lo + 2 * margin) * raster_scale)) for lo, hi in ((x0, x1), (y0, y1)))
