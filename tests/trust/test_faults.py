@@ -101,8 +101,10 @@ def test_killed_in_mid_render_leaves_nothing(given: Path, tmp_path: Path, number
     command = [sys.executable, "-m", "moda", *render(given, "long", out)]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
-        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
-    ) as process:
+        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True,
+        # A suite in the background of a shell has interrupts switched off, and would hand that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:  # fmt: skip
         # Reading the sound is an ffmpeg too; the encoder is the one that holds the unfinished video.
         def encoder() -> list[int]:
             assert process.poll() is None, process.stderr.read() if process.stderr else ""

@@ -11,7 +11,7 @@ import pytest
 
 from moda.media.audio import Speech
 from moda.media.video import VideoWriter
-from moda.motion.actions import write_actions
+from moda.motion.actions import INDEX, write_actions
 from moda.motion.space import Motion, neutral_reference
 from moda.portrait.portrait import Portrait, open_portrait
 from moda.renderer.mesh.renderer import MeshRenderer
@@ -48,6 +48,7 @@ def talk(tmp_path_factory: pytest.TempPathFactory, sitter: Portrait) -> Talk:
     rest[0], rest[4:7] = neutral_reference()[63], sitter.pose
     person = habits(IDENTITY_MEAN)
     values, pose = perform(heard, colour(np.eye(9, dtype=np.float32)[8]), person, rest, np.random.default_rng(2))
+    values[:, INDEX["gaze_x"]] *= 2.0  # in so short a clip a person may hardly look aside
     array = np.tile(neutral_reference(*sitter.pose), (frames, 1))
     array[:, :63], array[:, 63:] = write_actions(values), pose
     motion = Motion(array, reference=neutral_reference(*sitter.pose))
