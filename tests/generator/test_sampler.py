@@ -56,12 +56,14 @@ def test_reference_noise_is_drawn_a_segment_at_a_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scale", "actions"), [(NoiseScale(lips=0.3), LIP_ACTIONS), (NoiseScale(brows=2.0), BROW_ACTIONS)]
+    ("scale", "share", "actions"),
+    [(NoiseScale(lips=0.3), 0.3, LIP_ACTIONS), (NoiseScale(brows=2.0), 2.0, BROW_ACTIONS)],
 )
-def test_noise_of_one_part_is_scaled_and_nothing_else(scale: NoiseScale, actions: tuple[str, ...]) -> None:
+def test_noise_of_one_part_is_scaled_and_nothing_else(
+    scale: NoiseScale, share: float, actions: tuple[str, ...]
+) -> None:
     full, scaled = (NoiseByFrame(7, 70, 80, shared=True, scale=s).segment(0, 80)[0] for s in (NoiseScale(), scale))
     part, rest = projection(actions), torch.eye(63) - projection(actions)
-    share = min(scale.lips, 1.0) * scale.brows
     assert torch.equal(full[:, 63:], scaled[:, 63:])
     assert torch.allclose(full[:, :63] @ rest, scaled[:, :63] @ rest, atol=1e-5)
     assert torch.allclose(share * (full[:, :63] @ part), scaled[:, :63] @ part, atol=1e-5)

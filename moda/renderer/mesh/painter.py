@@ -55,12 +55,7 @@ class Painter:
             np.minimum.at(reach_low, self.triangles[:, k], corners.min(1))
             np.maximum.at(reach_high, self.triangles[:, k], corners.max(1))
         self.ring = (reach_low, reach_high)
-        gx, gy = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
-        scale = np.float32(stage.texture_scale)
-        self.grid = (
-            np.ascontiguousarray((gx - np.float32(stage.texture_offset[0])) * scale),
-            np.ascontiguousarray((gy - np.float32(stage.texture_offset[1])) * scale),
-        )
+        self.grid = stage.places
         shape = ((y1 - y0 + self.step - 1) // self.step, (x1 - x0 + self.step - 1) // self.step)
         # Displacement in frame px, of every pixel or every other one; zero = the picture as it is.
         self.flow = (np.zeros(shape, np.float32), np.zeros(shape, np.float32))

@@ -28,6 +28,7 @@ class Stage:
     texture_scale: float  # texture px per frame px
     texture_offset: np.ndarray  # (2,) texture = texture_scale * (frame - texture_offset)
     base: np.ndarray  # (H, W, 3) uint8
+    places: tuple[np.ndarray, np.ndarray]  # (h, w) float32 x, y: where the box's pixels lie in the texture at rest
 
     def to_frame(self, points: np.ndarray) -> np.ndarray:
         """Picture px (n, 2) -> frame px."""
@@ -102,8 +103,8 @@ def build_stage(
     x0, y0 = (int(max(0, np.floor(low[k] / 2) * 2)) for k in range(2))
     x1, y1 = (int(min(frame[k], np.ceil(high[k] / 2) * 2)) for k in range(2))
     margin = 0.06 * max(frame) if not whole else 2.0
-    # A picture shown enlarged has no more detail to give than three samples to each of its own pixels hold.
-    wanted = max(LEAST_PER_PX, TEXTURE_PER_PX / max(1.0, scale))
+    # A picture shown enlarged has no more detail to give than four or five samples to each of its own pixels hold.
+    wanted = max(LEAST_PER_PX, TEXTURE_PER_PX * min(1.0, 1.5 / scale))
     texture_scale = min(wanted, MAX_TEXTURE / (max(x1 - x0, y1 - y0) + 2 * margin))
     origin = np.array([x0 - margin, y0 - margin])
     raster_scale = texture_scale / ENLARGED
@@ -129,7 +130,7 @@ def build_stage(
         base[y0:y1, x0:x1] = np.round(base[y0:y1, x0:x1] * (1 - fade) + still * fade).astype(np.uint8)
     else:
         base[y0:y1, x0:x1] = still
-    return Stage(frame, scale, offset, (x0, y0, x1, y1), texture, texture_scale, texture_offset, base)
+    return Stage(frame, scale, offset, (x0, y0, x1, y1), texture, texture_scale, texture_offset, base, places)
 
 
 def _middle(
