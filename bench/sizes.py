@@ -21,11 +21,11 @@ import numpy as np
 import torch
 
 from bench.machine import tell
+from moda.corpus.dataset import Corpus
 from moda.planning import LiteModel, sampling_options
 from moda.settings import Settings
-from moda.training.dataset import Corpus
-from moda.training.holdout import generate, held_out, synthetic
-from moda.training.loop import LITE, Trainer, TrainOptions
+from moda.training.held_out import generate, held_out, synthetic
+from moda.training.trainer import LITE, Trainer, TrainOptions
 
 LAST = 200  # steps whose loss is averaged
 UTTERANCES = 12

@@ -1,6 +1,6 @@
-"""`python -m moda`: see moda/cli.py."""
+"""`python -m moda`: see moda/cli/app.py."""
 
-from moda.cli import main
+from moda.cli.app import main
 
 if __name__ == "__main__":
     main()

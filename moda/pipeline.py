@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from moda import policy
 from moda.errors import BadMotionFile, BadSetting, Cancelled, OutOfMemory, OutputFailed
-from moda.media import refusal
 from moda.motion.takes import Take
 from moda.motion.trims import trim
 from moda.settings import MAX_SEED, POSE_PRIORS, Limits, Settings
@@ -145,7 +145,7 @@ class TalkingHead:
         timings: dict[str, float] = {}
         with _timed(timings, "speech"):
             sound = self.speech(speech)
-            refusal.ask("plan", portrait.image, sound, chosen, face=portrait.face.box, model=self.model.name)
+            policy.ask("plan", portrait.image, sound.waveform, chosen, face=portrait.face.box, model=self.model.name)
             features = self.model.features(sound, chosen.preset)
         with _timed(timings, "conditions"):
             start = self.model.start(portrait)
@@ -203,7 +203,7 @@ class TalkingHead:
         from moda.preview.clip import quick_clip
 
         facts: dict[str, Any] = {"face": portrait.face.box, "model": take.model, "renderer": "mesh"}
-        refusal.ask("render", portrait.image, speech, take.settings, **facts)
+        policy.ask("render", portrait.image, None if speech is None else speech.waveform, take.settings, **facts)
         mesh = self.renderer if self.renderer.name == "mesh" else load_renderer("mesh", "cpu")
         report = None if progress is None else lambda done, total: progress("quick clip", done, total)
         return quick_clip(
@@ -278,7 +278,7 @@ class TalkingHead:
                 "use the speech that the take was planned for, or plan a new take."
             )
         facts: dict[str, Any] = {"face": portrait.face.box, "model": take.model, "renderer": self.renderer.name}
-        refusal.ask("render", portrait.image, sound, settings, **facts)
+        policy.ask("render", portrait.image, None if sound is None else sound.waveform, settings, **facts)
         target = check_output(Path(output), ".mp4")
         with _timed(timings, "portrait"):
             prepared = self._prepare(self.renderer, portrait, settings.background_still)

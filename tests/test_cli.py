@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moda.cli import run
+from moda.cli.app import run
 from moda.media.video import probe
 from moda.motion.files import load_motion
 from moda.settings import CONTROLS

@@ -16,7 +16,7 @@ PACKAGE = REPOSITORY / "moda"
 FLOORS = (
     {"errors"},
     {"settings", "weights"},
-    {"motion"},
+    {"motion", "policy"},
     {"media"},
     {"portrait"},
     {"conditions", "generator", "renderer"},
@@ -24,10 +24,10 @@ FLOORS = (
     {"models", "preview"},
     {"pipeline"},
     {"evaluate", "doctor"},
+    {"corpus"},
     {"training"},
     {"compare"},
     {"studio", "batch"},
-    {"options"},
     {"cli"},
     {"__main__"},
 )

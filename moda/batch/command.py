@@ -6,10 +6,10 @@ import json as jsonlib
 import sys
 from pathlib import Path
 
-from moda.batch.crew import Alone, Crew, Processes
 from moda.batch.jobs import read_jobs
 from moda.batch.run import run_batch
 from moda.batch.work import Recipe
+from moda.batch.workers import Alone, Crew, Processes
 from moda.errors import BadSetting
 
 
@@ -22,7 +22,7 @@ def run(jobs: Path, output: Path, recipe: Recipe, workers: int = 1, ray: str | N
 
     def crew() -> Crew:
         if ray is not None:
-            from moda.batch.on_ray import RayCrew
+            from moda.batch.ray_workers import RayCrew
 
             return RayCrew(recipe, folder, ray, workers)
         return Alone(recipe.load(), folder) if workers == 1 else Processes(recipe, folder, workers)

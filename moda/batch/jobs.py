@@ -19,7 +19,7 @@ from typing import Any
 
 from moda.compare.variants import read_value
 from moda.errors import BadSetting, UserError
-from moda.media.tables import read_text
+from moda.media.csv_safe import read_text
 from moda.settings import CONTROLS, Settings
 
 MAX_BYTES = 256 * 1024 * 1024

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from moda.batch.crew import Crew, carry_out
 from moda.batch.jobs import Contents, Job, content_hash, output_name, read_jobs
 from moda.batch.work import Outcome, Task, finished
+from moda.batch.workers import Crew, carry_out
+from moda.media.csv_safe import cell
 from moda.media.output import write_bytes
-from moda.media.tables import cell
 
 REPORT_EVERY = 30.0  # seconds
 COLUMNS = ("number", "shown", "status", "output", "frames", "seconds", "motion_sha256", "content", "error")

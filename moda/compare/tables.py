@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moda.evaluate.measures import MEASURES
-from moda.media.tables import cell, number
+from moda.media.csv_safe import cell, number
 
 #: What the table in a paper shows: name, head, decimals. The CSV has everything.
 SHOWN: tuple[tuple[str, str, int], ...] = (

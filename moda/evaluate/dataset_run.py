@@ -25,7 +25,7 @@ from moda.evaluate.distances import diversity, frechet, half_against_half, recon
 from moda.evaluate.perceptual import Perceptual, face_cuts
 from moda.evaluate.signals import Array, Signals, signals_of_motion
 from moda.evaluate.sync import score
-from moda.media.tables import cell, number
+from moda.media.csv_safe import cell, number
 from moda.settings import Settings
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def _shown(value: float, decimals: int) -> str:
 
 def _write(path: Path, text: str) -> None:
     from moda.errors import OutputFailed
-    from moda.media.partial import PartialFile
+    from moda.media.atomic import PartialFile
 
     partial = PartialFile(path)
     try:

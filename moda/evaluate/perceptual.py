@@ -81,7 +81,7 @@ def obtain(file: Published) -> dict[str, Any]:
 def _fetch(file: Published) -> None:
     from urllib.request import urlopen
 
-    from moda.media.partial import PartialFile
+    from moda.media.atomic import PartialFile
 
     missing = WeightsMissing(
         f"{file.name} is not on this machine and {file.home} cannot be reached; put it into torch's cache "

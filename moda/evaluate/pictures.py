@@ -135,7 +135,7 @@ class Watch:
             self._steps += np.abs(grey - self._last).mean(-1)
         self._last = grey
         if sample:
-            from moda.portrait.graphs import person_mask
+            from moda.portrait.mediapipe_graphs import person_mask
 
             mask = person_mask(np.asarray(small, np.uint8)) > 0.2
             self._person = mask if self._person is None else self._person | mask

@@ -19,7 +19,7 @@ import numpy as np
 
 from moda.errors import BadSpeech
 from moda.media.ffmpeg import UNTRUSTED, Child, has_stream, header_seconds, open_media
-from moda.media.spool import spooled
+from moda.media.tempfiles import spooled
 
 RATE = 16_000
 """Samples a second of every waveform in MoDA Studio."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from moda.errors import BadSetting, OutputFailed
+from moda.media.atomic import PartialFile
 from moda.media.audio import RATE, Speech
-from moda.media.partial import PartialFile
 
 
 def check_output(path: Path, suffix: str) -> Path:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from moda import policy
 from moda.errors import BadSpeech, BadText
-from moda.media import refusal
 from moda.media.audio import MAX_SECONDS, MIN_SECONDS, RATE, Speech, load_speech
 from moda.media.espeak import languages, synthesise, variants
 from moda.media.online import Unreachable, service
@@ -80,7 +80,7 @@ def speak(
     if not (math.isfinite(pitch) and -12.0 <= pitch <= 12.0):
         raise BadText(f"A pitch of {pitch:g} semitones is out of range: use -12 to 12.")
     online, language, variant = _resolve(voice, words)
-    refusal.ask("speak", text=words, voice=voice, rate=rate, pitch=pitch)
+    policy.ask("speak", text=words, voice=voice, rate=rate, pitch=pitch)
     notice = ""
     if offline is not True and online is not None:
         try:

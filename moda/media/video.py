@@ -24,12 +24,12 @@ from typing import IO, Any
 import numpy as np
 
 from moda.errors import BadSetting, OutputFailed
+from moda.media.atomic import PartialFile
 from moda.media.audio import TIMING, Speech, load_speech
 from moda.media.ffmpeg import UNTRUSTED, Child
 from moda.media.footage import Footage, probe, read_frames
-from moda.media.partial import PartialFile
 from moda.media.provenance import tags
-from moda.media.spool import spooled
+from moda.media.tempfiles import spooled
 
 __all__ = ["Footage", "VideoWriter", "probe", "read_frames"]
 

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from moda.portrait import graphs
+from moda.portrait import mediapipe_graphs
 
 WORK_SIDE = 1280
 """Longest side of the copy in which whole-picture detection runs; tiles are cut from the full picture."""
 SMALLEST_TILE = 700
 
 
-def _boxes(image: np.ndarray, full_only: bool = False) -> list[graphs.Detection]:
-    found = graphs.detect(image, full_range=True)
-    return found if full_only else found + graphs.detect(image)
+def _boxes(image: np.ndarray, full_only: bool = False) -> list[mediapipe_graphs.Detection]:
+    found = mediapipe_graphs.detect(image, full_range=True)
+    return found if full_only else found + mediapipe_graphs.detect(image)
 
 
 def _tiles(width: int, height: int, side: int) -> list[tuple[int, int]]:
@@ -30,7 +30,7 @@ def _tiles(width: int, height: int, side: int) -> list[tuple[int, int]]:
     return [(x, y) for y in starts(height) for x in starts(width)]
 
 
-def candidates(image: np.ndarray, tiles: bool, thorough: bool) -> list[graphs.Detection]:
+def candidates(image: np.ndarray, tiles: bool, thorough: bool) -> list[mediapipe_graphs.Detection]:
     """Raw detections in pixels of the picture, from the whole and (`tiles`) from ever smaller parts of it.
 
     `thorough` uses both detectors in the tiles, and tiles even in small pictures.
@@ -60,10 +60,10 @@ def candidates(image: np.ndarray, tiles: bool, thorough: bool) -> list[graphs.De
     return found
 
 
-def _moved(detection: graphs.Detection, scale: float, x: float, y: float) -> graphs.Detection:
+def _moved(detection: mediapipe_graphs.Detection, scale: float, x: float, y: float) -> mediapipe_graphs.Detection:
     x0, y0, x1, y1 = detection.box
     box = (x0 * scale + x, y0 * scale + y, x1 * scale + x, y1 * scale + y)
-    return graphs.Detection(box, detection.score)
+    return mediapipe_graphs.Detection(box, detection.score)
 
 
 def overlap(a: Sequence[float], b: Sequence[float]) -> float:
@@ -75,9 +75,9 @@ def overlap(a: Sequence[float], b: Sequence[float]) -> float:
     return wide * high / max(min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1])), 1e-6)
 
 
-def distinct(found: list[graphs.Detection], limit: int) -> list[graphs.Detection]:
+def distinct(found: list[mediapipe_graphs.Detection], limit: int) -> list[mediapipe_graphs.Detection]:
     """Non-maximum suppression; the detectors' own leaves a dozen boxes to a face."""
-    kept: list[graphs.Detection] = []
+    kept: list[mediapipe_graphs.Detection] = []
     for detection in sorted(found, key=lambda d: -d.score):
         if detection.score >= 0.5 and all(overlap(detection.box, k.box) < 0.5 for k in kept):
             kept.append(detection)

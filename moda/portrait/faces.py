@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from moda.errors import BadSetting, NoFaceFound
-from moda.portrait import graphs
+from moda.portrait import mediapipe_graphs
 from moda.portrait.canonical import fit_pose, mirror_map
 from moda.portrait.cuts import from_cut, square, upright
 from moda.portrait.detection import candidates, distinct, overlap
@@ -60,7 +60,7 @@ class Face:
 
 def _landmarks(image: np.ndarray, centre: Sequence[float], side: float) -> np.ndarray | None:
     cut, (scale, x0, y0) = square(image, centre, side, 512)
-    found = graphs.mesh_landmarks(cut)
+    found = mediapipe_graphs.mesh_landmarks(cut)
     if not found:
         return None
     return (found[0] / scale + np.array([x0, y0, 0])).astype(np.float32)
@@ -87,8 +87,8 @@ def measure_face(image: np.ndarray, box: Sequence[float]) -> Face | None:
     marks = []
     for side in LOOKS:
         cut, matrix = upright(image, pose, side, LOOK_SIZE)
-        found = graphs.mesh_landmarks(cut)
-        twins = graphs.mesh_landmarks(np.ascontiguousarray(cut[:, ::-1]))
+        found = mediapipe_graphs.mesh_landmarks(cut)
+        twins = mediapipe_graphs.mesh_landmarks(np.ascontiguousarray(cut[:, ::-1]))
         error = 0.5
         if found and twins:
             twin = twins[0][mirror_map()]
@@ -109,7 +109,7 @@ def _best(cut: np.ndarray, full_range: bool) -> float:
     half = cut.shape[0] / 2
     inside = [
         d.score
-        for d in graphs.detect(cut, full_range)
+        for d in mediapipe_graphs.detect(cut, full_range)
         if d.box[0] < half < d.box[2] and d.box[1] - 0.1 * half < half * 0.95 < d.box[3] + 0.1 * half
     ]
     return max(inside, default=0.0)
@@ -131,7 +131,7 @@ def find_all(image: np.ndarray, limit: int = 24, every: bool = True) -> list[Fac
     return faces
 
 
-def _measured(image: np.ndarray, detections: list[graphs.Detection]) -> list[Face]:
+def _measured(image: np.ndarray, detections: list[mediapipe_graphs.Detection]) -> list[Face]:
     faces: list[Face] = []
     for detection in detections:
         face = measure_face(image, detection.box)

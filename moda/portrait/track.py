@@ -10,7 +10,7 @@ import numpy as np
 
 from moda.errors import BadVideo
 from moda.media.footage import MAX_SECONDS, read_frames
-from moda.portrait import graphs
+from moda.portrait import mediapipe_graphs
 from moda.portrait.canonical import fit_pose
 from moda.portrait.cuts import square
 from moda.portrait.faces import find_all
@@ -66,7 +66,7 @@ class _Follower:
     """Follows the largest face from frame to frame inside a square cut, and finds it again when it is lost."""
 
     def __init__(self) -> None:
-        self._graph = graphs.video_mesh()
+        self._graph = mediapipe_graphs.video_mesh()
         self._centre = np.zeros(2)
         self._scale = 0.0  # px per IOD when the square was laid; 0 = none yet
         self._wait = 0  # frames until the whole picture is searched again
@@ -94,7 +94,7 @@ class _Follower:
 
     def _look(self, frame: np.ndarray) -> np.ndarray | None:
         cut, (factor, x0, y0) = square(frame, self._centre, REGION * self._scale, 640)
-        seen = graphs.video_landmarks(self._graph, cut)
+        seen = mediapipe_graphs.video_landmarks(self._graph, cut)
         if seen is None:
             return None
         points: np.ndarray = (seen / factor + np.array([x0, y0, 0])).astype(np.float32)
@@ -114,7 +114,7 @@ class _Follower:
         """Lay a new square; the graph remembers places in the old one, so it starts afresh as well."""
         self._centre, self._scale = np.asarray(eyes, np.float64) + np.array([0.0, 0.42 * scale]), float(scale)
         self._graph.close()
-        self._graph = graphs.video_mesh()
+        self._graph = mediapipe_graphs.video_mesh()
 
     def close(self) -> None:
         self._graph.close()

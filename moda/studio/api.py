@@ -17,8 +17,8 @@ from moda.errors import BadSetting, UserError
 from moda.motion.takes import Take
 from moda.settings import CONTROLS, POSE_PRIORS
 from moda.studio import compare_tab, controls
-from moda.studio.engine import Engine
 from moda.studio.events import HEAVY, LIGHT, OOPS, Reporter, log, visitor_of, working
+from moda.studio.service import Engine
 from moda.studio.sessions import Session
 from moda.studio.upload import PictureFile
 

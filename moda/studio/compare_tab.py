@@ -12,10 +12,10 @@ import gradio as gr
 
 from moda.errors import BadSetting
 from moda.settings import CONTROLS
-from moda.studio import drawings, words
-from moda.studio.engine import Engine
+from moda.studio import messages, placeholders
 from moda.studio.events import HEAVY, STOPPED, Reporter, guarded, visitor_of, working
 from moda.studio.make_tab import MakeTab
+from moda.studio.service import Engine
 from moda.studio.wire_motion import PRIVATE, page_settings, read_settings
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def build(tab: MakeTab, engine: Engine) -> None:
                 stop = gr.Button("Stop", elem_id="stop-compare", scale=1, min_width=80)
         with gr.Column(scale=9, min_width=300, elem_classes="results"):
             say = gr.HTML("", elem_id="compare-say")
-            empty = gr.HTML(drawings.grid(), elem_id="compare-empty", elem_classes="vacant")
+            empty = gr.HTML(placeholders.grid(), elem_id="compare-empty", elem_classes="vacant")
             grid = gr.Video(label="Side by side", interactive=False, visible=False, elem_id="grid", buttons=[])
             strip = gr.Image(
                 label="At chosen moments", interactive=False, visible=False, buttons=["fullscreen"], elem_id="strip",
@@ -117,7 +117,7 @@ def build(tab: MakeTab, engine: Engine) -> None:
             asked = Request(vary(one, its, two, others), base)
             made = engine.compare(session, asked, model, Reporter(progress, ""), job.cancelled)
         return {
-            say: words.good(f"{len(made.rows)} variants with the same speech and the same noise.", made.notes),
+            say: messages.good(f"{len(made.rows)} variants with the same speech and the same noise.", made.notes),
             empty: gr.update(visible=False),
             grid: gr.update(value=str(made.files["grid"]), visible=True),
             strip: gr.update(value=str(made.files["strip_png"]), visible=True),
@@ -131,7 +131,7 @@ def build(tab: MakeTab, engine: Engine) -> None:
 
     def halt(request: gr.Request) -> str:
         engine.visitors.stop(visitor_of(request))
-        return words.note(STOPPED)
+        return messages.note(STOPPED)
 
     stop.click(halt, None, [say], cancels=[event], queue=False, show_progress="hidden", **PRIVATE)
 

@@ -12,8 +12,8 @@ from typing import Any
 import gradio as gr
 
 from moda.errors import Busy, Cancelled, UserError
-from moda.studio import words
-from moda.studio.engine import Engine
+from moda.studio import messages
+from moda.studio.service import Engine
 from moda.studio.sessions import Job
 
 log = logging.getLogger(__name__)
@@ -39,14 +39,14 @@ def guarded(say: gr.HTML) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             try:
                 return function(*arguments)
             except Cancelled:
-                return {say: words.note(STOPPED)}
+                return {say: messages.note(STOPPED)}
             except UserError as fault:
-                return {say: words.error(str(fault))}
+                return {say: messages.error(str(fault))}
             except gr.Error:  # Gradio's own and ZeroGPU's, for example that a quota is used up
                 raise
             except Exception:
                 log.exception("An event of the page failed")
-                return {say: words.error(OOPS)}
+                return {say: messages.error(OOPS)}
 
         return run
 

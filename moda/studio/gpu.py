@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from moda.errors import UserError
-from moda.studio.heads import Heads, Names
+from moda.studio.model_cache import Heads, Names
 
 if TYPE_CHECKING:
     from moda.compare.manifest import Request

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from moda.settings import POSE_PRIORS, Limits
-from moda.studio import controls, drawings, examples, words
+from moda.studio import controls, examples, messages, placeholders
 from moda.studio.upload import PictureFile
 
 TRIMS = ("expression", "head_motion", "blink", "gaze", "smoothing", "drift_guard")
@@ -74,7 +74,7 @@ def build(voices: list[tuple[str, str]], limits: Limits, public: bool) -> MakeTa
     """Lays the tab out; nothing is connected yet. public: the consent line must be ticked."""
     made: dict[str, Any] = {"settings": {}}
     with gr.Column(elem_classes="sheet"):
-        gr.HTML(words.step(1, "Portrait and speech", "one picture, and what it should say"))
+        gr.HTML(messages.step(1, "Portrait and speech", "one picture, and what it should say"))
         with gr.Row(equal_height=False):
             with gr.Column(scale=5, min_width=280):
                 _portrait(made)
@@ -84,14 +84,14 @@ def build(voices: list[tuple[str, str]], limits: Limits, public: bool) -> MakeTa
                 _speech(made, voices, limits)
         made["consent"] = gr.Checkbox(not public, label=CONSENT, visible=public, elem_id="consent", container=False)
     with gr.Column(elem_classes="sheet", elem_id="motion"):
-        gr.HTML(words.step(2, "Motion", "see how it moves before a single picture is rendered"))
+        gr.HTML(messages.step(2, "Motion", "see how it moves before a single picture is rendered"))
         with gr.Row(equal_height=False):
             with gr.Column(scale=4, min_width=280, elem_classes="controls"):
                 _motion_controls(made, limits)
             with gr.Column(scale=9, min_width=300, elem_classes="results"):
                 _motion_results(made)
     with gr.Column(elem_classes="sheet", elem_id="film"):
-        gr.HTML(words.step(3, "Video", "render the take you like"))
+        gr.HTML(messages.step(3, "Video", "render the take you like"))
         with gr.Row(equal_height=False):
             with gr.Column(scale=4, min_width=280, elem_classes="controls"):
                 _video_controls(made)
@@ -113,7 +113,7 @@ def _face(made: dict[str, Any]) -> None:
         label="The face that will speak", interactive=False, height=280, elem_id="crop", buttons=[], visible=False,
         alt_text="The chosen face, cut out as the model sees it",
     )  # fmt: skip
-    made["face_empty"] = gr.HTML(drawings.face(), elem_id="face-empty", elem_classes="vacant")
+    made["face_empty"] = gr.HTML(placeholders.face(), elem_id="face-empty", elem_classes="vacant")
     made["portrait_say"] = gr.HTML("", elem_id="portrait-say")
     made["faces"] = gr.Image(
         label="Several faces: click the one to animate", visible=False, interactive=False, height=240,
@@ -185,7 +185,7 @@ def _motion_controls(made: dict[str, Any], limits: Limits) -> None:
 def _motion_results(made: dict[str, Any]) -> None:
     settings = made["settings"]
     made["motion_say"] = gr.HTML("", elem_id="motion-say")
-    made["motion_empty"] = gr.HTML(drawings.lanes(), elem_id="motion-empty", elem_classes="vacant")
+    made["motion_empty"] = gr.HTML(placeholders.lanes(), elem_id="motion-empty", elem_classes="vacant")
     made["figures"] = gr.HTML("", elem_id="figures", visible=False)
     with gr.Row(elem_classes="choose-row"):
         made["choose"] = gr.Radio(
@@ -238,7 +238,7 @@ def _video_results(made: dict[str, Any]) -> None:
         )  # fmt: skip
         with gr.Column(scale=5, min_width=280):
             made["video_say"] = gr.HTML("", elem_id="video-say")
-            made["video_empty"] = gr.HTML(drawings.stage(), elem_id="video-empty", elem_classes="vacant")
+            made["video_empty"] = gr.HTML(placeholders.stage(), elem_id="video-empty", elem_classes="vacant")
             with gr.Row(elem_id="downloads"):
                 for key, label in (
                     ("save_video", "Video .mp4"), ("save_take", "Take .npz"), ("save_table", "Trajectories .csv"),

@@ -17,9 +17,9 @@ from moda.studio import (
     about_tab,
     api,
     compare_tab,
-    drawings,
     make_tab,
     models_tab,
+    placeholders,
     theme,
     wire_inputs,
     wire_motion,
@@ -27,15 +27,15 @@ from moda.studio import (
     wire_video,
 )
 from moda.studio.busy import when_full
-from moda.studio.engine import Engine
 from moda.studio.events import visitor_of
-from moda.studio.guard import Gate, Page
+from moda.studio.security import Gate, Page
+from moda.studio.service import Engine
 from moda.studio.voices import choices
 
 log = logging.getLogger(__name__)
 TITLE = "MoDA Studio"
 MASTHEAD = (
-    f'<header id="masthead">{drawings.LOGO}<h1>MoDA Studio</h1>'
+    f'<header id="masthead">{placeholders.LOGO}<h1>MoDA Studio</h1>'
     "<p>One portrait and speech in, a talking head out. Motion first, pixels later.</p></header>"
 )
 CACHE = (1800, 4 * 3600)

@@ -8,10 +8,10 @@ from typing import Any
 import gradio as gr
 
 from moda.errors import UserError
-from moda.studio import examples, picker, words
-from moda.studio.engine import Engine
+from moda.studio import examples, messages, picker
 from moda.studio.events import LIGHT, READING, guarded, visitor_of, working
 from moda.studio.make_tab import MakeTab
+from moda.studio.service import Engine
 from moda.studio.sessions import Session
 from moda.studio.wire_motion import cleared
 
@@ -42,14 +42,14 @@ def _portrait(tab: MakeTab, engine: Engine) -> None:
             with working(engine, request, "read"):
                 engine.open_portrait(session, picture)
         except UserError as fault:  # what was made of the picture before does not belong to this one
-            return {**empty, tab.portrait_say: words.error(str(fault))}
+            return {**empty, tab.portrait_say: messages.error(str(fault))}
         return seen(tab, engine, session, choosing=False)
 
     @guarded(tab.portrait_say)
     def click_face(event: gr.SelectData, request: gr.Request) -> Any:
         session = engine.visitors.session(visitor_of(request))
         if session.portrait is None:
-            return {tab.portrait_say: words.error("Add a portrait first: a picture with one face in it.")}
+            return {tab.portrait_say: messages.error("Add a portrait first: a picture with one face in it.")}
         scale = min(1.0, picker.WIDEST / session.portrait.size[0])
         x, y = event.index
         engine.pick_face(session, (float(x) / scale, float(y) / scale))
@@ -80,7 +80,7 @@ def seen(tab: MakeTab, engine: Engine, session: Session, choosing: bool) -> dict
     pitch, yaw, _ = portrait.pose
     looks = "Looks straight ahead" if max(abs(pitch), abs(yaw)) < 8 else f"Turned {abs(yaw):.0f}°"
     wide = portrait.face.box[2] - portrait.face.box[0]
-    say = words.good(f"{looks}, face {wide:.0f} pixels wide.", portrait.hints)
+    say = messages.good(f"{looks}, face {wide:.0f} pixels wide.", portrait.hints)
     changes = {
         tab.crop: gr.update(value=portrait.crop.image, visible=True),
         tab.face_empty: gr.update(visible=False),
@@ -106,7 +106,7 @@ def heard(tab: MakeTab, session: Session) -> dict[Any, Any]:
     assert speech is not None
     quiet = ["The speech is very quiet; a louder recording moves the lips better."] if speech.level < -45 else []
     kept = {} if session.takes else cleared(tab)
-    return {tab.speech_say: words.good(f"{speech.seconds:.1f} s of speech.", quiet), **kept}
+    return {tab.speech_say: messages.good(f"{speech.seconds:.1f} s of speech.", quiet), **kept}
 
 
 def _example(engine: Engine, who: str) -> Callable[[gr.Request], str]:
@@ -130,7 +130,7 @@ def _speech(tab: MakeTab, engine: Engine) -> None:
             with working(engine, request, "read"):
                 engine.open_speech(session, path)
         except UserError as fault:
-            return {**cleared(tab), tab.speech_say: words.error(str(fault))}
+            return {**cleared(tab), tab.speech_say: messages.error(str(fault))}
         return heard(tab, session)
 
     @guarded(tab.speech_say)
@@ -143,7 +143,7 @@ def _speech(tab: MakeTab, engine: Engine) -> None:
             spoken = speak(text or "", voice or "auto", rate, pitch, max_text=engine.limits.max_text)
             path = session.path("spoken.wav")
             write_wav(spoken, path)
-        note = words.note(spoken.notice) if spoken.notice else ""
+        note = messages.note(spoken.notice) if spoken.notice else ""
         return {tab.speech: str(path), tab.speech_say: note}
 
     reading: dict[str, Any] = {"api_visibility": "private", **READING}

@@ -9,10 +9,10 @@ import gradio as gr
 
 from moda.errors import BadSetting, Cancelled, UserError
 from moda.settings import Settings
-from moda.studio import controls, words
-from moda.studio.engine import Engine
+from moda.studio import controls, messages
 from moda.studio.events import HEAVY, LIGHT, STOPPED, Reporter, guarded, visitor_of, working
 from moda.studio.make_tab import FROM_FILE, TRIMS, MakeTab
+from moda.studio.service import Engine
 from moda.studio.sessions import Session
 
 Follow = Callable[[Any], Any]
@@ -66,7 +66,7 @@ def previewed(tab: MakeTab, engine: Engine, session: Session, overlay: bool) -> 
     return {
         tab.motion_empty: gr.update(visible=False),
         tab.plot: gr.update(value=figure(motions, session.speech, names, PLOT_HEIGHT), visible=True),
-        tab.figures: gr.update(value=words.take_figures(take, report, summary(report)), visible=True),
+        tab.figures: gr.update(value=messages.take_figures(take, report, summary(report)), visible=True),
         tab.trims: gr.update(visible=True),
         tab.choose: gr.update(
             choices=[(f"Take {k + 1} · seed {one.settings.seed}", k) for k, one in enumerate(session.takes)],
@@ -133,10 +133,10 @@ def _small(tab: MakeTab) -> None:
             return gr.update(value="", visible=False)
         try:
             if is_timed(text):
-                return gr.update(value=words.stretches(explain(text)), visible=True)
-            return gr.update(value=words.mixture(read(text)), visible=True)
+                return gr.update(value=messages.stretches(explain(text)), visible=True)
+            return gr.update(value=messages.mixture(read(text)), visible=True)
         except UserError as fault:
-            return gr.update(value=words.error(str(fault)), visible=True)
+            return gr.update(value=messages.error(str(fault)), visible=True)
 
     emotion.change(
         understand, [emotion], [tab.understood], trigger_mode="always_last", show_progress="hidden", **PRIVATE, **LIGHT
@@ -237,7 +237,7 @@ def _stop(tab: MakeTab, engine: Engine, events: list[Any]) -> None:
     def stop(request: gr.Request) -> str:
         engine.visitors.session(visitor_of(request)).clips_due.clear()
         engine.visitors.stop(visitor_of(request))
-        return words.note(STOPPED)
+        return messages.note(STOPPED)
 
     tab.stop_plan.click(stop, None, [tab.motion_say], cancels=events, queue=False, show_progress="hidden", **PRIVATE)
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import gradio as gr
 
-from moda.studio import words
-from moda.studio.engine import Engine
+from moda.studio import messages
 from moda.studio.events import visitor_of
 from moda.studio.make_tab import MakeTab
+from moda.studio.service import Engine
 from moda.studio.wire_inputs import heard, seen
 from moda.studio.wire_motion import PRIVATE, Follow, awaited, cleared, page_settings, previewed
 from moda.studio.wire_video import controls_of, rendered
@@ -58,7 +58,7 @@ def connect(page: gr.Blocks, tab: MakeTab, engine: Engine, follow: Follow) -> No
             found[tab.takes] = len(session.takes)
             if session.portrait is not None and session.speech is not None:
                 found |= awaited(tab, session)
-            found[tab.motion_say] = words.note(BACK)
+            found[tab.motion_say] = messages.note(BACK)
         if session.video is not None:
             found |= rendered(tab, session.video)
         return found

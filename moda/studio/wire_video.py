@@ -10,11 +10,11 @@ from moda.errors import BadSetting
 from moda.motion.takes import Take
 from moda.pipeline import RenderResult
 from moda.settings import Settings
-from moda.studio import words
-from moda.studio.engine import Engine
+from moda.studio import messages
 from moda.studio.events import HEAVY, LIGHT, STOPPED, Reporter, guarded, visitor_of, working
 from moda.studio.make_tab import MakeTab
 from moda.studio.saved import read_settings_or_take
+from moda.studio.service import Engine
 from moda.studio.wire_motion import PRIVATE, Follow, awaited, cleared, page_settings, previewed, read_settings, saves
 
 
@@ -58,7 +58,7 @@ def _render(tab: MakeTab, engine: Engine) -> None:
 
     def stop(request: gr.Request) -> str:
         engine.visitors.stop(visitor_of(request))
-        return words.note(STOPPED)
+        return messages.note(STOPPED)
 
     tab.stop_render.click(
         stop, None, [tab.video_say], cancels=[rendering], queue=False, show_progress="hidden", **PRIVATE
@@ -69,7 +69,7 @@ def rendered(tab: MakeTab, result: RenderResult) -> dict[Any, Any]:
     """What the page shows of a finished video."""
     return {
         tab.video: gr.update(value=str(result.output), visible=True),
-        tab.video_say: words.render_figures(result),
+        tab.video_say: messages.render_figures(result),
         tab.video_empty: gr.update(visible=False),
         tab.save_video: gr.update(value=str(result.output), interactive=True),
     }
@@ -90,7 +90,7 @@ def _restore(tab: MakeTab, engine: Engine, follow: Follow) -> None:
             return {tab.restore_say: ""}
         settings, take = read_settings_or_take(path)
         if take is None:
-            return {**controls_of(tab, settings), tab.restore_say: words.good("The settings are restored.")}
+            return {**controls_of(tab, settings), tab.restore_say: messages.good("The settings are restored.")}
         engine.restore_take(session, take)
         missing = [
             f"Add the {what} it was made for."
@@ -103,7 +103,7 @@ def _restore(tab: MakeTab, engine: Engine, follow: Follow) -> None:
             **previewed(tab, engine, session, False),
             **({} if missing else awaited(tab, session)),
             tab.motion_say: "",
-            tab.restore_say: words.good(_restored(take), missing),
+            tab.restore_say: messages.good(_restored(take), missing),
         }
 
     restored = tab.restore.upload(

@@ -32,7 +32,7 @@ def main(context: typer.Context) -> None:
 @app.command()
 def corpus(run: Run = RUN, hours: Hours = 24.0, seed: Seed = 0, workers: Workers = 2) -> None:
     """Synthesise voices, align recordings, and write the corpus."""
-    from moda.training.corpus import CorpusOptions, build
+    from moda.corpus.synthetic.build import CorpusOptions, build
 
     build(run / "corpus", CorpusOptions(hours=hours, seed=seed, workers=workers))
 
@@ -75,7 +75,7 @@ def holdout(
     from moda.generator.network import MoDA
     from moda.planning import LiteModel, sampling_options
     from moda.settings import Settings
-    from moda.training.holdout import measure
+    from moda.training.held_out import measure
 
     options = sampling_options(Settings(speech_guidance=speech_guidance), LiteModel.noise)
     found = measure(MoDA.from_pretrained(model), run, tracks, feelings, options)
@@ -90,7 +90,7 @@ def plot(
 ) -> None:
     """Draw the loss of RUN and MODEL's samples of held-out speech."""
     from moda.generator.network import MoDA
-    from moda.training.holdout import held_out
+    from moda.training.held_out import held_out
     from moda.training.plots import draw_loss, draw_samples
 
     out.mkdir(parents=True, exist_ok=True)

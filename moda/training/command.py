@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from moda.corpus.dataset import HELD_OUT, Corpus
 from moda.errors import BadSetting
-from moda.training.dataset import HELD_OUT, Corpus
-from moda.training.loop import LITE, Trainer, TrainOptions
 from moda.training.processes import Processes, launched_accumulation, launched_precision
+from moda.training.trainer import LITE, Trainer, TrainOptions
 
 FINE_RATE = 2e-4
 """Learning rate where a trained model is gone on from."""

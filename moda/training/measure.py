@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from moda.conditions.speech import FEATURES
+from moda.corpus.dataset import Corpus
 from moda.evaluate.distances import frechet, reconstruction, windows
 from moda.evaluate.signals import signals_of_motion
 from moda.generator.network import MoDA
@@ -20,8 +21,7 @@ from moda.generator.objective import MotionBatch
 from moda.generator.sampler import SamplingOptions, sample_clip
 from moda.motion.space import Motion, denormalise
 from moda.planning import LiteModel
-from moda.training.dataset import Corpus
-from moda.training.objective import ActionMetric, Draws, LossWeights, lite_loss
+from moda.training.loss import ActionMetric, Draws, LossWeights, lite_loss
 
 SEGMENT = 80
 LEAST = 25

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from moda.corpus.synthetic.articulation import OUTPUT, articulate
+from moda.corpus.synthetic.voices import Utterance
 from moda.generator.network import MoDA
 from moda.motion.actions import INDEX
 from moda.motion.space import FPS, ROTATION
-from moda.training.articulation import OUTPUT, articulate
-from moda.training.holdout import generate
-from moda.training.voices import Utterance
+from moda.training.held_out import generate
 
 
 def draw_loss(log: Path, out: Path) -> None:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from moda.batch.crew import Alone, Crew, Processes, carry_out
 from moda.batch.jobs import Job
 from moda.batch.run import Summary, run_batch
 from moda.batch.work import Outcome, Recipe, Task, Worker
+from moda.batch.workers import Alone, Crew, Processes, carry_out
 from moda.media.audio import load_speech
 from moda.media.output import write_wav
 from moda.media.speak import speak

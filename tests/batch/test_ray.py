@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from moda.batch.crew import Alone
-from moda.batch.on_ray import RayCrew
+from moda.batch.ray_workers import RayCrew
 from moda.batch.run import run_batch
 from moda.batch.work import Outcome, Recipe, Task
+from moda.batch.workers import Alone
 from moda.errors import BadSetting
 from moda.media.output import write_wav
 from moda.media.speak import speak

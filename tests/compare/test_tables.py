@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moda.compare.tables import Row, best, latex, printed, write_csv, write_latex
-from moda.media.tables import cell
+from moda.media.csv_safe import cell
 
 ROWS = [
     Row("steps 2", {"sync_correlation": 0.31, "head_jitter": 0.2, "yaw_std": 3.0, "plan_seconds": 0.5}, {"steps": 2}),

@@ -13,8 +13,8 @@ import pytest
 import skimage.data
 
 from moda.errors import BadSetting, BadVideo, OutputFailed
+from moda.media.atomic import remove_leftovers
 from moda.media.audio import Speech, load_speech
-from moda.media.partial import remove_leftovers
 from moda.media.provenance import STATEMENT, record_of
 from moda.media.video import VideoWriter, probe, read_frames
 from tests.sounds import write_wav

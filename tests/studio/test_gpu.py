@@ -21,8 +21,8 @@ from moda.motion.space import Motion
 from moda.motion.takes import Take
 from moda.settings import Settings
 from moda.studio import gpu
-from moda.studio.engine import Engine
 from moda.studio.events import Reporter
+from moda.studio.service import Engine
 
 NAMES = ("moda-lite", "mesh")
 Borrow = tuple[Callable[..., int], tuple[Any, ...]]

@@ -14,10 +14,10 @@ from moda.errors import BadMotionFile, BadSetting, BadSpeech, Cancelled
 from moda.motion.space import Motion
 from moda.motion.takes import Take
 from moda.settings import CONTROLS, Settings
-from moda.studio import controls, examples, models_tab, picker, words
-from moda.studio.engine import Engine
+from moda.studio import controls, examples, messages, models_tab, picker
 from moda.studio.events import OOPS, STOPPED, guarded
 from moda.studio.saved import public, read_settings_or_take
+from moda.studio.service import Engine
 
 
 @pytest.fixture(scope="module")
@@ -64,15 +64,15 @@ def test_settings_read_from_the_page() -> None:
 
 def test_everything_said_is_escaped() -> None:
     nasty = "<img src=x onerror=alert(1)>"
-    for text in (words.error(nasty), words.note(nasty), words.good(nasty, [nasty])):
+    for text in (messages.error(nasty), messages.note(nasty), messages.good(nasty, [nasty])):
         assert "<img" not in text and "&lt;img" in text
-    assert "<img" not in words.stretches([nasty]) + words.boxes([(nasty, nasty)]) + words.step(1, nasty, nasty)
+    assert "<img" not in messages.stretches([nasty]) + messages.boxes([(nasty, nasty)]) + messages.step(1, nasty, nasty)
 
 
 def test_an_emotion_is_drawn_as_bars() -> None:
     from moda.conditions.emotion import understand
 
-    drawn = words.mixture(understand("happiness"))
+    drawn = messages.mixture(understand("happiness"))
     assert "happiness" in drawn and "100 %" in drawn and "anger" not in drawn
 
 

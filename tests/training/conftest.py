@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from moda.training.corpus import CorpusOptions, Performer, write_shard
+from moda.corpus.synthetic.build import CorpusOptions, Performer, write_shard
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from moda.corpus.dataset import HELD_OUT, Corpus
 from moda.errors import BadSetting
 from moda.generator.network import MoDA
 from moda.training.__main__ import main_line
 from moda.training.command import FINE_RATE, make_options, run_training
-from moda.training.dataset import HELD_OUT, Corpus
-from moda.training.fresh import fresh_model
+from moda.training.init import fresh_model
 from moda.training.measure import held_out_loss, measure_held_out
 from tests.training.together import TINY
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from moda.corpus.dataset import HELD_OUT, Corpus
+from moda.corpus.footage.run import PrepareOptions, prepare
 from moda.generator.network import MoDA
 from moda.models import is_present, lite_folder
 from moda.training.command import make_options
-from moda.training.dataset import HELD_OUT, Corpus
-from moda.training.loop import Trainer
 from moda.training.measure import held_out_loss
-from moda.training.prepare.run import PrepareOptions, prepare
+from moda.training.trainer import Trainer
 
 CLIPS = ("vox_00086.mp4", "vox_731200067.mp4", "vox_681100216.mp4", "vr_face2.mp4", "grid_brbk7n.mpg",
          "grid_sbia1a.mpg")  # fmt: skip

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import torch
 
+from moda.corpus.dataset import Corpus
 from moda.errors import BadSetting, BadWeights
-from moda.training.dataset import Corpus
-from moda.training.loop import Trainer
-from moda.training.objective import Draws, LossWeights
+from moda.training.loss import Draws, LossWeights
 from moda.training.processes import Processes, launched_accumulation, launched_precision
+from moda.training.trainer import Trainer
 from tests.training.together import OPTIONS
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from moda.training.dataset import Corpus
-from moda.training.loop import LITE, Trainer, TrainOptions
+from moda.corpus.dataset import Corpus
 from moda.training.processes import Processes
+from moda.training.trainer import LITE, Trainer, TrainOptions
 
 TINY = replace(LITE, width=32, heads=2, blocks1=1)
 OPTIONS = TrainOptions(

@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # shows at the next heartbeat (a browser says so itself).
 PROGRAM = """
 import sys
-from moda.studio.engine import Engine
+from moda.studio.service import Engine
 from moda.studio.page import launch
 engine = Engine(model="moda-lite", renderer="mesh", device="cpu")
 engine.visitors._grace = 1.0

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from moda import TalkingHead
-from moda.cli import run
+from moda.cli.app import run
 from moda.errors import OutputFailed
+from moda.media.atomic import PartialFile, remove_leftovers
 from moda.media.audio import Speech, load_speech
 from moda.media.output import write_wav
-from moda.media.partial import PartialFile, remove_leftovers
 from moda.media.speak import speak
 from moda.media.video import probe
 from moda.motion.space import Motion

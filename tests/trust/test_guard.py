@@ -19,9 +19,9 @@ import gradio as gr
 import httpx
 import pytest
 
-from moda.studio.engine import Engine
-from moda.studio.guard import FULL, NO_ADDRESSES, checked, is_address
 from moda.studio.page import launch
+from moda.studio.security import FULL, NO_ADDRESSES, checked, is_address
+from moda.studio.service import Engine
 from tests.trust.serving import free_port, parameters
 
 OUTSIDE = ("http://portraits.example/me.png", "https://portraits.example/me.png", "http://93.184.216.34/me.png",

@@ -16,16 +16,15 @@ import numpy as np
 import pytest
 import torch
 
-from moda import Settings, TalkingHead
+from moda import Settings, TalkingHead, policy
 from moda.errors import BadPicture, BadSetting, BadSpeech, BadText, Busy, OutOfMemory, UserError
-from moda.media import refusal
 from moda.media.audio import Speech
 from moda.media.output import write_wav
 from moda.motion.takes import Take
 from moda.portrait.portrait import Portrait
 from moda.renderer.mesh.renderer import MeshRenderer
 from moda.settings import Limits
-from moda.studio.engine import Engine
+from moda.studio.service import Engine
 from moda.studio.sessions import Session, Visitors, bytes_below
 from tests.trust import material
 from tests.trust.conftest import check_sentence
@@ -143,7 +142,7 @@ class Held:
     def __init__(self) -> None:
         self.came, self.go = threading.Event(), threading.Event()
 
-    def refuse(self, asked: refusal.Asked) -> None:
+    def refuse(self, asked: policy.Asked) -> None:
         self.came.set()
         assert self.go.wait(120)
 
@@ -152,12 +151,12 @@ class Held:
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
     """Named by MODA_REFUSE like any other function of an operator's."""
     hold = Held()
-    refusal._loaded.cache_clear()
+    policy._loaded.cache_clear()
     monkeypatch.setitem(sys.modules, "held_by_the_test", hold)  # type: ignore[misc]
     monkeypatch.setenv("MODA_REFUSE", "held_by_the_test:refuse")
     yield hold
     hold.go.set()
-    refusal._loaded.cache_clear()
+    policy._loaded.cache_clear()
 
 
 def test_the_queue_and_the_clock_of_a_request(

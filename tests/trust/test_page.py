@@ -12,8 +12,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from moda.studio import words
-from moda.studio.guard import MISFIT, NO_ADDRESSES, NOT_YOURS
+from moda.studio import messages
+from moda.studio.security import MISFIT, NO_ADDRESSES, NOT_YOURS
 from tests.trust.conftest import check_sentence
 from tests.trust.serving import REPOSITORY, Server, parameters
 
@@ -151,5 +151,5 @@ def test_faults_of_a_call_are_one_sentence(server: Server, portrait: Path) -> No
 
 def test_markup_in_messages_is_text() -> None:
     hostile = "<script>alert(1)</script><img src=x onerror=alert(1)>"
-    for shown in (words.error(hostile), words.note(hostile), words.good(hostile, [hostile])):
+    for shown in (messages.error(hostile), messages.note(hostile), messages.good(hostile, [hostile])):
         assert "<script" not in shown and "<img" not in shown and "&lt;script" in shown

@@ -16,15 +16,14 @@ import httpx
 import numpy as np
 import pytest
 
-from moda import Settings, TalkingHead
-from moda.cli import run
+from moda import Settings, TalkingHead, policy
+from moda.cli.app import run
 from moda.errors import Refused, UserError
-from moda.media import refusal
 from moda.media.audio import Speech
 from moda.media.output import write_wav
-from moda.media.refusal import BROKEN, VARIABLE, Asked, ask
 from moda.media.speak import speak
 from moda.motion.takes import Take
+from moda.policy import BROKEN, VARIABLE, Asked, ask
 from moda.portrait.portrait import Portrait
 from tests.trust.conftest import check_sentence
 from tests.trust.serving import REPOSITORY
@@ -36,7 +35,7 @@ Named = Callable[[str], ModuleType]
 def operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Named]:
     """Puts source text into a module of the operator's and names its `refuse`."""
     monkeypatch.syspath_prepend(str(tmp_path))
-    refusal._loaded.cache_clear()
+    policy._loaded.cache_clear()
 
     def named(source: str) -> ModuleType:
         (tmp_path / "blocklist_of_the_operator.py").write_text(source)
@@ -46,7 +45,7 @@ def operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Named]
 
     yield named
     sys.modules.pop("blocklist_of_the_operator", None)
-    refusal._loaded.cache_clear()
+    policy._loaded.cache_clear()
 
 
 LISTENS = "asked = []\ndef refuse(request):\n    asked.append(request)\n"
@@ -164,8 +163,8 @@ def test_the_command_line_asks_too(
 def test_the_page_and_its_endpoints_ask_too(
     operator: Named, portrait: Path, sound: Speech, take: Take, tmp_path: Path
 ) -> None:
-    from moda.studio.engine import Engine
     from moda.studio.page import build
+    from moda.studio.service import Engine
     from tests.trust.serving import free_port, parameters
 
     engine = Engine(model="moda-lite", renderer="mesh", device="cpu", root=tmp_path / "work")
@@ -209,7 +208,7 @@ def test_the_blocklist_in_the_documentation_works(
     module = operator(source)
     ask("plan", face.image, face=face.face.box)
     (tmp_path / "blocked.txt").write_text(f"{module.fingerprint(face.image, face.face.box):016x}\n")
-    refusal._loaded.cache_clear()
+    policy._loaded.cache_clear()
     sys.modules.pop("blocklist_of_the_operator")
     operator(source)
     x0, y0, x1, y1 = face.face.box

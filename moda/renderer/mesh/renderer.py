@@ -11,19 +11,18 @@ import numpy as np
 
 from moda.errors import BadSetting, Cancelled
 from moda.motion.actions import read_actions
-
-from . import eyes as eyes_
-from . import mouth as mouth_
-from . import teeth
-from .compiled import compile_ahead
-from .field import HeadField, head_field
-from .geometry import build_mesh
-from .painter import Painter
-from .pose import turn_of
-from .rig import Rig, build_rig, lid_weights, move, relative_actions
-from .shading import SkinShade, build_shade, skin_lines
-from .stage import build_stage, crop_window, with_headroom
-from .topology import EYES
+from moda.renderer.mesh.analysis import eyes as eyes_
+from moda.renderer.mesh.analysis import mouth as mouth_
+from moda.renderer.mesh.analysis import teeth
+from moda.renderer.mesh.analysis.geometry import build_mesh
+from moda.renderer.mesh.analysis.head_weights import HeadField, head_field
+from moda.renderer.mesh.analysis.shading import SkinShade, build_shade, skin_lines
+from moda.renderer.mesh.analysis.topology import EYES
+from moda.renderer.mesh.drawing.compiled import compile_ahead
+from moda.renderer.mesh.drawing.painter import Painter
+from moda.renderer.mesh.drawing.pose import turn_of
+from moda.renderer.mesh.drawing.rig import Rig, build_rig, lid_weights, move, relative_actions
+from moda.renderer.mesh.drawing.viewport import build_stage, crop_window, with_headroom
 
 if TYPE_CHECKING:
     from moda.motion.space import Motion
@@ -64,7 +63,7 @@ class MeshRenderer:
         (bool, default True): the shoulders rise and fall a little; ``background_still`` (bool, default True): what
         is away from head and shoulders stays as it is, to the bit; otherwise it sways with the head.
         """
-        from moda.portrait.graphs import person_mask
+        from moda.portrait.mediapipe_graphs import person_mask
 
         image, head = portrait.image, portrait.placement
         iod = float(head.scale)

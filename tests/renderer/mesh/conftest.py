@@ -70,7 +70,7 @@ def hopper() -> Sitter:
 @pytest.fixture(scope="session")
 def track() -> Callable[[np.ndarray], np.ndarray]:
     """Landmarks (478, 3) of the face in a rendered frame."""
-    from moda.portrait.graphs import mesh_landmarks
+    from moda.portrait.mediapipe_graphs import mesh_landmarks
 
     def find(frame: np.ndarray) -> np.ndarray:
         found = mesh_landmarks(frame)

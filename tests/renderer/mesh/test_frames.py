@@ -11,8 +11,8 @@ import pytest
 
 from moda.errors import BadSetting, Cancelled
 from moda.portrait.measures import eye_distance, eye_openness, lip_gap
-from moda.renderer.mesh.compiled import PLANNED
-from moda.renderer.mesh.stage import build_stage
+from moda.renderer.mesh.drawing.compiled import PLANNED
+from moda.renderer.mesh.drawing.viewport import build_stage
 
 Track = Callable[[np.ndarray], np.ndarray]
 

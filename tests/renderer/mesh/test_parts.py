@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moda.portrait.canonical import canonical_face, mirror_map
-from moda.renderer.mesh import flow, table, teeth, topology
-from moda.renderer.mesh.curves import spline_matrix
-from moda.renderer.mesh.deform import action_fields
-from moda.renderer.mesh.pose import hold, rotation_of
+from moda.renderer.mesh.analysis import displacements, teeth, topology
+from moda.renderer.mesh.analysis.curves import spline_matrix
+from moda.renderer.mesh.analysis.deform import action_fields
+from moda.renderer.mesh.drawing import rasteriser
+from moda.renderer.mesh.drawing.pose import hold, rotation_of
 
 
 def test_mesh_covers_the_face_once() -> None:
@@ -30,14 +31,14 @@ def test_mesh_covers_the_face_once() -> None:
 
 def test_displacements_keep_their_anchors_and_are_symmetric() -> None:
     fields = action_fields(canonical_face().astype(float))
-    assert set(fields) == {*table.MOUTH_ACTIONS, *table.BROW_ACTIONS}
+    assert set(fields) == {*displacements.MOUTH_ACTIONS, *displacements.BROW_ACTIONS}
     mirror = mirror_map()[:468]
     for name, field in fields.items():
         assert np.isfinite(field).all() and np.abs(field).max() < 0.4
-        for mark in table.FIXED_ALWAYS:
-            if mark not in {**table.MOUTH_ACTIONS, **table.BROW_ACTIONS}[name]:
+        for mark in displacements.FIXED_ALWAYS:
+            if mark not in {**displacements.MOUTH_ACTIONS, **displacements.BROW_ACTIONS}[name]:
                 assert np.abs(field[mark]).max() < 1e-9
-        flip = np.array([1.0 if name in table.CARRIED else -1.0, 1.0, 1.0])
+        flip = np.array([1.0 if name in displacements.CARRIED else -1.0, 1.0, 1.0])
         assert np.abs(field[mirror] - field * flip).max() < 0.006, name
     assert fields["jaw_open"][14, 1] - fields["jaw_open"][13, 1] == pytest.approx(0.300)
 
@@ -76,13 +77,13 @@ def test_rasteriser_interpolates_and_prefers_the_near_sheet() -> None:
     x, y, far = np.zeros((9, 9), np.float32), np.zeros((9, 9), np.float32), np.full((9, 9), 1e9, np.float32)
     depth = np.array([0, 0, 0, 0, 5, 5, 5, 5], np.float32)
     sides = np.ones(4, np.float32)
-    flow.rasterise(position, depth, source, triangles, sides, x, y, far)
+    rasteriser.rasterise(position, depth, source, triangles, sides, x, y, far)
     gy, gx = np.mgrid[0:9, 0:9]
     assert np.allclose(x, 2 * gx, atol=1e-4) and np.allclose(y, 2 * gy, atol=1e-4)
     # Turned over, the near sheet gives way to the far one.
     far[:] = 1e9
     sides[:2] = -1
-    flow.rasterise(position, depth, source, triangles, sides, x, y, far)
+    rasteriser.rasterise(position, depth, source, triangles, sides, x, y, far)
     assert (x == -1).all() and (y == -1).all()
 
 
@@ -93,11 +94,11 @@ def test_edges_are_blurred_where_the_flow_jumps_and_nowhere_else() -> None:
     flow_x[:, 20:] += 4  # one sheet ends between columns 19 and 20
     flow_y = np.zeros_like(flow_x)
     before, blurred = frame.copy(), cv2.GaussianBlur(frame, (3, 3), 0)
-    flow.soften_edges(frame, flow_x, flow_y, (5, 6, 45, 30), 2.5)
+    rasteriser.soften_edges(frame, flow_x, flow_y, (5, 6, 45, 30), 2.5)
     expected = before.copy()
     expected[7:29, 19:21] = blurred[7:29, 19:21]
     assert np.array_equal(frame, expected)
-    flow.soften_edges(frame, flow_x, flow_y, (60, 0, 80, 30), 2.5)  # a box outside the frame
+    rasteriser.soften_edges(frame, flow_x, flow_y, (60, 0, 80, 30), 2.5)  # a box outside the frame
     assert np.array_equal(frame, expected)
 
 

@@ -8,7 +8,7 @@ import pytest
 from moda.evaluate.pictures import COMPARED, detail_at, eye_distance
 from moda.media.footage import read_frames
 from moda.media.video import VideoWriter
-from moda.renderer.mesh.texture import ENLARGED, crisp, enlarged
+from moda.renderer.mesh.analysis.texture import ENLARGED, crisp, enlarged
 
 
 @pytest.mark.parametrize("whole", [False, True])

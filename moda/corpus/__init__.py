@@ -1,0 +1,1 @@
+"""Training corpora: made (synthetic) and read off footage."""

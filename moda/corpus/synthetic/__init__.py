@@ -1,0 +1,1 @@
+"""Synthetic talkers: voices with exact phoneme times, articulation, behaviour and styles."""

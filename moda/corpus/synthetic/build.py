@@ -1,0 +1,249 @@
+"""The corpus: many short performances (speech features with motion), written to shards on disk.
+
+Item i of a seed is the same whatever the number of workers. A shard is a folder of plain `.npy` arrays, read
+through memory maps: columns (K, CHANNELS) float16 speech columns, motion (F, 70) float16 normalised, and per item
+where they start, the mixture, the identity, the portrait at rest and the source.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from moda.conditions.speech import AFTER, COLUMNS_PER_FRAME, columns
+from moda.corpus.synthetic import augment
+from moda.corpus.synthetic.articulation import Articulation, articulate
+from moda.corpus.synthetic.behaviour import assemble, perform, random_rest
+from moda.corpus.synthetic.recordings import open_recordings, recordings_folder
+from moda.corpus.synthetic.styles import colour, habits, random_identity, random_mixture
+from moda.corpus.synthetic.texts import HELD_OUT_LANGUAGE, READS_ALOUD, SENTENCES, random_text
+from moda.corpus.synthetic.voices import (
+    FESTIVAL_VOICES,
+    FLITE_VOICES,
+    SAMPLE_RATE,
+    VARIANTS,
+    Espeak,
+    Phone,
+    Utterance,
+    festival,
+    flite,
+)
+from moda.motion.space import FPS, normalise
+
+SHARES = {"espeak": 0.50, "debian": 0.20, "recording": 0.24, "quiet": 0.06}
+"""Where items come from; a source that is absent leaves its share to espeak."""
+MAX_SECONDS = 16.0
+
+
+@dataclass(frozen=True)
+class CorpusOptions:
+    """hours of performances, seed, worker processes, and how many texts each Debian voice says."""
+
+    hours: float = 8.0
+    seed: int = 0
+    workers: int = 1
+    debian_texts: int = 40
+    shares: tuple[tuple[str, float], ...] = tuple(SHARES.items())
+
+
+def speaking_languages() -> list[str]:
+    """Languages that are trained on."""
+    return [language for language in (*SENTENCES, *READS_ALOUD) if language not in (HELD_OUT_LANGUAGE, "ca")]
+
+
+def save_pool(utterances: Iterable[Utterance], path: Path) -> int:
+    """Keep utterances in one .npz (int16 sound, phones as JSON)."""
+    waves, notes = {}, []
+    for i, u in enumerate(utterances):
+        waves[f"w{i}"] = (np.clip(u.waveform, -1, 1) * 32767).astype(np.int16)
+        notes.append({"phones": [asdict(p) for p in u.phones], "who": [u.engine, u.language, u.voice]})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, notes=np.array(json.dumps(notes)), **waves)
+    return len(notes)
+
+
+def load_pool(path: Path) -> list[Utterance]:
+    """What `save_pool` wrote; [] where there is none."""
+    if not path.is_file():
+        return []
+    with np.load(path, allow_pickle=False) as file:
+        notes = json.loads(str(file["notes"]))
+        return [
+            Utterance(file[f"w{i}"].astype(np.float32) / 32767, tuple(Phone(**p) for p in n["phones"]), *n["who"])
+            for i, n in enumerate(notes)
+        ]
+
+
+def debian_utterances(texts: int, seed: int) -> Iterable[Utterance]:
+    """flite's and festival's training voices, each saying `texts` texts; voices that are absent are left out."""
+    for k, voice in enumerate(FLITE_VOICES):
+        rng = np.random.default_rng([seed, 100 + k])
+        for _ in range(texts):
+            try:
+                yield flite(random_text("en-us", rng), voice, rng.uniform(0.8, 1.25))
+            except (FileNotFoundError, OSError):
+                break
+    for k, (voice, (language, encoding)) in enumerate(FESTIVAL_VOICES.items()):
+        rng = np.random.default_rng([seed, 200 + k])
+        said = [random_text(language, rng, numbers=language == "en-us") for _ in range(texts)]
+        try:
+            yield from festival(said, voice, language, encoding)
+        except FileNotFoundError:
+            continue
+
+
+def prepare_pools(folder: Path, options: CorpusOptions, say: Callable[[str], None] = print) -> None:
+    """Synthesise and align what cannot be made on the fly: recordings.npz and debian.npz in `folder`."""
+    if not (folder / "debian.npz").is_file():
+        count = save_pool(debian_utterances(options.debian_texts, options.seed), folder / "debian.npz")
+        say(f"flite and festival: {count} utterances" if count else "no flite or festival here: training without")
+    if not (folder / "recordings.npz").is_file():
+        source = recordings_folder()
+        count = save_pool(open_recordings(source) if source else [], folder / "recordings.npz")
+        say(f"open recordings: {count} utterances" if count else "no open recordings here: training without")
+
+
+class Performer:
+    """Makes items of the corpus: item(i) depends on the seed and i alone."""
+
+    def __init__(self, folder: Path, options: CorpusOptions, attempt: int = 0) -> None:
+        self.options = options
+        self.attempt = attempt  # espeak-ng is C code that can crash: a new attempt draws other texts
+        self.espeak = Espeak()
+        self.pools = {name: load_pool(folder / f"{name}s.npz") for name in ("recording",)}
+        self.pools["debian"] = load_pool(folder / "debian.npz")
+        shares = dict(options.shares)
+        for name, pool in self.pools.items():
+            if not pool:
+                shares["espeak"] += shares.pop(name, 0.0)
+        self.names = list(shares)
+        self.chances = np.array([shares[n] for n in self.names]) / sum(shares.values())
+        self.languages = speaking_languages()
+
+    def item(self, index: int) -> dict[str, np.ndarray]:
+        """One performance: columns, motion, mixture, identity, rest, source."""
+        rng = np.random.default_rng([self.options.seed, 1000 + self.attempt, index])
+        source = str(rng.choice(self.names, p=self.chances))
+        utterance = self._quiet(rng) if source == "quiet" else self._speech(source, rng)
+        seconds = min(len(utterance.waveform) / SAMPLE_RATE, MAX_SECONDS)
+        frames = int(seconds * FPS)
+        heard = articulate(utterance.phones, frames)
+        wave = utterance.waveform
+        clean = rng.random() < 0.15
+        if source != "quiet" and not clean:
+            wave = augment.conditions(wave, rng)
+        warp = 1.0 if clean else round(float(np.exp(rng.normal(0, 0.09))), 2)
+        cols = columns(wave, COLUMNS_PER_FRAME * frames + AFTER, float(np.clip(warp, 0.8, 1.25)))
+        return {"columns": cols.astype(np.float16), **act(heard, rng), "source": np.array(self.names.index(source))}
+
+    def _speech(self, source: str, rng: np.random.Generator) -> Utterance:
+        said: list[Utterance] = []
+        total = 0.0
+        goal = rng.uniform(3.0, 11.0)
+        who = int(rng.integers(1 << 30))
+        while total < goal and len(said) < 4:
+            if source == "espeak":
+                utterance = self._espeak(np.random.default_rng(who), rng)
+            else:
+                pool = self.pools[source]
+                utterance = pool[int(rng.integers(len(pool)))]
+                factor = float(np.clip(np.exp(rng.normal(0, 0.11)), 0.78, 1.3))
+                utterance = augment.varispeed(utterance, factor)
+            said.append(utterance)
+            total += len(utterance.waveform) / SAMPLE_RATE
+        return augment.splice(said, rng)
+
+    def _espeak(self, speaker: np.random.Generator, rng: np.random.Generator) -> Utterance:
+        language = str(speaker.choice(self.languages))
+        variant = "" if speaker.random() < 0.08 else str(speaker.choice(VARIANTS))
+        rate, pitch, span = speaker.integers((110, 5, 20), (260, 95, 95))
+        while True:
+            try:
+                text = random_text(language, rng)
+                return self.espeak.speak(text, language, variant, int(rate), int(pitch), int(span))
+            except ValueError:
+                continue
+
+    def _quiet(self, rng: np.random.Generator) -> Utterance:
+        count = int(rng.uniform(3.4, 7.0) * SAMPLE_RATE)
+        kind = rng.random()
+        wave = np.zeros(count, np.float32)
+        if kind > 0.2:
+            wave = augment.music(count, rng) if kind > 0.5 else augment.noise(count, rng)
+            wave = augment.equalise(wave, rng)
+            wave = wave / (np.abs(wave).max() + 1e-6) * 10 ** (rng.uniform(-45, 0) / 20)
+            if rng.random() < 0.4:
+                fade = np.interp(np.arange(count), np.linspace(0, count, 6), rng.uniform(0, 1, 6) > 0.4)
+                wave = wave * fade
+        phones = (Phone(0.0, count / SAMPLE_RATE, ""),)
+        return Utterance(wave.astype(np.float32), phones, "quiet", "", "")
+
+
+def act(heard: Articulation, rng: np.random.Generator, mixture: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """Random feeling, person and portrait for an articulation -> motion, mixture, identity, rest (normalised)."""
+    mixture = random_mixture(rng) if mixture is None else mixture
+    identity = random_identity(rng)
+    rest = random_rest(rng)
+    values, pose = perform(heard, colour(mixture), habits(identity), rest, rng)
+    still = assemble(np.zeros((1, values.shape[1]), np.float32), rest[None])
+    motion = normalise(assemble(values, pose)).astype(np.float16)
+    return {
+        "motion": motion,
+        "mixture": mixture.astype(np.float32),
+        "identity": identity,
+        "rest": normalise(still)[0].astype(np.float32),
+    }
+
+
+def write_shard(performer: Performer, indices: Iterable[int], folder: Path) -> float:
+    """Make items and write them as one shard; returns hours."""
+    return write_items([performer.item(i) for i in indices], folder)
+
+
+def write_items(items: list[dict[str, np.ndarray]], folder: Path) -> float:
+    """Write items (columns, motion, mixture, identity, rest, source) as one shard; returns hours."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("columns", "motion"):
+        np.save(folder / f"{name}.npy", np.concatenate([item[name] for item in items]))
+        np.save(folder / f"{name}_lengths.npy", np.array([len(item[name]) for item in items]))
+    for name in ("mixture", "identity", "rest", "source"):
+        np.save(folder / f"{name}.npy", np.stack([item[name] for item in items]))
+    frames = sum(len(item["motion"]) for item in items)
+    (folder / "done").write_text(f"{frames}\n")
+    return frames / FPS / 3600
+
+
+ITEMS_PER_SHARD = 200
+MEAN_SECONDS = 10.0
+
+
+def _work(folder: Path, options: CorpusOptions, shards: list[int], attempt: int) -> None:
+    performer = Performer(folder, options, attempt)
+    for shard in shards:
+        target = folder / f"shard-{shard:04d}"
+        start = shard * ITEMS_PER_SHARD
+        hours = write_shard(performer, range(start, start + ITEMS_PER_SHARD), target)
+        print(f"{target.name}: {hours:.2f} h", flush=True)
+
+
+def build(folder: Path, options: CorpusOptions) -> None:
+    """Make the whole corpus in `folder`; what is there already is kept. Raises RuntimeError after six crashes."""
+    prepare_pools(folder, options)
+    count = max(1, round(options.hours * 3600 / MEAN_SECONDS / ITEMS_PER_SHARD))
+    context = multiprocessing.get_context("spawn")
+    for attempt in range(6):
+        left = [k for k in range(count) if not (folder / f"shard-{k:04d}" / "done").is_file()]
+        if not left:
+            return
+        shares = [left[w :: options.workers] for w in range(options.workers)]
+        workers = [context.Process(target=_work, args=(folder, options, share, attempt)) for share in shares if share]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    raise RuntimeError(f"the corpus in {folder} stayed incomplete after six attempts")

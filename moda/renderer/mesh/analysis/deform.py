@@ -1,0 +1,65 @@
+"""Spread the sparse displacement table over the 468 landmarks: one smooth field for each action.
+
+For an action with known displacements d_k at a few landmarks, the others minimise dᵀ(L D⁻¹ L + εL)d, with L the
+cotangent Laplacian of the canonical face *without* its eye and mouth openings, so that the two lips do not pull
+on each other. The field lives in the head's frame in units of IOD and is applied to a portrait through the
+rotation and scale of its pose.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from moda.portrait.canonical import mirror_map
+from moda.renderer.mesh.analysis import displacements, topology
+
+EPSILON = 1e-4
+
+
+def cotangent_laplacian(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Stiffness matrix (n, n) and vertex areas (n,) of a triangle mesh with 3-D points (n, 3)."""
+    count = len(points)
+    stiffness = np.zeros((count, count))
+    area = np.zeros(count)
+    for corner in range(3):
+        i, j, k = (triangles[:, (corner + step) % 3] for step in range(3))
+        u, v = points[j] - points[i], points[k] - points[i]
+        double_area = np.linalg.norm(np.cross(u, v), axis=1)
+        cotangent = np.clip((u * v).sum(1) / np.maximum(double_area, 1e-9), 0.02, 20.0) * 0.5
+        np.add.at(stiffness, (j, k), -cotangent)
+        np.add.at(stiffness, (k, j), -cotangent)
+        np.add.at(stiffness, (j, j), cotangent)
+        np.add.at(stiffness, (k, k), cotangent)
+        np.add.at(area, i, double_area / 6)
+    return stiffness, np.maximum(area, 1e-6)
+
+
+def _solve(energy: np.ndarray, known: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Minimise xᵀ energy x with x[known] = values, shapes (n, n), (k,), (k, 3) -> (n, 3)."""
+    free = np.setdiff1d(np.arange(len(energy)), known)
+    field = np.zeros((len(energy), values.shape[1]))
+    field[known] = values
+    field[free] = np.linalg.solve(energy[np.ix_(free, free)], -energy[np.ix_(free, known)] @ values)
+    return field
+
+
+def action_fields(canonical: np.ndarray) -> dict[str, np.ndarray]:
+    """The displacement (468, 3) in IOD of every action in the table, for a canonical face (468, 3) in IOD."""
+    stiffness, area = cotangent_laplacian(canonical, topology.landmark_triangles())
+    energy = stiffness @ (stiffness / area[:, None]) + EPSILON * stiffness
+    energy += 1e-9 * np.eye(len(energy)) * np.trace(energy) / len(energy)
+    mirror = mirror_map()
+    fields = {}
+    for name, shape in {**displacements.MOUTH_ACTIONS, **displacements.BROW_ACTIONS}.items():
+        more = displacements.FIXED_FOR_BROWS if name in displacements.BROW_ACTIONS else displacements.FIXED_FOR_MOUTH
+        anchors: dict[int, tuple[float, ...]] = dict.fromkeys((*displacements.FIXED_ALWAYS, *more), (0.0, 0.0, 0.0))
+        anchors.update(shape)
+        sign = 1.0 if name in displacements.CARRIED else -1.0
+        both: dict[int, tuple[float, ...]] = {}
+        for k, move in anchors.items():
+            full = (*move, 0.0)[:3]
+            both[k] = full
+            both.setdefault(int(mirror[k]), (sign * full[0], *full[1:]))
+        known = np.array(sorted(both))
+        fields[name] = _solve(energy, known, np.array([both[k] for k in known]) / 1000.0)
+    return fields

@@ -1,0 +1,287 @@
+"""Eyes: where the lids run, how they close, and the eyeball that is seen between them.
+
+The eyeball is a sheet of its own. It keeps to the skull while the lids move over it, and the iris turns on it.
+What the lids hide in the picture (the rim of the iris, more white) is filled in once, so that wide eyes and a
+turned gaze do not show a cut iris.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from moda.renderer.mesh.analysis.curves import spline_matrix
+from moda.renderer.mesh.analysis.filling import spread
+from moda.renderer.mesh.analysis.topology import EYES, FACE, LASH_ROWS, EyeLandmarks
+
+SAMPLES = 65
+_SPLINE = spline_matrix(9, SAMPLES)
+UPPER_SHARE = 0.84
+"""How much of the closing the upper lid does."""
+
+OVERLAP = 0.022
+"""IOD by which the closed upper lid passes the lower rim."""
+
+PATCH_WIDTH = 152
+MARGIN = 0.18  # of the eye's width, left and right
+HALF_HEIGHT = 0.5  # of the eye's width, above and below the corner line
+
+
+@dataclass(frozen=True)
+class Eye:
+    """One eye of the portrait. Lengths in px of the picture."""
+
+    marks: EyeLandmarks
+    corner: np.ndarray  # (2,) image-left corner
+    along: np.ndarray  # (2,) unit vector to the other corner
+    width: float
+    ratio: float  # opening over width, as the picture shows it
+    seen: np.ndarray  # (h, w, 4) uint8: the picture's own eyeball, alpha between its lids
+    white: np.ndarray  # (h, w, 4) uint8: the eyeball without its iris; alpha: clear of the lash line
+    disc: np.ndarray  # (h, w, 3) uint8: the whole iris
+    patch_scale: float  # patch px per picture px
+    iris: tuple[float, float, float]  # u, v, radius in patch px
+    lash: np.ndarray  # (3,) float32 colour of the closed lash line
+    lid: np.ndarray  # (3,) float32 colour of a lid, for eyes behind glasses
+    glasses: bool
+
+
+def sample(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return cv2.remap(
+        image, x.astype(np.float32), y.astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )  # fmt: skip
+
+
+def refine_lids(image: np.ndarray, points: np.ndarray, iod: float) -> np.ndarray:
+    """Move the upper rim to the outside of the lash line, so that the lashes travel with the lid.
+
+    image (H, W, 3) uint8 RGB, points (n, 3) px; returns a changed copy.
+    """
+    points = points.copy()
+    grey = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), max(0.5, 0.006 * iod))
+    soft = cv2.GaussianBlur(image, (0, 0), max(0.5, 0.008 * iod)).astype(np.float32)
+    reach = np.linspace(-0.01, 0.055, 27) * iod
+    for eye in EYES:
+        up, lo = np.array(eye.upper), np.array(eye.lower)
+        opening = points[lo, :2] - points[up, :2]
+        across = points[up[-1], :2] - points[up[0], :2]
+        normal = np.array([across[1], -across[0]]) / max(float(np.linalg.norm(across)), 1e-6)  # upwards
+        if float((opening @ -normal).max()) < 0.05 * iod:
+            continue
+        xy = points[up[1:-1], None, :2] + reach[None, :, None] * normal
+        profile = sample(grey, xy[..., 0], xy[..., 1])
+        darkest = profile.argmin(1)
+        depth = np.median(profile, axis=1) - profile.min(1)
+        shift = np.where(depth > 4, reach[darkest], 0.012 * iod)
+        shift = np.clip(
+            np.median(np.stack([np.roll(np.pad(shift, 1, mode="edge"), k)[1:-1] for k in (-1, 0, 1)]), 0), 0, None
+        )
+        # The rim that moves is a little inside the darkest line: half of the lashes stay above it.
+        points[up[1:-1], :2] += (0.55 * shift)[:, None] * normal
+        points[lo[1:-1], :2] += _to_lower_skin(soft, points[lo[1:-1], :2], -normal, iod)[:, None] * -normal
+    return points
+
+
+def _to_lower_skin(image: np.ndarray, rim: np.ndarray, down: np.ndarray, iod: float) -> np.ndarray:
+    """How far (n,) px below the landmarks of the lower rim the skin begins: the eyeball must end there."""
+    steps = np.linspace(0.0, 0.11, 45) * iod
+    xy = rim[:, None] + steps[None, :, None] * down
+    profile = sample(image, xy[..., 0], xy[..., 1])
+    skin = np.median(profile[:, 32:], axis=1, keepdims=True)
+    strange = np.abs(profile - skin).sum(-1)
+    limit = np.maximum(0.45 * strange[:, :6].max(1), 30.0)
+    eyeball = strange[:, :26] > limit[:, None]
+    # The last step, seen from the rim, of the unbroken run that is not skin.
+    run = np.where(eyeball.all(1), 0, eyeball.argmin(1))
+    found = np.minimum(steps[run], 0.05 * iod)
+    padded = np.pad(found, 1, mode="edge")
+    smooth = np.median(np.stack([padded[:-2], found, padded[2:]]), axis=0)
+    return np.clip(0.6 * smooth, 0.0, 0.022 * iod) + 0.004 * iod
+
+
+def _fit_iris(patch: np.ndarray, iris: tuple[float, float, float], visible: np.ndarray) -> tuple[float, float, float]:
+    """Centre and radius of the iris in a patch (h, w, 3): where its visible rim steps most from dark to light."""
+    u, v, radius = iris
+    plain = cv2.cvtColor(np.clip(patch, 0, 255).astype(np.uint8), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey = cv2.GaussianBlur(plain, (0, 0), max(1.0, 0.05 * radius))
+    angles = np.radians(np.concatenate([np.arange(-55, 56, 10), np.arange(125, 236, 10)]))
+    radii = np.arange(0.80, 1.85, 0.04) * radius
+    best, answer = 0.0, iris
+    for du in np.arange(-0.28, 0.29, 0.07) * radius:
+        for dv in np.arange(-0.21, 0.22, 0.07) * radius:
+            x = u + du + radii[None] * np.cos(angles)[:, None]
+            y = v + dv + radii[None] * np.sin(angles)[:, None]
+            profile = cv2.remap(grey, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR)
+            shown = cv2.remap(visible, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR) > 0.8
+            step = profile[:, 3:] - profile[:, :-3]
+            both = shown[:, 3:] & shown[:, :-3]
+            count = both.sum(0)
+            score = np.clip(step, -12, 22)
+            score = np.where(count >= 7, (score * both).sum(0) / np.maximum(count, 1), 0.0)
+            r = radii[1:-2] + 0.5 * (radii[1] - radii[0])
+            score = score * np.exp(-((np.log(r / radius) / 0.45) ** 2) - (du * du + dv * dv) / (0.35 * radius) ** 2)
+            k = int(score.argmax())
+            if score[k] > best:
+                best, answer = float(score[k]), (float(u + du), float(v + dv), float(r[k]))
+    return answer if best > 6.0 else iris
+
+
+def eye_lines(marks: EyeLandmarks, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Upper and lower rim as (65, 2) curves through ``positions`` (n, 2+)."""
+    return _SPLINE @ positions[list(marks.upper), :2], _SPLINE @ positions[list(marks.lower), :2]
+
+
+def crease_line(marks: EyeLandmarks, positions: np.ndarray) -> np.ndarray:
+    """The crease above the upper lid as a (65, 2) curve."""
+    return _SPLINE @ positions[list(marks.crease), :2]
+
+
+def lid_rows(points: np.ndarray, glasses: bool, iod: float) -> np.ndarray:
+    """Displacements (4, 486, 3) px: left upper lid, left lower lid, right upper lid, right lower lid.
+
+    Adding both rows of an eye with weight 1 makes its rims meet. With glasses nothing moves: the frame lies on the
+    skin, so the closing lid is painted instead.
+    """
+    rows = np.zeros((4, FACE, 3))
+    if glasses:
+        return rows
+    bell = np.sin(np.linspace(0, np.pi, 9)) ** 0.6
+    for e, eye in enumerate(EYES):
+        up, lo = np.array(eye.upper), np.array(eye.lower)
+        gap = points[lo] - points[up]
+        gap[0] = gap[-1] = 0.0
+        rows[2 * e, up] = UPPER_SHARE * gap
+        # The closed upper lid lies over the rim of the lower one, so that no sliver of the eyeball stays.
+        drop = gap[4] / max(float(np.linalg.norm(gap[4, :2])), 1e-6) * OVERLAP * iod
+        rows[2 * e, up] += drop * bell[:, None]
+        rows[2 * e + 1, lo] = -(1 - UPPER_SHARE) * gap
+        lift = gap * bell[:, None]
+        rows[2 * e, list(LASH_ROWS[e])] = 0.97 * rows[2 * e, up]
+        rows[2 * e, list(eye.crease)] += 0.46 * lift
+        rows[2 * e, list(eye.above)] += 0.15 * lift
+        rows[2 * e, list(eye.brow)] += 0.03 * lift[4]
+        rows[2 * e + 1, list(eye.below)] -= 0.08 * lift
+    return rows
+
+
+def _complete(
+    patch: np.ndarray, visible: np.ndarray, iris: tuple[float, float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The eyeball without its iris, and the whole iris. patch (h, w, 3) float32, visible (h, w) 0..1."""
+    h, w = visible.shape
+    cu, cv_, radius = iris
+    v, u = np.mgrid[0:h, 0:w].astype(np.float32)
+    distance = np.hypot(u - cu, v - cv_)
+    sure = (visible > 0.9).astype(np.float32)
+    known = sure * (distance > 1.15 * radius)
+    luma = patch @ np.array([0.299, 0.587, 0.114], np.float32)
+    if known.sum() > 30:  # lashes and shadows at the rims are not the white
+        known *= luma > np.percentile(luma[known > 0], 35)
+        mean = patch[known > 0].mean(0)
+    else:
+        mean = np.percentile(patch[visible > 0.5], 85, axis=0) if (visible > 0.5).any() else np.full(3, 150.0)
+    white = spread(patch, known.astype(np.float32), (0.02 * w, 0.05 * w, 0.12 * w, 0.3 * w), mean, gain=8.0)
+    white = cv2.GaussianBlur(white, (0, 0), 2.0)
+    keep = cv2.GaussianBlur(cv2.erode(sure * (distance > 1.22 * radius), np.ones((3, 3))), (0, 0), 1.5)[..., None]
+    white = patch * keep + white * (1 - keep)
+
+    disc = patch.copy()
+    inner = sure * (distance < 0.97 * radius)
+    if inner.sum() > 20:
+        bins = np.clip((distance / max(radius, 1) * 14).astype(int), 0, 15)
+        profile = np.zeros((16, 3), np.float32)
+        last = patch[inner > 0].mean(0)
+        for k in range(15, -1, -1):
+            ring = (bins == k) & (inner > 0)
+            last = np.median(patch[ring], axis=0) if ring.sum() > 4 else last
+            profile[k] = last
+        at = np.clip(distance / max(radius, 1) * 14 - 0.5, 0, 14.999)
+        k = at.astype(int)
+        radial = profile[k] + (profile[k + 1] - profile[k]) * (at - k)[..., None]
+        mirrored = sample(patch, u, 2 * cv_ - v)
+        fits = sample(sure, u, 2 * cv_ - v)[..., None]
+        filled = np.where(fits > 0.8, 0.7 * mirrored + 0.3 * radial, radial)
+        filled = cv2.GaussianBlur(filled, (0, 0), 1.5)
+        soft = cv2.GaussianBlur(cv2.erode(sure, np.ones((5, 5))), (0, 0), 2.0)[..., None]
+        disc = patch * soft + filled * (1 - soft)
+    return white, disc
+
+
+def _lid_colour(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, iod: float) -> np.ndarray:
+    """The skin's colour of one upper lid: the middle shades of the strip between lashes and crease."""
+    height, width = image.shape[:2]
+    rim, fold = points[list(marks.upper[2:-2]), :2], points[list(marks.crease[2:-2]), :2]
+    strip = np.concatenate([rim + t * (fold - rim) for t in (0.45, 0.6, 0.75, 0.9)])
+    jitter = np.array([(dx, dy) for dx in (-0.03, 0, 0.03) for dy in (-0.01, 0, 0.01)]) * iod
+    spots = (strip[:, None] + jitter[None]).reshape(-1, 2).astype(int)
+    colours = image[np.clip(spots[:, 1], 0, height - 1), np.clip(spots[:, 0], 0, width - 1)].astype(np.float32)
+    luma = colours @ np.array([0.299, 0.587, 0.114], np.float32)
+    low, high = np.percentile(luma, [40, 80])
+    lid = colours[(luma >= low) & (luma <= high)].mean(0)
+    spots = points[list(marks.below[2:-2]), :2].astype(int)
+    under = np.median(image[np.clip(spots[:, 1], 0, height - 1), np.clip(spots[:, 0], 0, width - 1)], axis=0)
+    # A closed lid comes forward out of the socket's shadow.
+    return (0.65 * lid + 0.35 * under).astype(np.float32)
+
+
+def build_eye(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, found: np.ndarray, glasses: bool) -> Eye:
+    """Analyse one eye. image (H, W, 3) uint8 RGB; points (478, 3) px with refined rims, found: as detected."""
+    left, right = points[marks.upper[0], :2], points[marks.upper[-1], :2]
+    width = float(np.linalg.norm(right - left))
+    along = (right - left) / max(width, 1e-6)
+    down = np.array([-along[1], along[0]])
+    upper, lower = eye_lines(marks, points)
+    ratio = float(((lower - upper) @ down).max() / width)
+    scale = PATCH_WIDTH / (width * (1 + 2 * MARGIN))
+    h = int(PATCH_WIDTH * 2 * HALF_HEIGHT / (1 + 2 * MARGIN))
+    v, u = np.mgrid[0:h, 0:PATCH_WIDTH].astype(np.float64)
+    su, sv = u / scale - MARGIN * width, v / scale - HALF_HEIGHT * width
+    x = left[0] + su * along[0] + sv * down[0]
+    y = left[1] + su * along[1] + sv * down[1]
+    patch = sample(image, x, y).astype(np.float32)
+
+    def to_patch(line: np.ndarray) -> np.ndarray:
+        d = line - left
+        return np.stack([(d @ along + MARGIN * width) * scale, (d @ down + HALF_HEIGHT * width) * scale], 1)
+
+    # Keep clear of the lash line above, which belongs to the lid.
+    inner_top, inner_bottom = eye_lines(marks, found)
+    top, bottom = to_patch(inner_top), to_patch(inner_bottom)
+    top = top + np.array([0.0, 0.035 * width * scale])
+    bottom = bottom - np.array([0.0, 0.01 * width * scale])
+    outline = np.vstack([top, bottom[::-1]])
+    visible = np.zeros((h, PATCH_WIDTH), np.uint8)
+    cv2.fillPoly(visible, [np.round(outline * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
+    centre = to_patch(points[None, marks.iris, :2])[0]
+    rims = to_patch(points[marks.iris + 1 : marks.iris + 5, :2])
+    radius = float(np.linalg.norm(rims - centre, axis=1).mean())
+    iris = (float(centre[0]), float(centre[1]), radius)
+    iris = _fit_iris(patch, iris, visible.astype(np.float32) / 255)
+    white, disc = _complete(patch, visible.astype(np.float32) / 255, iris)
+    own = np.zeros((h, PATCH_WIDTH), np.uint8)
+    rims_now = np.vstack([to_patch(upper), to_patch(lower)[::-1]])
+    cv2.fillPoly(own, [np.round(rims_now * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
+    below_lashes = np.vstack([top, to_patch(lower)[::-1]])
+    clear = np.zeros((h, PATCH_WIDTH), np.uint8)
+    cv2.fillPoly(clear, [np.round(below_lashes * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
+    clear_soft = cv2.GaussianBlur(cv2.dilate(clear, np.ones((1, 5), np.uint8)), (0, 0), 1.2)
+    seen = np.dstack(
+        [
+            np.clip(patch, 0, 255).astype(np.uint8),
+            cv2.GaussianBlur(cv2.dilate(own, np.ones((3, 3), np.uint8)), (0, 0), 1.0),
+        ]
+    )
+
+    grey = sample(image, *upper.T).astype(np.float32)[:, 0]
+    near = sample(image, *(upper - 0.02 * width * down).T).astype(np.float32)[:, 0]
+    dark = np.vstack([grey[12:-12], near[12:-12]])
+    lid = _lid_colour(image, marks, points, iod=width / 0.5)
+    lash = np.minimum(np.sort(dark, axis=0)[: max(4, len(dark) // 4)].mean(0) * 0.8, 0.5 * lid)
+    return Eye(
+        marks, left.copy(), along, width, ratio, np.ascontiguousarray(seen),
+        np.dstack([np.clip(white, 0, 255).astype(np.uint8), clear_soft]),
+        np.clip(disc, 0, 255).astype(np.uint8), scale, iris,
+        lash.astype(np.float32), lid, glasses,
+    )  # fmt: skip

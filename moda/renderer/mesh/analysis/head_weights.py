@@ -1,0 +1,126 @@
+"""How far each place in the picture follows the head: fully on head and hair, not at all in the background."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from moda.portrait.canonical import Pose
+from moda.renderer.mesh.analysis import topology
+
+CELLS = 20  # samples per IOD
+RIM = 0.45
+REACH, LOOSE_REACH = 0.88, 3.2
+"""How far beyond the head, in IOD, its motion fades out: with a still background, and with one that moves along."""
+
+
+@dataclass(frozen=True)
+class HeadField:
+    """Weights on a coarse raster over `region` (x0, y0, x1, y1) px."""
+
+    region: tuple[float, float, float, float]
+    origin: np.ndarray  # eye midpoint, px
+    iod: float
+    turn: np.ndarray  # (2, 2) picture -> upright
+    chin: float  # upright y of the chin, IOD
+    raster: np.ndarray  # (h, w) float32: rigid weight
+    body: np.ndarray  # (h, w) float32: person mask, soft
+    open_sides: tuple[bool, bool, bool, bool]  # left, top, right, bottom: picture goes on beyond the region
+
+    def upright(self, points: np.ndarray) -> np.ndarray:
+        """Points (n, 2) px -> IOD, head's roll removed, origin between the eyes."""
+        return (np.asarray(points, np.float64) - self.origin) @ self.turn.T / self.iod
+
+    def rim(self, points: np.ndarray) -> np.ndarray:
+        """0 on the region's rim to 1 inside."""
+        x0, y0, x1, y1 = self.region
+        x, y = np.asarray(points, np.float64).T
+        near = np.minimum.reduce([x - x0, y - y0, x1 - x, y1 - y]) / self.iod
+        t = np.clip(near / RIM, 0, 1)
+        return t * t * (3 - 2 * t)
+
+    def _sample(self, raster: np.ndarray, points: np.ndarray) -> np.ndarray:
+        x0, y0, x1, y1 = self.region
+        h, w = raster.shape
+        u = (points[:, 0] - x0) / (x1 - x0) * w - 0.5
+        v = (points[:, 1] - y0) / (y1 - y0) * h - 0.5
+        found = cv2.remap(
+            raster, u.astype(np.float32)[None], v.astype(np.float32)[None], cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )  # fmt: skip
+        return found[0].astype(np.float64)
+
+    def rigid(self, points: np.ndarray) -> np.ndarray:
+        return self._sample(self.raster, points) * self.rim(points)
+
+    def breath(self, points: np.ndarray) -> np.ndarray:
+        """0..1: how far a place rises with the breath: chest and shoulders of the person, nothing else."""
+        below = _ss(self.upright(points)[:, 1] - self.chin, 0.45, 1.3)
+        return below * np.clip(2.0 * self._sample(self.body, points) - 1.0, 0.0, 1.0) * self.rim(points)
+
+    def moves(self, points: np.ndarray) -> np.ndarray:
+        """0..1: 0 where a place always stays as it is, 1 where it is carried along visibly, be it by the breath."""
+        return np.clip(4.0 * np.maximum(self.rigid(points), self.breath(points)), 0.0, 1.0)
+
+
+def _ss(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    t = np.clip((x - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def head_field(
+    person: np.ndarray,
+    landmarks: np.ndarray,
+    pose: Pose,
+    region: tuple[float, float, float, float],
+    picture: tuple[int, int],
+    still: bool = True,
+) -> HeadField:
+    """person: (h, w) float probability of "person" over the region, any size; picture: (height, width) px.
+
+    still: the background stays where it is; otherwise it sways with the head, the less the farther away.
+    """
+    iod = float(pose.scale)
+    x0, y0, x1, y1 = region
+    w, h = (max(8, round((hi - lo) / iod * CELLS)) for lo, hi in ((x0, x1), (y0, y1)))
+    roll = np.radians(float(pose.angles[2]))
+    turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+    origin = np.asarray(pose.translation[:2], np.float64)
+    gx, gy = np.meshgrid(x0 + (np.arange(w) + 0.5) / w * (x1 - x0), y0 + (np.arange(h) + 0.5) / h * (y1 - y0))
+    points = np.stack([gx.ravel(), gy.ravel()], 1)
+    upright = (points - origin) @ turn.T / iod
+    ux, uy = upright[:, 0].reshape(h, w), upright[:, 1].reshape(h, w)
+    chin = float((((landmarks[152, :2] - origin) @ turn.T) / iod)[1])
+
+    cell = np.array([(x1 - x0) / w, (y1 - y0) / h])
+    oval = np.round((landmarks[list(topology.OVAL), :2] - (x0, y0)) / cell - 0.5).astype(np.int32)
+    face = np.zeros((h, w), np.uint8)
+    cv2.fillPoly(face, [oval], (1,))
+    mask = cv2.resize(person.astype(np.float32), (w, h), interpolation=cv2.INTER_AREA)
+    body = ((mask > 0.5) | (face > 0)).astype(np.uint8)
+    head = body & (uy < chin - 0.1) & (np.abs(ux) < 2.4)
+    head = (head.astype(bool) | (face > 0)).astype(np.uint8)
+    _, labels = cv2.connectedComponents(head)
+    nose = np.clip(((landmarks[1, :2] - (x0, y0)) / cell).astype(int), 0, (w - 1, h - 1))
+    head = (labels == labels[nose[1], nose[0]]).astype(np.uint8)
+    head = cv2.morphologyEx(head, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+
+    def away(shape: np.ndarray) -> np.ndarray:
+        return cv2.distanceTransform((1 - shape).astype(np.uint8), cv2.DIST_L2, 5) / CELLS
+
+    weight = 1.0 - _ss(away(head), 0.0, REACH)
+    throat = np.interp(np.abs(ux), [0, 0.5, 1.0, 1.6], [chin, chin + 0.12, chin + 0.6, chin + 0.9])
+    weight = np.minimum(weight, 1.0 - _ss(uy - throat, 0.05, 1.45))
+    blurred = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), 0.18 * CELLS, borderType=cv2.BORDER_REPLICATE)
+    # What would hardly move does not move at all: most of a background then stays as it is, to the bit.
+    weight = np.maximum(0.0, np.asarray(blurred) - 0.03) / 0.97
+    weight = np.maximum(weight, 1.0 - _ss(away(face), 0.0, 0.25))
+    if not still:  # spread over more room, the same motion bends straight lines less; shoulders stay where they are
+        loose = np.minimum(1.0 - _ss(away(head), 0.0, LOOSE_REACH), 1.0 - _ss(uy - chin, 0.05, 1.45))
+        weight = np.maximum(weight, loose)
+    soft = cv2.GaussianBlur(body.astype(np.float32), (0, 0), 0.08 * CELLS, borderType=cv2.BORDER_REPLICATE)
+    height, width = picture
+    sides = (x0 > 0.5, y0 > 0.5, x1 < width - 0.5, y1 < height - 0.5)
+    return HeadField(region, origin, iod, turn, chin, np.ascontiguousarray(weight, np.float32), soft, sides)

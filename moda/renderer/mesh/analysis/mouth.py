@@ -1,0 +1,187 @@
+"""The mouth's inside: what is seen between the lips, fitted to the portrait.
+
+Upper teeth keep to the skull, lower teeth and tongue to the jaw; the lips only open the view on them. Where the
+portrait shows its own teeth they are used: the picture between the lips becomes the upper row's sheet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from moda.renderer.mesh.analysis import teeth
+from moda.renderer.mesh.analysis.curves import spline_matrix
+from moda.renderer.mesh.analysis.filling import spread
+from moda.renderer.mesh.analysis.topology import LIP_LOWER_INNER, LIP_UPPER_INNER
+
+SAMPLES = 97
+_SPLINE = spline_matrix(11, SAMPLES)
+OWN_PX = 200  # own-teeth sheet px per IOD
+OWN_HALF = (0.75, 0.35)  # half width, half height, IOD
+
+
+@dataclass(frozen=True)
+class Mouth:
+    """The mouth of one portrait. Lengths in IOD unless said otherwise."""
+
+    centre: np.ndarray  # (3,) px: middle of the seam in the picture, with its depth
+    along: np.ndarray  # (2,) unit vector of the mouth line
+    gap: float  # inner-lip opening in the picture
+    width: float  # inner corner to corner
+    edge: float  # biting edge of the upper teeth below the middle of the seam
+    upper: np.ndarray  # (h, w, 4) float32 sheet
+    lower: np.ndarray
+    own: np.ndarray  # (h, w, 4) float32: the picture's own inside, alpha 0 where it has none
+    toothy: float  # 0..1: how much of the own inside is teeth
+    arch: float  # width of the dental arch over the usual one
+    tones: teeth.Tones
+    seam: np.ndarray  # (3,) float32 RGB of the line between closed lips
+
+
+def lip_lines(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inner rims (97, 2) of the upper and the lower lip."""
+    return _SPLINE @ positions[list(LIP_UPPER_INNER), :2], _SPLINE @ positions[list(LIP_LOWER_INNER), :2]
+
+
+def _own_inside(
+    image: np.ndarray, points: np.ndarray, centre: np.ndarray, along: np.ndarray, iod: float, tones: teeth.Tones
+) -> tuple[np.ndarray, float, float]:
+    """Sheet of the picture between the lips, how toothy it is, and where its teeth end (IOD below the centre)."""
+    half_u, half_v = OWN_HALF
+    w, h = int(2 * half_u * OWN_PX), int(2 * half_v * OWN_PX)
+    v, u = np.mgrid[0:h, 0:w].astype(np.float64)
+    su, sv = ((u + 0.5) / OWN_PX - half_u) * iod, ((v + 0.5) / OWN_PX - half_v) * iod
+    x = centre[0] + su * along[0] - sv * along[1]
+    y = centre[1] + su * along[1] + sv * along[0]
+    rgb = cv2.remap(
+        image, x.astype(np.float32), y.astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    ).astype(np.float32)  # fmt: skip
+    top, bottom = lip_lines(points)
+
+    def local(line: np.ndarray) -> np.ndarray:
+        d = (line - centre[:2]) / iod
+        return np.stack(
+            [(d @ along + half_u) * OWN_PX, (d @ np.array([-along[1], along[0]]) + half_v) * OWN_PX], 1
+        )  # fmt: skip
+
+    mask = np.zeros((h, w), np.uint8)
+    outline = np.vstack([local(top), local(bottom)[::-1]])
+    cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
+    inside = cv2.erode(mask, np.ones((5, 5), np.uint8)).astype(np.float32) / 255
+    luma = rgb @ np.array([0.299, 0.587, 0.114], np.float32)
+    saturation = (rgb.max(-1) - rgb.min(-1)) / np.maximum(rgb.max(-1), 1.0)
+    reference = float(tones.tooth @ np.array([0.299, 0.587, 0.114], np.float32))
+    white = (luma > 0.60 * reference) & (saturation < 0.42) & (inside > 0.5)
+    toothy = float(white.sum() / max((inside > 0.5).sum(), 1))
+    end = 0.0
+    cover = np.zeros((h, w), np.float32)
+    if toothy > 0.18:
+        # The upper row: from the upper lip down to where the bright run of a column ends.
+        solid = cv2.morphologyEx(white.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 5), np.uint8))
+        lowest = np.where(solid.any(0), h - 1 - solid[::-1].argmax(0), 0)
+        columns = np.flatnonzero(solid.any(0))
+        middle = columns[(columns > 0.35 * w) & (columns < 0.65 * w)]
+        if len(middle):
+            end = float(np.median(lowest[middle])) / OWN_PX - half_v
+            rows = np.arange(h)[:, None]
+            run = np.interp(np.arange(w), columns, lowest[columns])
+            run = cv2.blur(run.astype(np.float32)[None], (9, 1))[0]
+            # Sideways as far as the picture shows the inside: its dark corners are the best ones.
+            open_columns = np.flatnonzero((inside > 0.5).any(0))
+            first, last = open_columns[0] + 4, open_columns[-1] - 4
+            side = np.clip(np.minimum(np.arange(w) - first, last - np.arange(w)) / 14.0, 0, 1)
+            cover = (rows <= run[None] + 1).astype(np.float32)
+            cover = cv2.GaussianBlur(cover, (0, 0), 1.6) * side[None]
+        # Continue upwards and sideways, for when the lips bare more than the picture shows.
+        # Only sure teeth count as known: near the lips the picture mixes in their colour.
+        sure = cv2.erode((inside > 0.9).astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32) * (cover > 0.3)
+        filled = spread(rgb, sure.astype(np.float32), (2.0, 5.0, 12.0, 30.0), tones.tooth, gain=12.0)
+        soft = cv2.GaussianBlur(cv2.erode(inside, np.ones((3, 3), np.uint8)), (0, 0), 1.2)[..., None]
+        rgb = rgb * soft + filled * (1 - soft)
+    return np.concatenate([rgb, cover[..., None]], -1).astype(np.float32), toothy, end
+
+
+def _seam_colour(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """A dark shade of the lips."""
+    height, width = image.shape[:2]
+    marks = points[[12, 38, 268, 15, 86, 316], :2].astype(int)
+    lips = np.median(image[np.clip(marks[:, 1], 0, height - 1), np.clip(marks[:, 0], 0, width - 1)], axis=0)
+    return (lips * np.array([0.58, 0.44, 0.40])).astype(np.float32)
+
+
+def part_lips(points: np.ndarray, iod: float) -> np.ndarray:
+    """Open mouths: move the inner rims a little into the lips (in a copy), or teeth would stick to their edges."""
+    points = points.copy()
+    upper, lower = np.array(LIP_UPPER_INNER[1:-1]), np.array(LIP_LOWER_INNER[1:-1])
+    gap = points[lower, :2] - points[upper, :2]
+    length = np.linalg.norm(gap, axis=1, keepdims=True)
+    if float(length.max()) < 0.045 * iod:
+        return points
+    push = gap / np.maximum(length, 1e-6) * np.minimum(0.014 * iod, 0.25 * length)
+    points[upper, :2] -= push
+    points[lower, :2] += push
+    return points
+
+
+def build_mouth(image: np.ndarray, points: np.ndarray, iod: float, tones: teeth.Tones, position: np.ndarray) -> Mouth:
+    """Analyse the mouth. points (478, 3) px as found; position (468+, 3) px the mesh (closed lips merged)."""
+    up, lo = points[13, :2], points[14, :2]
+    left, right = position[78, :2], position[308, :2]
+    width = float(np.linalg.norm(right - left))
+    along = (right - left) / max(width, 1e-6)
+    down = np.array([-along[1], along[0]])
+    gap = max(0.0, float((lo - up) @ down)) / iod
+    if np.allclose(position[13], position[14]):
+        gap = 0.0
+    # The seam: where the lips meet when closed; a jaw that drops takes nine tenths of the opening downwards.
+    middle = position[13].astype(np.float64).copy()
+    middle[:2] += 0.1 * gap * iod * down
+    own, toothy, end = _own_inside(image, points, middle, along, iod, tones)
+    if gap < 0.05:
+        toothy = 0.0
+    edge = 0.058
+    if toothy > 0.18:
+        edge = float(np.clip(end, 0.05, 0.16))
+        bright = own[..., 3] > 0.7
+        if bright.sum() > 100:
+            seen = own[..., :3][bright]
+            luma = seen @ np.array([0.299, 0.587, 0.114], np.float32)
+            found = seen[luma > np.percentile(luma, 55)].mean(0)
+            tones = teeth.Tones(found, tones.gum, tones.tongue, tones.cavity, tones.light)
+    else:
+        own = np.zeros((2, 2, 4), np.float32)
+    upper = teeth.row_sheet(teeth.UPPER_WIDTHS, teeth.UPPER_CROWNS, teeth.UPPER_STEPS)
+    lower = teeth.row_sheet(teeth.LOWER_WIDTHS, teeth.LOWER_CROWNS, teeth.LOWER_STEPS)
+    blur = 0.5 * teeth.PX / iod  # half a pixel of the picture
+    rows = (
+        teeth.softened(teeth.coloured(upper, tones.tooth, tones.gum), blur),
+        teeth.softened(teeth.coloured(lower, tones.tooth * 0.84, tones.gum * 0.8), blur),
+    )
+    return Mouth(
+        middle, along, gap, width / iod, edge, *rows,
+        np.ascontiguousarray(own), toothy if toothy > 0.18 else 0.0,
+        float(np.clip((width / iod + 0.06) / 0.84, 0.62, 1.05)), tones,
+        _seam_colour(image, points),
+    )  # fmt: skip
+
+
+def draw_seam(frame: np.ndarray, line: np.ndarray, unit: float, colour: np.ndarray, strength: float) -> None:
+    """The dark line between lips that were apart in the picture and are closed now, into ``frame`` in place.
+
+    line (n, 2) frame px, unit px per IOD, strength 0..1.
+    """
+    pad = 4 + int(0.04 * unit)
+    height, width = frame.shape[:2]
+    low = np.maximum(np.floor(line.min(0)).astype(int) - pad, 0)
+    high = np.minimum(np.ceil(line.max(0)).astype(int) + pad, (width, height))
+    if (high <= low + 2).any():
+        return
+    mask = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
+    spots = np.round((line[3:-3] - low) * 16).astype(np.int32)
+    cv2.polylines(mask, [spots], False, (255,), max(1, round(0.009 * unit)), cv2.LINE_AA, 4)
+    soft = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), max(0.6, 0.007 * unit))
+    alpha = np.asarray(soft)[..., None] * (0.8 * strength)
+    part = frame[low[1] : high[1], low[0] : high[0]]
+    part[:] = np.round(part * (1 - alpha) + colour * alpha).astype(np.uint8)

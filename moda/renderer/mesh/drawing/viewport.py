@@ -1,0 +1,161 @@
+"""Where a portrait is shown: the output frame, the texture it samples, and the still base under all frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from moda.renderer.mesh.analysis.texture import ENLARGED, crisp, enlarged, resampled
+
+MAX_WHOLE = (1920, 1080)
+TEXTURE_PER_PX, LEAST_PER_PX = 3.0, 1.25
+MAX_TEXTURE = 3600
+WEIGHED = 96  # places across and down at which it is asked what moves
+
+
+@dataclass(frozen=True)
+class Stage:
+    """frame = scale * picture + offset for pixel positions; the moving part is `box` of the frame."""
+
+    size: tuple[int, int]  # width, height of the frame
+    scale: float
+    offset: np.ndarray  # (2,)
+    box: tuple[int, int, int, int]  # x0, y0, x1, y1 of the moving part, frame px
+    texture: np.ndarray  # (h, w, 3) uint8
+    texture_scale: float  # texture px per frame px
+    texture_offset: np.ndarray  # (2,) texture = texture_scale * (frame - texture_offset)
+    base: np.ndarray  # (H, W, 3) uint8
+    places: tuple[np.ndarray, np.ndarray]  # (h, w) float32 x, y: where the box's pixels lie in the texture at rest
+
+    def to_frame(self, points: np.ndarray) -> np.ndarray:
+        """Picture px (n, 2) -> frame px."""
+        return points * self.scale + self.offset
+
+    def to_texture(self, frame_points: np.ndarray) -> np.ndarray:
+        return (frame_points - self.texture_offset) * self.texture_scale
+
+
+def crop_window(face_centre: np.ndarray, iod: float, picture: tuple[int, int]) -> tuple[float, float, float]:
+    """Left, top and side of the square shown in crop mode, px; kept inside a picture of (height, width)."""
+    height, width = picture
+    side = min(5.0 * iod, float(height), float(width))
+    x = float(np.clip(face_centre[0] - side / 2, 0, width - side))
+    y = float(np.clip(face_centre[1] - side / 2, 0, height - side))
+    return x, y, side
+
+
+def with_headroom(
+    window: tuple[float, float, float], person: np.ndarray, region: tuple[float, float, float, float], iod: float
+) -> tuple[float, float, float]:
+    """The window moved up, by at most 0.5 IOD, where hair or a hat would be cut at its upper rim.
+
+    person: (h, w) probability of "person" over the region (x0, y0, x1, y1) px.
+    """
+    x, y, side = window
+    h, w = person.shape
+    per_x, per_y = (region[2] - region[0]) / w, (region[3] - region[1]) / h
+    left, right = (int(np.clip((x + side * t - region[0]) / per_x, 0, w - 1)) for t in (0.3, 0.7))
+    rows = np.flatnonzero((person[:, left : right + 1] > 0.5).mean(1) > 0.15)
+    if not len(rows):
+        return window
+    top = region[1] + rows[0] * per_y
+    lift = float(np.clip(y + 0.16 * iod - top, 0.0, 0.5 * iod))
+    return x, max(0.0, y - lift), side
+
+
+def whole_size(picture: tuple[int, int]) -> tuple[int, int]:
+    """Frame size (width, height) for the whole picture (height, width): at most 1080p either way up, even."""
+    height, width = picture
+    limit = MAX_WHOLE if width >= height else MAX_WHOLE[::-1]
+    shrink = min(1.0, limit[0] / width, limit[1] / height)
+    if shrink == 1.0:  # an odd last row or column is left out rather than resampled
+        return max(2, width // 2 * 2), max(2, height // 2 * 2)
+    return max(2, round(width * shrink / 2) * 2), max(2, round(height * shrink / 2) * 2)
+
+
+def build_stage(
+    image: np.ndarray,
+    region: tuple[float, float, float, float],
+    window: tuple[float, float, float],
+    size: int,
+    whole: bool,
+    moves: Callable[[np.ndarray], np.ndarray],
+) -> Stage:
+    """Lay out the frame. region: (x0, y0, x1, y1) px of the picture that may move; window: from `crop_window`;
+    moves: points (n, 2) px of the picture -> (n,) 0 where it rests to 1."""
+    height, width = image.shape[:2]
+    if whole:
+        frame = whole_size((height, width))
+        kept = frame[0] in (width, width - 1) and frame[1] in (height, height - 1)
+        scale = 1.0 if kept else frame[0] / width
+        offset = np.array([(scale - 1) / 2, (scale - 1) / 2])
+        base = image[: frame[1], : frame[0]] if kept else cv2.resize(image, frame, interpolation=cv2.INTER_AREA)
+    else:
+        frame = (size, size)
+        scale = size / window[2]
+        offset = np.array([-window[0] * scale + (scale - 1) / 2, -window[1] * scale + (scale - 1) / 2])
+        base = np.zeros((size, size, 3), np.uint8)
+    low = np.array(region[:2]) * scale + offset
+    high = np.array(region[2:]) * scale + offset
+    x0, y0 = (int(max(0, np.floor(low[k] / 2) * 2)) for k in range(2))
+    x1, y1 = (int(min(frame[k], np.ceil(high[k] / 2) * 2)) for k in range(2))
+    margin = 0.06 * max(frame) if not whole else 2.0
+    # A picture shown enlarged has no more detail to give than four or five samples to each of its own pixels hold.
+    wanted = max(LEAST_PER_PX, TEXTURE_PER_PX * min(1.0, 1.5 / scale))
+    texture_scale = min(wanted, MAX_TEXTURE / (max(x1 - x0, y1 - y0) + 2 * margin))
+    origin = np.array([x0 - margin, y0 - margin])
+    raster_scale = texture_scale / ENLARGED
+    shape = tuple(int(np.ceil((hi - lo + 2 * margin) * raster_scale)) for lo, hi in ((x0, x1), (y0, y1)))
+    raster = resampled(image, scale * raster_scale, (offset - origin) * raster_scale, (shape[0], shape[1]))
+    texture_offset = origin - 0.5 * (ENLARGED - 1) / texture_scale
+    gx, gy = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
+    places = (
+        (gx - np.float32(texture_offset[0])) * np.float32(texture_scale),
+        (gy - np.float32(texture_offset[1])) * np.float32(texture_scale),
+    )
+    across, down = ((np.arange(WEIGHED) + 0.5) / WEIGHED * side - 0.5 for side in shape)
+    there = (np.stack(np.meshgrid(across, down), -1).reshape(-1, 2) / raster_scale + origin - offset) / scale
+    moving = cv2.resize(moves(there).reshape(WEIGHED, WEIGHED).astype(np.float32), shape)
+    seen, shown = _middle(window, scale, offset - (x0, y0), image.shape, (y1 - y0, x1 - x0))
+    at = (places[0][shown], places[1][shown])
+    texture = enlarged(crisp(raster, raster_scale, image[seen], scale, at, moving))
+    # The base is the texture seen without motion, so that what moves and what rests look alike.
+    still = cv2.remap(texture, *places, cv2.INTER_LINEAR)
+    base = base.copy()
+    if whole:
+        fade = _border_fade((y1 - y0, x1 - x0), (x0 > 0, y0 > 0, x1 < frame[0], y1 < frame[1]))[..., None]
+        base[y0:y1, x0:x1] = np.round(base[y0:y1, x0:x1] * (1 - fade) + still * fade).astype(np.uint8)
+    else:
+        base[y0:y1, x0:x1] = still
+    return Stage(frame, scale, offset, (x0, y0, x1, y1), texture, texture_scale, texture_offset, base, places)
+
+
+def _middle(
+    window: tuple[float, float, float], scale: float, offset: np.ndarray, picture: tuple[int, ...], box: tuple[int, int]
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """The middle of the window, where the face is: rows and columns of the picture, and of the box at `offset`."""
+    corners = np.array(window[:2]) + window[2] * np.array([[0.3, 0.3], [0.7, 0.7]])
+    (left, upper), (right, lower) = np.clip(np.round(corners), 0, (picture[1], picture[0])).astype(int)
+    (a0, b0), (a1, b1) = np.clip(np.round(corners * scale + offset), 0, box[::-1]).astype(int)
+    return (slice(upper, lower), slice(left, right)), (slice(b0, b1), slice(a0, a1))
+
+
+def _border_fade(shape: tuple[int, int], sides: tuple[bool, bool, bool, bool]) -> np.ndarray:
+    """0 on the given sides to 1 inside."""
+    h, w = shape
+    band = max(2.0, 0.04 * max(h, w))
+    x, y = np.arange(w), np.arange(h)
+    fade_x, fade_y = np.ones(w), np.ones(h)
+    if sides[0]:
+        fade_x = np.minimum(fade_x, x / band)
+    if sides[2]:
+        fade_x = np.minimum(fade_x, (w - 1 - x) / band)
+    if sides[1]:
+        fade_y = np.minimum(fade_y, y / band)
+    if sides[3]:
+        fade_y = np.minimum(fade_y, (h - 1 - y) / band)
+    t = np.clip(np.minimum.outer(fade_y, fade_x), 0, 1)
+    return (t * t * (3 - 2 * t)).astype(np.float32)

@@ -1,0 +1,261 @@
+"""What the page does, without the page: calls into the pipeline for one visitor's session.
+
+One `Engine` serves all visitors. It keeps loaded models and nothing of any visitor.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moda.errors import BadMotionFile, BadPicture, BadSetting, BadSpeech
+from moda.motion.takes import Take
+from moda.pipeline import RenderResult
+from moda.settings import Limits, Settings
+from moda.studio import gpu
+from moda.studio.gpu import Cancel, Progress
+from moda.studio.model_cache import Heads
+from moda.studio.saved import public
+from moda.studio.sessions import GRACE_SECONDS, Session, Upload, Visitors
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from moda.compare.manifest import Request
+    from moda.compare.run import Comparison
+    from moda.media.audio import Speech
+    from moda.portrait.faces import Face
+    from moda.portrait.portrait import Portrait
+
+
+class Engine:
+    """Loaded models and renderers, and the steps of the page as plain calls."""
+
+    def __init__(self, model: str = "auto", renderer: str = "auto", device: str = "auto", root: Path | None = None):
+        self.limits = Limits.from_environment()
+        self.visitors = Visitors(
+            root or _working_folder(),
+            self.limits.max_request_seconds,
+            self.limits.max_disk_bytes,
+            float(os.environ.get("MODA_GRACE_SECONDS", GRACE_SECONDS)),
+        )
+        self.heads = Heads(model, renderer, device, self.limits)
+        self._work = gpu.Work(self.heads)
+
+    def warm_up(self) -> None:
+        """Loads what the first visitor would wait for: models, face detection, emotion reading, compiled drawing, and
+        the libraries that plot and measure."""
+        import numpy as np
+
+        from moda.conditions.emotion import understand
+        from moda.evaluate.takes import evaluate_take
+        from moda.media.audio import Speech
+        from moda.portrait.portrait import open_portrait
+        from moda.preview.trajectories import figure
+        from moda.studio.examples import portrait_files
+
+        head = self.heads.get()
+        understand("quietly amused, a bit nervous")
+        files = list(portrait_files().values())
+        if files and head.model is not None and not gpu.on_zero_gpu():  # there, only a visitor's call has a GPU
+            session = Session(self.visitors.root)
+            session.portrait = open_portrait(files[0])
+            noise = np.random.default_rng(0).normal(0, 0.1, 8_000).astype(np.float32)
+            session.speech = Speech.of(noise)
+            try:
+                self.plan(session, Settings(steps=2), 1)
+                self.quick_clip(session, 0)
+                figure([session.takes[0].motion], session.speech)
+                evaluate_take(session.takes[0], session.speech)
+            finally:
+                session.discard()
+
+    def open_portrait(self, session: Session, upload: str, point: tuple[float, float] | None = None) -> Portrait:
+        """Reads a picture into the session. Raises BadPicture, NoFaceFound, FaceNotUsable."""
+        from moda.portrait.portrait import open_portrait
+
+        kept = session.takes if session.portrait is None else []  # a take restored before its portrait was there
+        try:
+            if Path(upload).stat().st_size > self.limits.max_portrait_bytes:
+                megabytes = self.limits.max_portrait_bytes / 1e6
+                self.forget_portrait(session)
+                raise BadPicture(f"The picture is larger than {megabytes:.0f} MB; please use a smaller one.")
+            given = Upload.of(upload)
+        except OSError:
+            self.forget_portrait(session)
+            raise BadPicture("The picture is not on the server any more; please add it again.") from None
+        if session.portrait is not None and given.same_as(session.picture) and point is None:
+            return session.portrait
+        self.forget_portrait(session)
+        found = open_portrait(upload, point=point, max_megapixels=self.limits.max_portrait_pixels / 1e6)
+        session.picture, session.portrait = given, found
+        session.hold(kept)
+        return found
+
+    def pick_face(self, session: Session, point: tuple[float, float]) -> Portrait:
+        """Another face of the same picture, the one at this pixel. Raises FaceNotUsable."""
+        from moda.portrait.portrait import open_portrait
+
+        if session.portrait is None:
+            raise BadSetting("Add a portrait first: a picture with one face in it.")
+        session.portrait = open_portrait(session.portrait.image, point=point, max_megapixels=1e6)
+        session.hold([])
+        return session.portrait
+
+    def faces(self, session: Session) -> tuple[np.ndarray, list[Face]]:
+        """The picture of the session and every face in it, largest first."""
+        from moda.portrait.faces import find_faces
+
+        assert session.portrait is not None
+        image = session.portrait.image
+        return image, find_faces(image)
+
+    def forget_portrait(self, session: Session) -> None:
+        session.picture = session.portrait = None
+        session.hold([])
+
+    def open_speech(self, session: Session, upload: str) -> Speech:
+        """Reads the speech into the session. Raises BadSpeech."""
+        kept = session.takes if session.speech is None else []
+        try:
+            given = Upload.of(upload)
+        except OSError:
+            self.forget_speech(session)
+            raise BadSpeech("The speech is not on the server any more; please add it again.") from None
+        if session.speech is not None and given.same_as(session.sound):
+            return session.speech
+        self.forget_speech(session)
+        try:
+            own = session.keep(upload, f"speech{Path(upload).suffix[:8]}")
+        except OSError:
+            raise BadSpeech("The speech is not on the server any more; please add it again.") from None
+        speech = self.heads.any().speech(own)
+        session.sound, session.speech = given, replace(speech, name="speech")
+        session.hold([take for take in kept if abs(len(take.motion) - speech.frames(take.motion.fps)) <= 1])
+        return speech
+
+    def forget_speech(self, session: Session) -> None:
+        session.sound = session.speech = None
+        session.hold([])
+
+    def plan(
+        self,
+        session: Session,
+        settings: Settings,
+        count: int,
+        model: str | None = None,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> list[Take]:
+        """Samples takes for the session's portrait and speech. Raises UserError."""
+        portrait, speech = self.ready(session)
+        self.heads.get(model)
+        with gpu.stoppable(cancel, session.path("stop")) as stop:
+            takes = self._work.plan(self.heads.names(model), portrait, speech, settings, count, progress, stop)
+        session.hold(takes)
+        return takes
+
+    def trim(self, session: Session, settings: Settings) -> Take:
+        """Trims all takes of the session; nothing is sampled again."""
+        self.chosen(session)
+        session.takes = [_retrimmed(take, settings) for take in session.takes]
+        return self.chosen(session)
+
+    def quick_clip(
+        self, session: Session, number: int, progress: Progress | None = None, cancel: Cancel | None = None
+    ) -> Path:
+        """A take of the session (0, 1, ...) as a small clip with sound, drawn by the mesh renderer."""
+        portrait, speech = self.ready(session)
+        take, path = session.takes[number], session.path("quick.mp4")
+        head = self.heads.get(renderer="mesh")
+        head.preview_clip(take, path, portrait, speech, progress=progress, cancel=cancel)
+        if number < len(session.takes) and session.takes[number] is take:  # not trimmed or replaced meanwhile
+            session.clips[number] = path
+            session.clips_due = [k for k in session.clips_due if k != number]
+        return path
+
+    def render(
+        self,
+        session: Session,
+        settings: Settings,
+        renderer: str | None = None,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> RenderResult:
+        """The chosen take as a video, with the trims and video settings given."""
+        portrait, speech = self.ready(session)
+        take = self.trim(session, settings)
+        self.heads.get(renderer=renderer)
+        names, output = self.heads.names(renderer=renderer), session.path("talking-head.mp4")
+        with gpu.stoppable(cancel, session.path("stop")) as stop:
+            session.video = self._work.render(names, portrait, take, speech, output, progress, stop)
+        return session.video
+
+    def compare(
+        self,
+        session: Session,
+        request: Request,
+        model: str | None = None,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> Comparison:
+        """Variants of the session's portrait and speech side by side, drawn by the mesh renderer. Raises UserError."""
+        portrait, speech = self.ready(session)
+        request.variants()
+        self.heads.get(model, "mesh")
+        names, folder = self.heads.names(model, "mesh"), session.path("comparison")
+        with gpu.stoppable(cancel, session.path("stop")) as stop:
+            return self._work.compare(names, portrait, speech, request, folder, progress, stop)
+
+    def write_files(self, session: Session) -> dict[str, Path]:
+        """The chosen take, its trajectories and its settings as files to download."""
+        from moda.preview.trajectories import write_csv
+
+        take = self.chosen(session)
+        shown = public(take.settings)
+        paths = {name: session.path(name) for name in ("take.npz", "trajectories.csv", "settings.json")}
+        replace(take, settings=shown).save(paths["take.npz"])
+        write_csv(paths["trajectories.csv"], take.motion)
+        paths["settings.json"].write_text(json.dumps(shown.as_dict(), indent=2), encoding="utf-8")
+        return paths
+
+    def restore_take(self, session: Session, take: Take) -> None:
+        """Puts a take from a file back into the session. Raises BadMotionFile when it does not fit the speech."""
+        speech = session.speech
+        if speech is not None and abs(len(take.motion) - speech.frames(take.motion.fps)) > 1:
+            raise BadMotionFile(
+                f"The take lasts {take.motion.seconds:.1f} s and the speech {speech.seconds:.1f} s: "
+                "add the speech it was made for, or preview a new motion."
+            )
+        session.hold([take])
+
+    def ready(self, session: Session) -> tuple[Portrait, Speech]:
+        """Portrait and speech of the session, or a sentence that says what is missing."""
+        if session.portrait is None:
+            raise BadSetting("Add a portrait first: a picture with one face in it.")
+        if session.speech is None:
+            raise BadSetting("Add speech first: upload it, record it, or type what should be said.")
+        return session.portrait, session.speech
+
+    def chosen(self, session: Session) -> Take:
+        """The take of the session that is looked at, or a sentence that says how to get one."""
+        take = session.take
+        if take is None:
+            raise BadSetting("Preview the motion first, then render the take you like.")
+        return take
+
+
+def _retrimmed(take: Take, settings: Settings) -> Take:
+    sampling = take.settings.sampling_part()
+    after: dict[str, Any] = {k: v for k, v in settings.as_dict().items() if k not in sampling}
+    return take.trimmed(take.settings.changed(**after))
+
+
+def _working_folder() -> Path:
+    """Below Gradio's own cache, whose files the page may show without another copy of them."""
+    from gradio.utils import get_upload_folder
+
+    return Path(get_upload_folder())

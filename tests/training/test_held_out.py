@@ -1,0 +1,23 @@
+"""What is measured on voices that were never trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from moda.generator.network import MoDA
+from moda.planning import LiteModel, sampling_options
+from moda.settings import Settings
+from moda.training.held_out import LANGUAGES, languages
+
+SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "moda-lite"
+
+
+@pytest.mark.slow
+def test_lips_are_as_true_in_other_languages_as_in_english() -> None:
+    options = sampling_options(Settings(), LiteModel.noise)
+    found = languages(MoDA.from_pretrained(SHIPPED), count=4, options=options)
+    assert list(found) == [f"r_in_{language}" for language in LANGUAGES]
+    assert found["r_in_en-us"] > 0.8
+    assert min(found.values()) > 0.8 * found["r_in_en-us"]
