@@ -69,6 +69,10 @@ class Refused(UserError):
     """The operator does not allow the request."""
 
 
+class InstallationIncomplete(UserError):
+    """Something that should be on this machine is not: a shipped file, a package, a system library."""
+
+
 class Cancelled(UserError):
     """The person stopped the work."""
 

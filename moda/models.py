@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from moda.errors import BadSetting, WeightsMissing
+from moda.assets import asset
+from moda.errors import BadSetting, InstallationIncomplete
 from moda.weights import FOLDER_VARIABLE, Repository, WeightFile, fetch, find
 
 if TYPE_CHECKING:
@@ -116,15 +117,10 @@ def pick_device(name: str = "auto") -> str:
 
 
 def lite_folder() -> Path:
-    """The folder of moda-lite as it ships. Raises WeightsMissing when it was not installed along."""
-    folder = Path(__file__).resolve().parents[1] / "assets" / "moda-lite"
-    missing = [name for name in LITE_FILES if not (folder / name).is_file()]
-    if missing:
-        raise WeightsMissing(
-            f"moda-lite should ship with this software, but assets/moda-lite lacks {' and '.join(missing)}; "
-            "fetch the repository again with its large files, or train it with `make train-lite`."
-        )
-    return folder
+    """The folder of moda-lite as it ships. Raises InstallationIncomplete when it was not installed along."""
+    for name in LITE_FILES:
+        asset(f"moda-lite/{name}")
+    return asset("moda-lite")
 
 
 def is_present(name: str) -> bool:
@@ -132,7 +128,7 @@ def is_present(name: str) -> bool:
     if name == "moda-lite":
         try:
             lite_folder()
-        except WeightsMissing:
+        except InstallationIncomplete:
             return False
     return all(find(file) is not None for file in REGISTRY[name].files)
 

@@ -1,6 +1,6 @@
 """The crew on a Ray cluster: one warm model an actor, one actor a GPU or group of cores; results on shared storage.
 
-Ray is optional (`pip install -r requirements-ray.txt`). `local` starts a cluster of this machine alone, `auto` joins
+Ray is optional (the extra `ray`). `local` starts a cluster of this machine alone, `auto` joins
 the one this machine belongs to, anything else is an address. Files are read and written by the actors, so job files,
 inputs and the output folder must be reachable under the same paths on every node.
 """
@@ -33,8 +33,8 @@ class RayCrew:
             import ray
         except ImportError:
             raise BadSetting(
-                "Running on Ray needs the ray package: run pip install -r requirements-ray.txt, or leave --ray out "
-                "and use --workers."
+                'Running on Ray needs the ray package: run pip install "moda-studio[ray]" (in a checkout: '
+                'pip install -e ".[ray]"), or leave --ray out and use --workers.'
             ) from None
         if not 1 <= size <= MAX_WORKERS:
             raise BadSetting(f"The number of workers must be 1 to {MAX_WORKERS}, not {size}.")

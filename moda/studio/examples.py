@@ -7,7 +7,8 @@ from pathlib import Path
 
 import gradio as gr
 
-FOLDER = Path(__file__).resolve().parents[2] / "assets" / "examples"
+from moda.assets import asset
+
 PORTRAITS = {
     "Eileen Collins": ("skimage", "data/astronaut.png"),
     "Grace Hopper": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
@@ -29,7 +30,8 @@ def portrait_files() -> dict[str, Path]:
 
 def speech_files() -> dict[Path, str]:
     """The example speeches and what they are called."""
-    return {FOLDER / name: label for name, label in SPEECHES.items() if (FOLDER / name).is_file()}
+    folder = asset("examples")
+    return {folder / name: label for name, label in SPEECHES.items() if (folder / name).is_file()}
 
 
 def portraits() -> dict[str, gr.Button]:

@@ -58,7 +58,7 @@ class Processes:
             except ModuleNotFoundError:
                 raise BadSetting(
                     "Several processes were started, and accelerate is not installed: "
-                    "pip install -r requirements-dev.txt."
+                    'pip install "moda-studio[train]" (in a checkout: pip install -e ".[train]").'
                 ) from None
             wait = InitProcessGroupKwargs(timeout=PATIENCE)
             # Precision is ours (see `lower_precision`), so that one process and several compute the same.

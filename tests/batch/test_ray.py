@@ -26,7 +26,7 @@ RECIPE = Recipe("moda-lite", "mesh", "cpu")
 
 def test_without_ray_there_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(BadSetting, match=r"requirements-ray\.txt"):
+    with pytest.raises(BadSetting, match=r"pip install .*\[ray\]"):
         RayCrew(RECIPE, tmp_path, "local", 2)
 
 
@@ -53,7 +53,7 @@ class Killing(RayCrew):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed (requirements-ray.txt)")
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed (the extra ray)")
 def test_a_worker_killed_in_mid_run_loses_nothing(tmp_path: Path) -> None:
     if not is_present("moda-lite"):
         pytest.skip("assets/moda-lite is absent: train it with `make train-lite`")
@@ -82,7 +82,7 @@ def test_a_worker_killed_in_mid_run_loses_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed (requirements-ray.txt)")
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed (the extra ray)")
 def test_an_address_that_does_not_answer(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match="cannot be reached"):
         RayCrew(RECIPE, tmp_path, "nonsense::address", 1)
