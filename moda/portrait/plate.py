@@ -91,7 +91,7 @@ def _spread(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def membrane(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """`image` (h, w, 3) with `hole` (h, w) bool filled smoothly from its rim by averages of ever coarser pictures, float32."""
+    """`image` (h, w, 3) with `hole` (h, w) bool filled smoothly from its rim, float32: means of ever coarser pictures."""
     import cv2
 
     weight = (~hole).astype(np.float32)
@@ -171,8 +171,8 @@ def _continue_lines(small: np.ndarray, hole: np.ndarray) -> np.ndarray:
     inside = (dx**2 + dy**2 <= REACH**2) & ((dx != 0) | (dy != 0))
     dx, dy = dx[inside], dy[inside]
     length = np.hypot(dx, dy).astype(np.float32)
-    colours = cv2.copyMakeBorder(filled, *[REACH] * 4, borderType=cv2.BORDER_REPLICATE)
-    known = cv2.copyMakeBorder((~hole).astype(np.float32), *[REACH] * 4, borderType=cv2.BORDER_CONSTANT, value=0)
+    colours = np.pad(filled, ((REACH, REACH), (REACH, REACH), (0, 0)), mode="edge")
+    known = np.pad((~hole).astype(np.float32), REACH)
     for depth in range(1, DEPTH + 1):
         rows, columns = np.nonzero(hole & (away > depth - 1) & (away <= depth))
         if not len(rows):
