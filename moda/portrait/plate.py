@@ -91,7 +91,7 @@ def _spread(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def membrane(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """`image` (h, w, 3) with `hole` (h, w) bool filled smoothly from its rim, float32: means of ever coarser pictures."""
+    """`image` (h, w, 3) with `hole` (h, w) bool filled smoothly from its rim (means of ever coarser pictures)."""
     import cv2
 
     weight = (~hole).astype(np.float32)
@@ -101,7 +101,7 @@ def membrane(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
         sizes.append((weight.shape[1], weight.shape[0]))
         levels.append((colour, weight))
         size = ((weight.shape[1] + 1) // 2, (weight.shape[0] + 1) // 2)
-        colour = cv2.resize(colour, size, interpolation=cv2.INTER_AREA)
+        colour = np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA))
         weight = np.asarray(cv2.resize(weight, size, interpolation=cv2.INTER_AREA))
         full = np.minimum(4.0 * weight, 1.0) / np.maximum(weight, 1e-6)  # a quarter known is enough
         colour, weight = colour * full[..., None], weight * full
