@@ -20,11 +20,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.machine import tell
-from moda.generator.attention import HeadNorm, rotary_table
+from moda.generator.attention import QKNorm, rotary_table
 from moda.generator.embedders import sinusoids
 from moda.generator.flow import NETWORK_TIME, schedule
 from moda.generator.network import MoDA, MoDAConfig
-from moda.generator.sampler import SamplingOptions, cross_fade, sample_clip, segment_starts, smooth_pose
+from moda.generator.sampler import ClipRequest, SamplingOptions, cross_fade, sample_clip, smooth_pose
 
 
 class RestatedReference:
@@ -41,7 +41,7 @@ class RestatedReference:
         out = torch.complex(u.contiguous(), w.contiguous()) * turns
         return torch.cat([out.real, out.imag], dim=-1)
 
-    def heads_of(self, qkv: Tensor, norm: HeadNorm, turns: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    def heads_of(self, qkv: Tensor, norm: QKNorm, turns: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         q, k, v = (t.view(*t.shape[:2], self.heads, self.head_dim).transpose(1, 2) for t in qkv.chunk(3, dim=-1))
         q, k = (t * torch.rsqrt(t.square().mean(-1, keepdim=True) + 1e-5) for t in (q, k))
         q, k = q * norm.gain[0], k * norm.gain[1]
@@ -108,7 +108,7 @@ class RestatedReference:
     ) -> Tensor:
         """A clip (T, 70) as published: segments one after another, two rows a step."""
         frames, generator = len(features), torch.Generator().manual_seed(seed)
-        starts = segment_starts(frames, SamplingOptions.reference())
+        starts = SamplingOptions.reference().starts(frames)
         padded = torch.cat([features, features.new_zeros(starts[-1] + 80 - frames, *features.shape[1:])])
         null = self.model.null_speech.expand(80, *self.model.config.speech_shape)
         path, previous, clip = schedule("reference", steps), first, None
@@ -160,7 +160,7 @@ def main() -> None:
     options = SamplingOptions.reference(args.steps)
 
     def ours(network: MoDA) -> Tensor:
-        return sample_clip(network, features, emotion, identity, first, options, [7])[0]
+        return sample_clip(network, ClipRequest(features, emotion, identity, first, 7), options)
 
     def restated() -> Tensor:
         return RestatedReference(model).clip(features, 4, identity, first, args.steps, 1.2, 7)

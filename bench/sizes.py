@@ -22,7 +22,8 @@ import torch
 
 from bench.machine import tell
 from moda.corpus.dataset import Corpus
-from moda.planning import LiteModel, sampling_options
+from moda.models.lite import LiteModel
+from moda.planning import sampling_options
 from moda.settings import Settings
 from moda.training.held_out import generate, held_out, synthetic
 from moda.training.trainer import LITE, Trainer, TrainOptions

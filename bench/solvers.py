@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from moda.generator.flow import SOLVERS, Velocity, evaluations, heun, schedule, solver
-from moda.generator.guidance import Guidance, GuidedModel, GuidedVelocity
+from moda.generator.guidance import Guidance, GuidedVelocity, encode_branches
 from moda.generator.network import MoDA, MoDAConfig
 
 TRUTH_STEPS = 200
@@ -52,9 +52,10 @@ def problem(model: MoDA, takes: int, scale: float) -> tuple[Callable[[], Velocit
         features = torch.randn(shape, generator=torch.Generator().manual_seed(3))
     guidance = Guidance(speech=scale, emotion=scale)
     identity = torch.zeros(model.config.identity_dim)
-    guided = GuidedModel.prepare(model, guidance, features, torch.eye(9)[4], identity)
+    given = (v.expand(takes, *v.shape) for v in (features, torch.eye(9)[4], identity))
+    branches = encode_branches(model, guidance, *given)
     noise = [torch.randn(1, length, 70, generator=torch.Generator().manual_seed(k)) for k in range(takes)]
-    return lambda: GuidedVelocity(guided, torch.zeros(takes, 70)), torch.cat(noise)
+    return lambda: GuidedVelocity(model, guidance, branches, torch.zeros(takes, 70)), torch.cat(noise)
 
 
 def steps_for(name: str, count: int) -> int | None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from moda.media.audio import Speech
-    from moda.planning import MotionModel
+    from moda.models.motion_model import MotionModel
     from moda.portrait.portrait import Portrait
     from moda.renderer.base import Renderer
 

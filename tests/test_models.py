@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from moda import models, weights
 from moda.errors import BadSetting, BadWeights, WeightsMissing
+from moda.models import registry as models
+from moda.models import weights
 
 CONTENT = bytes(range(256)) * 50_000  # the client writes blocks of 10 MB, and resumes after the last whole one
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -273,3 +274,33 @@ def test_status_asks_nothing_of_the_network_and_does_not_load_torch():
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_threads_that_compute_at_once_keep_their_own_number():
+    """A thread that begins while another samples with one CPU thread still computes with as many as it states."""
+    import torch
+
+    from moda.models.threads import cpu_threads, usual_threads
+
+    usual, seen = usual_threads(), []
+    started, done = threading.Event(), threading.Event()
+
+    def sampling() -> None:
+        with cpu_threads(1):
+            started.set()
+            done.wait(10)
+            seen.append(torch.get_num_threads())
+
+    def rendering() -> None:  # its first look at the number falls into the other's work
+        with cpu_threads(3):
+            seen.append(torch.get_num_threads())
+
+    first = threading.Thread(target=sampling)
+    first.start()
+    started.wait(10)
+    second = threading.Thread(target=rendering)
+    second.start()
+    second.join()
+    done.set()
+    first.join()
+    assert seen == [3, 1] and torch.get_num_threads() == usual

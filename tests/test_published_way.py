@@ -11,7 +11,7 @@ import torch
 
 from moda.conditions.hubert import SILENCE_FRAMES, reference_features, with_silence
 from moda.generator.published import sample_published
-from moda.generator.sampler import SamplingOptions
+from moda.generator.sampler import ClipRequest, SamplingOptions
 from moda.motion.space import STD_FLOOR, Motion
 from moda.motion.statistics import STD
 from moda.portrait.crop import crop_face
@@ -63,8 +63,8 @@ def test_from_wav_and_picture_to_frames() -> None:
     features = reference_features(seeded_hubert(), with_silence(pcm))
     assert largest_difference(EXPECTED, "audio_features", features.numpy()) < 1e-3
     happiness = torch.eye(9)[4]
-    given = (happiness, torch.from_numpy(first.keypoints), torch.from_numpy(first.vector))
-    sampled = sample_published(network(256), features, SILENCE_FRAMES, *given, SamplingOptions.reference(), [7])[0]
+    request = ClipRequest(features, happiness, first.keypoints, first.vector, seed=7)
+    sampled = sample_published(network(256), request, SILENCE_FRAMES, SamplingOptions.reference())
     assert largest_difference(EXPECTED, "motion", sampled.numpy()) < 1e-3
 
     vectors = from_normalised(sampled.numpy(), first.ratio)

@@ -17,11 +17,7 @@ from moda.conditions import emotion_times, prototypes
 from moda.conditions.emotion_text import Reading, read
 from moda.conditions.emotion_words import OPPOSITES
 from moda.errors import BadText
-
-# The order of MoDA's emotion embedding (arXiv 2507.03256 and its published checkpoint); 8 is the trained null.
-CLASSES = ("anger", "contempt", "disgust", "fear", "happiness", "neutral", "sadness", "surprise", "none")
-NEUTRAL, NONE = CLASSES.index("neutral"), CLASSES.index("none")
-FELT = CLASSES[:NONE]  # what a text can mean; "none" is only ever asked for by name
+from moda.motion.emotions import CLASSES, FELT, NEUTRAL, NONE
 
 MAX_CHARACTERS = 500
 MAX_TIMED_CHARACTERS = 2000

@@ -7,15 +7,26 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from moda.conditions.speech import AFTER, CHANNELS, COLUMNS_PER_FRAME, CONTEXT, MELS, stack_columns
-from moda.corpus.synthetic.styles import CLASSES
 from moda.errors import BadSetting
-from moda.generator.objective import MotionBatch
+from moda.motion.emotions import CLASSES
 from moda.motion.space import normalise
 
 HELD_OUT = "held-out"
 """Folder, inside a corpus, of shards that are never trained on."""
+
+
+@dataclass
+class MotionBatch:
+    """Training segments; all tensors on the network's device, motion in normalised space."""
+
+    motion: Tensor  # (B, L, 70)
+    previous: Tensor  # (B, 70): the frame before the segment
+    speech: Tensor  # (B, L, *speech_shape)
+    emotion: Tensor  # (B, 9) or (B, L, 9)
+    identity: Tensor  # (B, 63)
 
 
 class Corpus:

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from moda.evaluate.signals import Array
+from moda.motion.emotions import FELT
 
 if TYPE_CHECKING:
     from moda.motion.space import Motion
     from moda.pipeline import TalkingHead
     from moda.portrait.portrait import Portrait
     from moda.settings import Settings
-
-EMOTIONS = ("anger", "contempt", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 
 
 def action_statistics(motion: Motion) -> Array:
@@ -84,7 +83,7 @@ def tell_apart(
     speeches: Sequence[Any],
     settings: Settings,
     seeds: Sequence[int] = (1, 2, 3, 4),
-    labels: Sequence[str] = EMOTIONS,
+    labels: Sequence[str] = FELT,
 ) -> ToldApart:
     """Plan every emotion with every speech and seed; learn from the first half of both, try on the second half."""
     half_seeds, half_speeches = len(seeds) // 2, len(speeches) // 2

@@ -169,7 +169,7 @@ def load_head(model: str, checkpoint: Path | None) -> TalkingHead:
 
     if checkpoint is None:
         return TalkingHead.load(model=model, renderer="mesh")
-    from moda.planning import LiteModel
+    from moda.models.lite import LiteModel
 
     return replace(TalkingHead.load(model=None, renderer="mesh"), model=LiteModel(checkpoint))
 

@@ -8,13 +8,14 @@ memory; `moda.generator.convert` reorders the published weights once, on loading
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 NORM_EPS = 1e-6  # of the norms in front of a modulation
-HEAD_NORM_EPS = 1e-5  # of the norms of queries and keys
+QK_NORM_EPS = 1e-5  # of the norms of queries and keys
 
 
 def rms(x: Tensor, eps: float = NORM_EPS) -> Tensor:
@@ -38,7 +39,7 @@ def rotary_table(positions: Tensor, head_dim: int, base: float) -> Tensor:
     return torch.stack([angle.cos(), angle.sin()]).to(torch.float32)
 
 
-class HeadNorm(nn.Module):
+class QKNorm(nn.Module):
     """Norm with gain for the queries and keys of one stream, then their rotary positions."""
 
     def __init__(self, head_dim: int) -> None:
@@ -47,7 +48,7 @@ class HeadNorm(nn.Module):
 
     def forward(self, query_key: Tensor, rotary: Tensor | None) -> Tensor:
         """(B, n, 2, heads, d) raw queries and keys -> the same, normed and (if `rotary` is given) turned."""
-        x = rms(query_key, HEAD_NORM_EPS) * self.gain[:, None, :]
+        x = rms(query_key, QK_NORM_EPS) * self.gain[:, None, :]
         if rotary is None:
             return x
         cos, sin = rotary[:, :, None, None, :].to(x.dtype)
@@ -55,7 +56,7 @@ class HeadNorm(nn.Module):
         return torch.cat([u * cos - w * sin, w * cos + u * sin], dim=-1)
 
 
-def split_heads(projected: Tensor, heads: int, norm: HeadNorm, rotary: Tensor | None) -> tuple[Tensor, Tensor]:
+def split_heads(projected: Tensor, heads: int, norm: QKNorm, rotary: Tensor | None) -> tuple[Tensor, Tensor]:
     """Output of a q,k,v projection (B, n, 3 D) -> normed, turned (B, n, 2, heads, d) and values (B, n, heads, d)."""
     batch, count, width = projected.shape
     qkv = projected.view(batch, count, 3, heads, width // 3 // heads)
@@ -66,7 +67,7 @@ def attend(query_key: Tensor, value: Tensor, bias: Tensor | None = None, queries
     """Softmax attention of all tokens to all tokens.
 
     query_key (B, n, 2, heads, d), value (B, n, heads, d); `bias` (n,) is added to every logit of that key (the
-    log of how many equal tokens it stands for); `queries`: only the first so many tokens ask. -> (B, n, D).
+    log of how many equal tokens it stands for); `queries`: only the first so many tokens are queries. -> (B, n, D).
     """
     query = query_key[:, :queries, 0].transpose(1, 2)
     key = query_key[:, :, 1].transpose(1, 2)
@@ -75,9 +76,9 @@ def attend(query_key: Tensor, value: Tensor, bias: Tensor | None = None, queries
     return out.transpose(1, 2).flatten(2)
 
 
-def repeat_bias(counts: list[tuple[int, int]], device: torch.device) -> Tensor | None:
-    """Key bias for groups of (tokens, times each stands for); None where every token stands for itself."""
-    if all(times == 1 for _, times in counts):
+def repeat_bias(tokens: Sequence[int], stands_for: Sequence[int], device: torch.device) -> Tensor | None:
+    """Key bias (sum tokens,) where each of the `tokens[i]` tokens of stream i stands for `stands_for[i]` equal ones;
+    None where every token stands for itself."""
+    if all(times == 1 for times in stands_for):
         return None
-    parts = [torch.full((tokens,), math.log(times), device=device) for tokens, times in counts]
-    return torch.cat(parts)
+    return torch.cat([torch.full((n,), math.log(times), device=device) for n, times in zip(tokens, stands_for)])

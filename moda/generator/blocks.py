@@ -14,7 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from moda.generator.attention import HeadNorm, attend, modulate, split_heads
+from moda.generator.attention import QKNorm, attend, modulate, split_heads
+
+
+class ZeroLinear(nn.Linear):
+    """A linear layer whose training starts from zero: modulations and the read-out (adaLN-Zero, DiT), so that a fresh
+    block is the identity."""
 
 
 class StreamWeights(nn.Module):
@@ -22,19 +27,21 @@ class StreamWeights(nn.Module):
 
     def __init__(self, width: int, heads: int, mlp_ratio: int) -> None:
         super().__init__()
-        self.modulation = nn.Linear(width, 6 * width)
+        self.modulation = ZeroLinear(width, 6 * width)
         self.qkv = nn.Linear(width, 3 * width)
-        self.head_norm = HeadNorm(width // heads)
+        self.head_norm = QKNorm(width // heads)
         self.proj = nn.Linear(width, width)
         self.mlp_in = nn.Linear(width, mlp_ratio * width)
         self.mlp_out = nn.Linear(mlp_ratio * width, width)
 
-    def ask(self, x: Tensor, shift: Tensor, scale: Tensor, heads: int, rotary: Tensor | None) -> tuple[Tensor, Tensor]:
+    def project(
+        self, x: Tensor, shift: Tensor, scale: Tensor, heads: int, rotary: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """Queries with keys, and values, of this stream; see `split_heads`."""
         return split_heads(self.qkv(modulate(x, shift, scale)), heads, self.head_norm, rotary)
 
-    def take(self, x: Tensor, mixed: Tensor, gate1: Tensor, shift: Tensor, scale: Tensor, gate2: Tensor) -> Tensor:
-        """Add what attention brought, then the MLP."""
+    def update(self, x: Tensor, mixed: Tensor, gate1: Tensor, shift: Tensor, scale: Tensor, gate2: Tensor) -> Tensor:
+        """Residual connections: the attention's output, then the MLP's."""
         x = torch.addcmul(x, gate1, self.proj(mixed))
         hidden = F.gelu(self.mlp_in(modulate(x, shift, scale)), approximate="tanh")
         return torch.addcmul(x, gate2, self.mlp_out(hidden))
@@ -62,14 +69,14 @@ class JointBlock(nn.Module):
         pairs, values, rest = [], [], []
         for weights, x, c, table in zip(self.weights, streams, conditions, rotary):
             shift, scale, *later = weights.modulation(c).chunk(6, dim=-1)
-            pair, value = weights.ask(x, shift, scale, self.heads, table)
+            pair, value = weights.project(x, shift, scale, self.heads, table)
             pairs.append(pair)
             values.append(value)
             rest.append(later)
         mixed = attend(torch.cat(pairs, dim=1), torch.cat(values, dim=1), bias)
         parts = mixed.split([x.shape[1] for x in streams], dim=1)
         return tuple(
-            weights.take(x, part, *later) for weights, x, part, later in zip(self.weights, streams, parts, rest)
+            weights.update(x, part, *later) for weights, x, part, later in zip(self.weights, streams, parts, rest)
         )
 
     @property
@@ -85,19 +92,19 @@ class SingleBlock(nn.Module):
         super().__init__()
         self.heads = heads
         self.width = width
-        self.modulation = nn.Linear(width, 3 * width)
-        self.head_norm = HeadNorm(width // heads)
+        self.modulation = ZeroLinear(width, 3 * width)
+        self.head_norm = QKNorm(width // heads)
         self.wide = nn.Linear(width, (3 + mlp_ratio) * width)  # rows: queries, keys, values, MLP
         self.out = nn.Linear((1 + mlp_ratio) * width, width)
 
     def forward(self, x: Tensor, condition: Tensor, rotary: Tensor | None, keep: int | None = None) -> Tensor:
-        """(B, n, D) -> (B, n, D); with `keep`, only the first `keep` tokens are worked out and returned."""
+        """(B, n, D) -> (B, n, D); with `keep`, only the first `keep` tokens are computed and returned."""
         shift, scale, gate = self.modulation(condition).chunk(3, dim=-1)
         normed = modulate(x, shift, scale)
         if keep is None or keep == x.shape[1]:
             qkv, hidden = self.wide(normed).split([3 * self.width, self.out.in_features - self.width], dim=-1)
         else:
-            # The last block: the other tokens still answer (keys, values) but nobody reads them afterwards.
+            # The last block: the other tokens are still keys and values, but their output is not read.
             first, weight, offset = normed[:, :keep], self.wide.weight, self.wide.bias
             three = 3 * self.width
             qkv = F.linear(normed, weight[:three], offset[:three])
@@ -115,8 +122,8 @@ class FinalLayer(nn.Module):
 
     def __init__(self, width: int, motion_dim: int) -> None:
         super().__init__()
-        self.modulation = nn.Linear(width, 2 * width)
-        self.linear = nn.Linear(width, motion_dim)
+        self.modulation = ZeroLinear(width, 2 * width)
+        self.linear = ZeroLinear(width, motion_dim)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, motion_dim)."""

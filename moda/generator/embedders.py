@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from moda.generator.attention import rms
 
 
-class TwoLayer(nn.Module):
+class MLPEmbedder(nn.Module):
     """Linear, SiLU, linear: the embedder of motion, identity and (after sinusoids) time."""
 
     def __init__(self, inputs: int, width: int) -> None:

@@ -10,17 +10,19 @@ One class serves the published model (`condition_tokens="repeated"`) and the sma
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moda.errors import BadSetting, BadWeights, WeightsMissing, some
-from moda.generator.attention import repeat_bias, rotary_table
-from moda.generator.blocks import FinalLayer, JointBlock, SingleBlock
-from moda.generator.embedders import EmotionEmbedder, SpeechEmbedder, TwoLayer, sinusoids
+from moda.generator.attention import QKNorm, rotary_table
+from moda.generator.blocks import FinalLayer, JointBlock, SingleBlock, ZeroLinear
+from moda.generator.conditioning import Conditions, Layout
+from moda.generator.embedders import EmotionEmbedder, MLPEmbedder, SpeechEmbedder, sinusoids
+from moda.motion.emotions import CLASSES
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 
@@ -37,7 +39,7 @@ class MoDAConfig:
     speech_shape: tuple[int, ...] = (12, 768)
     motion_dim: int = 70
     identity_dim: int = 63
-    emotions: int = 9
+    emotions: int = len(CLASSES)
     condition_tokens: str = "repeated"
     has_null_identity: bool = False
     mlp_ratio: int = 4
@@ -79,30 +81,6 @@ class MoDAConfig:
         return int(torch.Size(self.speech_shape).numel())
 
 
-@dataclass(frozen=True)
-class Conditions:
-    """Everything of a segment that no sampling step changes: worked out once, used by every step."""
-
-    speech: Tensor  # (B, L, D)
-    emotion: Tensor  # (B, 1 or L, D): added to the time embedding
-    emotion_tokens: Tensor  # (B, 1 or L, D)
-    identity_tokens: Tensor  # (B, 1 or L, D)
-    rotary: Tensor  # (2, L, d / 2)
-
-    @staticmethod
-    def stack(rows: Sequence[Conditions]) -> Conditions:
-        """Several branches as one batch, in order."""
-        joined = {f.name: torch.cat([getattr(row, f.name) for row in rows]) for f in fields(Conditions)[:-1]}
-        return replace(rows[0], **joined)
-
-    def repeat(self, times: int) -> Conditions:
-        """Every row `times` times, rows staying together (as torch.repeat_interleave)."""
-        if times == 1:
-            return self
-        rows = {f.name: getattr(self, f.name).repeat_interleave(times, 0) for f in fields(self)[:-1]}
-        return replace(self, **rows)
-
-
 class MoDA(nn.Module):
     """The motion generator; its output is a velocity noise - data in normalised motion space."""
 
@@ -110,11 +88,11 @@ class MoDA(nn.Module):
         super().__init__()
         self.config = config
         c, width = config, config.width
-        self.motion_embedder = TwoLayer(2 * c.motion_dim, width)
-        self.time_embedder = TwoLayer(c.time_features, width)
+        self.motion_embedder = MLPEmbedder(2 * c.motion_dim, width)
+        self.time_embedder = MLPEmbedder(c.time_features, width)
         self.speech_embedder = SpeechEmbedder(c.speech_size, width)
         self.emotion_embedder = EmotionEmbedder(c.emotions, width)
-        self.identity_embedder = TwoLayer(c.identity_dim, width)
+        self.identity_embedder = MLPEmbedder(c.identity_dim, width)
         self.null_speech = nn.Parameter(torch.zeros(c.speech_shape[-1]))
         self.null_motion = nn.Parameter(torch.zeros(c.motion_dim))
         self.null_identity = nn.Parameter(torch.zeros(c.identity_dim)) if c.has_null_identity else None
@@ -141,7 +119,7 @@ class MoDA(nn.Module):
         return self.speech_embedder(speech.flatten(2))
 
     def encode_null_speech(self, length: int) -> Tensor:
-        """Tokens (1, length, D) of speech that is not given: one frame worked out, then repeated."""
+        """Tokens (1, length, D) of speech that is not given: one frame computed, then repeated."""
         frame = self.null_speech.expand(1, 1, *self.config.speech_shape)
         return self.encode_speech(frame).expand(-1, length, -1)
 
@@ -165,61 +143,34 @@ class MoDA(nn.Module):
             if self.null_identity is None:
                 raise BadSetting("This model was not trained without identity; leave the identity guidance at 1.")
             identity = torch.where(null_identity[:, None], self.null_identity.to(identity.dtype), identity)
+        length, single = speech_tokens.shape[1], c.condition_tokens == "single"
         embedded = self.emotion_embedder(emotion)
-        length = speech_tokens.shape[1]
-        emotion_tokens = embedded[:, None] if embedded.dim() == 2 else embedded
-        identity_tokens = self.identity_embedder(identity)[:, None]
-        if embedded.dim() == 2:
-            embedded = embedded[:, None]
-        elif c.condition_tokens == "single":
-            emotion_tokens = embedded.mean(dim=1, keepdim=True)
-        else:
-            identity_tokens = identity_tokens.expand(-1, length, -1)
+        frame_emotion = embedded[:, None] if embedded.dim() == 2 else embedded
+        token_emotion = frame_emotion.mean(dim=1, keepdim=True) if single else frame_emotion
+        identity_tokens = self.identity_embedder(identity)[:, None].expand(-1, token_emotion.shape[1], -1)
         positions = torch.arange(length, device=speech_tokens.device)
-        return Conditions(
-            speech=speech_tokens,
-            emotion=embedded,
-            emotion_tokens=emotion_tokens,
-            identity_tokens=identity_tokens,
-            rotary=rotary_table(positions, c.width // c.heads, c.rotary_base),
-        )
+        table = rotary_table(positions, c.width // c.heads, c.rotary_base)
+        layout = Layout.of(table, single, token_emotion.shape[1])
+        return Conditions((speech_tokens, token_emotion, identity_tokens), frame_emotion, token_emotion, layout)
 
-    def velocity(self, motion: Tensor, time: Tensor, conditions: Conditions) -> Tensor:
+    def velocity(self, motion: Tensor, time: Tensor, given: Conditions) -> Tensor:
         """(B, L, 140) = [previous frame repeated ‖ noisy motion], (B,) times in 1..1000 -> (B, L, 70)."""
-        length = motion.shape[1]
-        table = conditions.rotary
-        features = sinusoids(time, self.config.time_features).to(motion.dtype)
-        base = self.time_embedder(features)[:, None] + conditions.emotion
-        c_frames = nn.functional.silu(base)
-        single = self.config.condition_tokens == "single"
-        per_frame = base.shape[1] > 1
-        c_token = nn.functional.silu(base.mean(dim=1, keepdim=True)) if single and per_frame else c_frames
+        layout = given.layout
+        t = self.time_embedder(sinusoids(time, self.config.time_features).to(motion.dtype))[:, None]
+        c_frame, c_token = F.silu(t + given.frame_emotion), F.silu(t + given.token_emotion)
+        c_context = layout.join((c_frame, c_token, c_token)) if given.timed else c_frame
+        c_all = torch.cat([c_frame, c_context], dim=1) if given.timed else c_frame
 
-        x = self.motion_embedder(motion)
-        streams: tuple[Tensor, ...] = (x, conditions.speech, conditions.emotion_tokens, conditions.identity_tokens)
-        # Without rotary positions equal tokens stay equal through these blocks, so one stands for all `length`.
-        times = [1 if single else length // s.shape[1] for s in streams[2:]]
-        bias = repeat_bias([(2 * length, 1), *[(s.shape[1], n) for s, n in zip(streams[2:], times)]], motion.device)
+        streams: tuple[Tensor, ...] = (self.motion_embedder(motion), *given.streams)
         for block in self.blocks4:
-            streams = block(streams, (c_frames, c_frames, c_token, c_token), (table, table, None, None), bias)
-
-        tail = streams[2:] if single else [s.expand(-1, length, -1) for s in streams[2:]]
-        x, context = streams[0], torch.cat([streams[1], *tail], dim=1)
-        tail_table = turn_none(table, 2) if single else torch.cat([table, table], dim=1)
-        context_table = torch.cat([table, tail_table], dim=1)
-        c_context = torch.cat([c_frames, c_token, c_token], dim=1) if single and per_frame else c_frames
-        if per_frame and not single:
-            c_context = c_frames.repeat(1, 3, 1)
+            streams = block(streams, (c_frame, c_frame, c_token, c_token), layout.four, layout.bias)
+        x, context = streams[0], layout.join(streams[1:])
         for block in self.blocks2:
-            x, context = block((x, context), (c_frames, c_context), (table, context_table))
-
+            x, context = block((x, context), (c_frame, c_context), layout.two)
         x = torch.cat([x, context], dim=1)
-        c_all = torch.cat([c_frames, c_context], dim=1) if per_frame else c_frames
-        table_all = torch.cat([table, context_table], dim=1)
-        for index, block in enumerate(self.blocks1):
-            last = index == len(self.blocks1) - 1
-            x = block(x, c_all, table_all, keep=length if last else None)
-        return self.final(x[:, :length], c_frames)
+        for block in self.blocks1:
+            x = block(x, c_all, layout.one, keep=layout.frames if block is self.blocks1[-1] else None)
+        return self.final(x[:, : layout.frames], c_frame)
 
     def forward(
         self,
@@ -249,16 +200,8 @@ class MoDA(nn.Module):
         model.to_empty(device="cpu")
         generator = generator or torch.Generator().manual_seed(0)
         with torch.no_grad():
-            for name, value in model.named_parameters():
-                if name.endswith("gain"):
-                    value.fill_(1.0)
-                elif "modulation" in name or name.startswith("final.") or name.endswith(".bias"):
-                    value.zero_()
-                elif value.dim() == 2 and name.endswith("weight"):
-                    bound = (6.0 / (value.shape[0] + value.shape[1])) ** 0.5
-                    value.uniform_(-bound, bound, generator=generator)
-                else:
-                    value.normal_(0.0, 0.02, generator=generator)
+            for module in model.modules():
+                initialise(module, generator)
         return model.to(device)
 
     def save_pretrained(self, folder: str | Path, dtype: torch.dtype = torch.float32) -> None:
@@ -295,7 +238,7 @@ class MoDA(nn.Module):
             raise BadWeights(f"{folder / CONFIG_FILE} does not describe a MoDA network ({reason}).") from error
         try:
             state = load_file(str(folder / WEIGHTS_FILE))
-        except Exception as error:  # mostly SafetensorError, but a lying header also breaks further in
+        except Exception as error:  # mostly SafetensorError, but a malformed header also breaks further in
             reason = " ".join(str(error).split())[:120].rstrip(".") or type(error).__name__
             raise BadWeights(
                 f"{folder / WEIGHTS_FILE} is damaged or cut short ({reason}); copy or download it again."
@@ -305,10 +248,21 @@ class MoDA(nn.Module):
         return model.to(device).eval().requires_grad_(False)
 
 
-def turn_none(table: Tensor, count: int) -> Tensor:
-    """Rotary entries of `count` tokens that are not turned at all, (2, count, d / 2)."""
-    ones = torch.ones_like(table[:1, :1]).expand(1, count, -1)
-    return torch.cat([ones, torch.zeros_like(ones)])
+def initialise(module: nn.Module, generator: torch.Generator) -> None:
+    """Fresh values for what a module owns itself, children excluded; called in the order of `MoDA.modules`."""
+    match module:
+        case ZeroLinear():
+            module.weight.zero_()
+            module.bias.zero_()
+        case nn.Linear():  # Glorot and Bengio 2010, equation 16
+            bound = (6.0 / (module.in_features + module.out_features)) ** 0.5
+            module.weight.uniform_(-bound, bound, generator=generator)
+            module.bias.zero_()
+        case QKNorm() | SpeechEmbedder():
+            module.gain.fill_(1.0)
+        case _:  # the emotion classes and the nulls
+            for value in module.parameters(recurse=False):
+                value.normal_(0.0, 0.02, generator=generator)
 
 
 NAMED = 3  # keys of a kind that an error names

@@ -76,7 +76,7 @@ def render_figures(result: RenderResult) -> str:
 
 def mixture(meant: Emotion) -> str:
     """How an emotion text was understood, as bars; the hint where it was not."""
-    from moda.conditions.emotion import CLASSES
+    from moda.motion.emotions import CLASSES
 
     order = sorted(range(len(CLASSES)), key=lambda k: -float(meant.mixture[k]))
     rows = []

@@ -73,7 +73,8 @@ def holdout(
 ) -> None:
     """Measure a model on held-out voices, real talkers, silence, music and feelings; prints JSON."""
     from moda.generator.network import MoDA
-    from moda.planning import LiteModel, sampling_options
+    from moda.models.lite import LiteModel
+    from moda.planning import sampling_options
     from moda.settings import Settings
     from moda.training.held_out import measure
 

@@ -17,7 +17,7 @@ from moda.corpus.synthetic import augment
 from moda.corpus.synthetic.articulation import articulate
 from moda.corpus.synthetic.build import load_pool, save_pool, speaking_languages
 from moda.corpus.synthetic.phonemes import is_bilabial
-from moda.corpus.synthetic.styles import CLASSES, IDENTITY_MEAN
+from moda.corpus.synthetic.styles import IDENTITY_MEAN
 from moda.corpus.synthetic.texts import HELD_OUT_LANGUAGE, random_text
 from moda.corpus.synthetic.voices import (
     HELD_OUT_FESTIVAL,
@@ -29,8 +29,9 @@ from moda.corpus.synthetic.voices import (
     festival,
 )
 from moda.generator.network import MoDA
-from moda.generator.sampler import SamplingOptions, sample_clip
+from moda.generator.sampler import ClipRequest, SamplingOptions, sample_clip
 from moda.motion.actions import INDEX, read_actions
+from moda.motion.emotions import FELT
 from moda.motion.space import FPS, ROTATION, denormalise
 
 Measures = dict[str, float]
@@ -68,15 +69,9 @@ def generate(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Speech -> action values (T, A) and motion (T, 70) of the average person."""
     frames = frames or max(1, int(len(waveform) / SAMPLE_RATE * FPS))
-    motion = sample_clip(
-        model,
-        log_mel_features(waveform, frames),
-        plain_mixture("none") if mixture is None else mixture,
-        IDENTITY_MEAN,
-        resting_frame(),
-        options,
-        seeds=(seed,),
-    )[0].numpy()
+    emotion = plain_mixture("none") if mixture is None else mixture
+    request = ClipRequest(log_mel_features(waveform, frames), emotion, IDENTITY_MEAN, resting_frame(), seed)
+    motion = sample_clip(model, request, options).numpy()
     physical = denormalise(motion)
     return read_actions(physical[:, :63]), physical
 
@@ -192,7 +187,7 @@ def feelings(
     test: list[tuple[str, np.ndarray]] = []
     for seed in seeds:
         for k, wave in enumerate(waves):
-            for name in CLASSES[:8]:
+            for name in FELT:
                 mixture = plain_mixture(name)
                 values, physical = generate(model, wave, seed * 100 + k, mixture, options)
                 trace = np.concatenate([values.mean(0), values.std(0), physical[:, ROTATION].std(0) / 10])

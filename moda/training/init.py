@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from moda.corpus.synthetic.styles import IDENTITY_MEAN, IDENTITY_SPREAD
+from moda.generator.blocks import SingleBlock, StreamWeights
 from moda.generator.network import MoDA, MoDAConfig
 
 LOCAL_HEADS = 2 / 3
@@ -13,9 +14,9 @@ LOCAL_PULL = 3.0
 OPEN_GATE = 0.4
 
 
-def look_here(qkv_bias: torch.Tensor, width: int, heads: int) -> None:
+def bias_to_diagonal(qkv_bias: torch.Tensor, width: int, heads: int) -> None:
     """Give queries and keys of two thirds of the heads the same offset in their fast rotary pairs, so that attention
-    starts out peaked at the token's own moment in every stream: a mouth that listens to its own frame."""
+    starts out peaked on the diagonal: at the token's own moment in every stream."""
     size = width // heads
     pairs = torch.arange(size // 4)
     for head in range(round(heads * LOCAL_HEADS)):
@@ -32,12 +33,12 @@ def fresh_model(config: MoDAConfig, seed: int) -> MoDA:
     model = MoDA.from_config(config, torch.Generator().manual_seed(seed))
     width = config.width
     with torch.no_grad():
-        for name, value in model.named_parameters():
-            if name.endswith(("qkv.bias", "wide.bias")):
-                look_here(value, width, config.heads)
-            elif name.endswith("modulation.bias") and not name.startswith("final"):
-                for gate in (2, 5):
-                    value[gate * width : (gate + 1) * width] = OPEN_GATE
+        for block in model.modules():
+            if isinstance(block, (StreamWeights, SingleBlock)):
+                projection, gates = (block.qkv, (2, 5)) if isinstance(block, StreamWeights) else (block.wide, (2,))
+                bias_to_diagonal(projection.bias, width, config.heads)
+                for gate in gates:
+                    block.modulation.bias[gate * width : (gate + 1) * width] = OPEN_GATE
         first = model.identity_embedder.first
         first.weight *= 0.3 / IDENTITY_SPREAD
         first.bias.sub_(first.weight @ torch.from_numpy(IDENTITY_MEAN))

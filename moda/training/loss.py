@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from moda.corpus.dataset import MotionBatch
 from moda.generator.flow import NETWORK_TIME, between, training_times
 from moda.generator.network import MoDA
-from moda.generator.objective import MotionBatch
 from moda.motion.actions import ACTIONS, read_matrix
 from moda.motion.space import POSE, STD_FLOOR
 from moda.motion.statistics import STD
@@ -85,7 +85,7 @@ class Draws:
             return torch.rand(count, generator=generator) < rate
 
         # Denser near pure noise, where speech alone decides (density 2 s).
-        times = training_times(count, generator, "cpu", "uniform").sqrt()
+        times = training_times(count, generator).sqrt()
         noise = torch.randn(shape, generator=generator)
         emotion, previous, speech = (
             drop(rate) for rate in (weights.drop_emotion, weights.drop_previous, weights.drop_speech)

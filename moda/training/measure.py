@@ -13,14 +13,13 @@ import numpy as np
 import torch
 
 from moda.conditions.speech import FEATURES
-from moda.corpus.dataset import Corpus
+from moda.corpus.dataset import Corpus, MotionBatch
 from moda.evaluate.distances import frechet, reconstruction, windows
 from moda.evaluate.signals import signals_of_motion
 from moda.generator.network import MoDA
-from moda.generator.objective import MotionBatch
-from moda.generator.sampler import SamplingOptions, sample_clip
+from moda.generator.sampler import ClipRequest, SamplingOptions, sample_clip
+from moda.models.lite import LiteModel
 from moda.motion.space import Motion, denormalise
-from moda.planning import LiteModel
 from moda.training.loss import ActionMetric, Draws, LossWeights, lite_loss
 
 SEGMENT = 80
@@ -69,7 +68,8 @@ def held_out_takes(model: MoDA, corpus: Corpus, seed: int = 1) -> dict[str, floa
     for item, length in enumerate(corpus.lengths.tolist()):
         speech, motion, before = corpus.segment(item, 0, length)
         assert speech.shape == (length, FEATURES)
-        taken = sample_clip(model, speech, corpus.mixture[item], corpus.identity[item], before, options, [seed])[0]
+        request = ClipRequest(speech, corpus.mixture[item], corpus.identity[item], before, seed)
+        taken = sample_clip(model, request, options)
         real, ours = (signals_of_motion(Motion(denormalise(array))) for array in (motion, taken.numpy()))
         rows.append(reconstruction(ours, real))
         real_windows.append(windows(real))

@@ -18,10 +18,9 @@ import numpy as np
 import torch
 
 from moda.conditions.speech import FEATURES
-from moda.corpus.dataset import Corpus
+from moda.corpus.dataset import Corpus, MotionBatch
 from moda.errors import BadSetting, BadWeights
 from moda.generator.network import MoDA, MoDAConfig
-from moda.generator.objective import MotionBatch
 from moda.training.init import fresh_model
 from moda.training.loss import TERMS, ActionMetric, Draws, LossWeights, Objective
 from moda.training.pretrain_speech import learn_to_listen, start_from

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from moda.errors import BadSetting
-from moda.generator.guidance import Guidance, GuidedModel, GuidedVelocity, rescale_velocity
+from moda.generator.guidance import Guidance, GuidedVelocity, encode_branches
 from moda.generator.network import MoDA, MoDAConfig
 from tests.generator.inputs import one_hot
 
@@ -30,10 +30,16 @@ IDENTITY = torch.randn(63, generator=torch.Generator().manual_seed(3))
 FIRST = torch.zeros(1, 70)
 
 
+def velocity(model: MoDA, guidance: Guidance, takes: int = 1) -> GuidedVelocity:
+    speech, emotion, identity = (v.expand(takes, *v.shape) for v in (SPEECH, one_hot(4), IDENTITY))
+    return GuidedVelocity(
+        model, guidance, encode_branches(model, guidance, speech, emotion, identity), FIRST.expand(takes, -1)
+    )
+
+
 @torch.inference_mode()
 def guided(model: MoDA, guidance: Guidance, s: float = 0.5, x: torch.Tensor = X) -> torch.Tensor:
-    prepared = GuidedModel.prepare(model, guidance, SPEECH, one_hot(4), IDENTITY)
-    return prepared.velocity(x, s, FIRST.expand(len(x), -1))
+    return velocity(model, guidance, len(x))(x, s)
 
 
 @torch.inference_mode()
@@ -121,42 +127,19 @@ def test_takes_in_a_batch_do_not_mix(small: MoDA) -> None:
     assert close(guided(small, scales, x=two)[1:], guided(small, scales, x=X.flip(1)))
 
 
-def test_interval_limits_exaggeration_but_not_ignoring(small: MoDA) -> None:
-    limited = Guidance(speech=0.0, emotion=2.0, interval=(0.6, 0.9))
-    assert close(guided(small, limited), plain(small, speech=False))
-    inside = Guidance(speech=0.0, emotion=2.0, interval=(0.4, 0.6))
-    assert not close(guided(small, inside), plain(small, speech=False))
-
-
 @torch.inference_mode()
 def test_what_guidance_adds_is_kept_between_refreshes(small: MoDA) -> None:
     """Every second evaluation asks one branch only, and still adds what the one before it found."""
     rows: list[int] = []
     hook = small.final.register_forward_hook(lambda module, given, out: rows.append(len(out)))
-    prepared = GuidedModel.prepare(small, Guidance(speech=2.0, emotion=1.5), SPEECH, one_hot(4), IDENTITY)
+    asked = velocity(small, Guidance(speech=2.0, emotion=1.5))
     try:
-        velocity = GuidedVelocity(prepared, FIRST)
-        first, second = velocity(X, 0.5), velocity(X, 0.5)
-        velocity(X, 0.5)
+        first, second = asked(X, 0.5), asked(X, 0.5)
+        asked(X, 0.5)
     finally:
         hook.remove()
     assert rows == [3, 1, 3]
     assert (first - second).abs().max() < 1e-4  # the same place: nothing lost
-
-
-def test_guidance_is_never_skipped_altogether() -> None:
-    usual = Guidance(speech=2.0, interval=(0.2, 0.8))
-    assert usual.over([1.0, 0.0]).interval == (0.0, 1.0)
-    assert usual.over([1.0, 0.5, 0.0]) is usual
-
-
-def test_rescaling_restores_the_spread_of_the_clean_estimate() -> None:
-    v, s = X * 0.3, 0.5
-    strong = 5.0 * X
-    full = rescale_velocity(X, strong, v, s, 1.0)
-    spread = lambda velocity: (X - s * velocity).std(dim=1).square().mean().sqrt()  # noqa: E731
-    assert abs(float(spread(full) / spread(v)) - 1) < 0.02
-    assert float(spread(v)) < float(spread(rescale_velocity(X, strong, v, s, 0.5))) < float(spread(strong))
 
 
 @pytest.mark.parametrize("value", [-0.1, 11.0, float("nan"), float("inf")])
@@ -169,15 +152,11 @@ def test_scales_out_of_range_are_refused(value: float) -> None:
 def test_clashing_settings_are_refused(small: MoDA) -> None:
     with pytest.raises(BadSetting, match="joint"):
         Guidance(joint=1.2, speech=2.0)
-    with pytest.raises(BadSetting, match="interval"):
-        Guidance(interval=(0.8, 0.2))
     with pytest.raises(BadSetting, match="refreshed"):
         Guidance(refresh=0)
-    with pytest.raises(BadSetting, match="rescale"):
-        Guidance(rescale=2.0)
 
 
 @pytest.mark.parametrize("scale", [0.0, 2.0])
 def test_identity_guidance_needs_a_trained_null(dit_t: MoDA, scale: float) -> None:
     with pytest.raises(BadSetting, match="identity guidance"):
-        GuidedModel.prepare(dit_t, Guidance(identity=scale), torch.zeros(8, 12, 768), one_hot(4), IDENTITY)
+        encode_branches(dit_t, Guidance(identity=scale), torch.zeros(1, 8, 12, 768), one_hot(4)[None], IDENTITY[None])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from moda.errors import BadSetting, BadWeights, WeightsMissing
-from moda.generator.attention import HEAD_NORM_EPS, rms, rotary_table
+from moda.generator.attention import QK_NORM_EPS, rms, rotary_table
 from moda.generator.embedders import sinusoids
 from moda.generator.network import MoDA, MoDAConfig
 from tests.generator.inputs import named, one_hot
@@ -54,14 +54,14 @@ def test_every_stage_of_the_reference(dit_t: MoDA) -> None:
     given = dit_t.encode_conditions(dit_t.encode_speech(speech), emotion, identity)
     x = dit_t.motion_embedder(motion)
     check("time_embedder", time)
-    check("emo_embedder", given.emotion[:, 0])
-    check("identity_embedder", given.identity_tokens[:, 0])
+    check("emo_embedder", given.frame_emotion[:, 0])
+    check("identity_embedder", given.streams[2][:, 0])
     check("motion_embedder", x)
-    check("audio_embedder", given.speech)
+    check("audio_embedder", given.streams[0])
 
-    c = torch.nn.functional.silu(time[:, None] + given.emotion)
+    c = torch.nn.functional.silu(time[:, None] + given.frame_emotion)
     table = rotary_table(torch.arange(80), 64, 256.0)
-    streams = (x, given.speech, given.emotion_tokens.expand(-1, 80, -1), given.identity_tokens.expand(-1, 80, -1))
+    streams = (x, *(tokens.expand(-1, 80, -1) for tokens in given.streams))
     for index, block in enumerate(dit_t.blocks4):  # all 4 L tokens, nothing collapsed
         streams = block(streams, (c,) * 4, (table, table, None, None))
         if index in (0, 2):
@@ -169,7 +169,7 @@ def test_rotary_turns_depend_on_distance_alone() -> None:
 
 
 def test_rms_has_mean_square_one() -> None:
-    x = rms(3.0 * torch.randn(5, 64), HEAD_NORM_EPS)
+    x = rms(3.0 * torch.randn(5, 64), QK_NORM_EPS)
     assert torch.allclose(x.square().mean(-1), torch.ones(5), atol=1e-3)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from moda.conditions.hubert import SILENCE_FRAMES, reference_features, with_silence
 from moda.errors import BadSetting, BadSpeech
+from moda.generator.anchor import PoseGuidance
 from moda.generator.lips import LIP_DIMENSIONS, modulate_lips
 from moda.generator.network import MoDA, MoDAConfig
 from moda.generator.published import sample_published
-from moda.generator.sampler import PosePull, SamplingOptions, sample_clip
+from moda.generator.sampler import ClipRequest, SamplingOptions, sample_clip
 from tests.generator.inputs import named, one_hot
 from tests.parity import fixture, largest_difference, seeded, seeded_hubert
 
@@ -46,8 +49,9 @@ def test_from_wav_to_motion(dit_t: MoDA) -> None:
     features = reference_features(seeded_hubert(), with_silence(pcm))
     assert largest_difference(expected, "audio_features", features.numpy()) < 1e-3
     given = (one_hot(4), torch.from_numpy(expected["ref_kp"][0]), torch.from_numpy(expected["prev_motion"][0, 0]))
-    out = sample_published(dit_t, features, SILENCE_FRAMES, *given, SamplingOptions.reference(), [7])
-    assert largest_difference(expected, "motion", out[0].numpy()) < 1e-3
+    request = ClipRequest(features, *given, seed=7)
+    out = sample_published(dit_t, request, SILENCE_FRAMES, SamplingOptions.reference())
+    assert largest_difference(expected, "motion", out.numpy()) < 1e-3
 
 
 @pytest.fixture(scope="module")
@@ -64,29 +68,30 @@ def small() -> MoDA:
 @pytest.mark.parametrize("frames", [1, 70, 130])
 def test_every_way_gives_the_frames_of_the_speech(small: MoDA, lips: str, frames: int) -> None:
     features = torch.randn(frames + 50, 6, generator=torch.Generator().manual_seed(1))
-    track = one_hot(4).expand(frames, -1)
-    pull = PosePull(torch.zeros(frames, 7), 1.0)
-    given = (track, torch.zeros(63), torch.zeros(70), SamplingOptions(steps=2), [1, 2])
-    out = sample_published(small, features, 50, *given, lips=lips, pose_pull=pull)
-    assert out.shape == (2, frames, 70) and torch.isfinite(out).all()
-    assert out[..., 63:].abs().max() < 1e-4
+    track, options = one_hot(4).expand(frames, -1), SamplingOptions(steps=2)
+    request = ClipRequest(features, track, torch.zeros(63), torch.zeros(70), 1, PoseGuidance(torch.zeros(frames, 7), 1))
+    out = sample_published(small, request, 50, options, lips)
+    assert out.shape == (frames, 70) and torch.isfinite(out).all()
+    assert out[:, 63:].abs().max() < 1e-4
     if lips == "off" and frames >= 80:
-        assert torch.equal(out, sample_clip(small, features[:frames], *given, pose_pull=pull))
+        assert torch.equal(out, sample_clip(small, replace(request, features=features[:frames]), options))
 
 
 def test_short_speech_runs_on_into_the_silence(small: MoDA) -> None:
     features = torch.randn(70, 6, generator=torch.Generator().manual_seed(1))
-    given = (one_hot(4), torch.zeros(63), torch.zeros(70), SamplingOptions(steps=2), [1])
-    out = sample_published(small, features, 50, *given, lips="off")
-    longer = sample_clip(small, features, *given)
-    assert (out - longer[:, :20]).abs().max() < 0.05  # but for the smoothing of the last frame
+    request = ClipRequest(features, one_hot(4), torch.zeros(63), torch.zeros(70), 1)
+    out = sample_published(small, request, 50, SamplingOptions(steps=2), "off")
+    longer = sample_clip(small, request, SamplingOptions(steps=2))
+    assert (out - longer[:20]).abs().max() < 0.05  # but for the smoothing of the last frame
 
 
 def test_bad_input_is_named(small: MoDA) -> None:
-    given = (one_hot(4), torch.zeros(63), torch.zeros(70))
+    def request(frames: int) -> ClipRequest:
+        return ClipRequest(torch.zeros(frames, 6), one_hot(4), torch.zeros(63), torch.zeros(70))
+
     with pytest.raises(BadSetting, match="lips"):
-        sample_published(small, torch.zeros(60, 6), 50, *given, lips="some")
+        sample_published(small, request(60), 50, lips="some")
     with pytest.raises(BadSpeech, match="short"):
-        sample_published(small, torch.zeros(50, 6), 50, *given)
+        sample_published(small, request(50), 50)
     with pytest.raises(BadSetting, match="37 frames"):
-        sample_published(small, torch.zeros(50, 6), 20, *given)
+        sample_published(small, request(50), 20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -10,19 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moda.errors import BadSetting, BadSpeech, Cancelled
+from moda.generator.anchor import PoseGuidance
 from moda.generator.flow import euler, schedule
-from moda.generator.guidance import Guidance, GuidedModel, GuidedVelocity
+from moda.generator.guidance import Guidance, GuidedVelocity, encode_branches
 from moda.generator.network import MoDA, MoDAConfig
 from moda.generator.noise import BROW_ACTIONS, LIP_ACTIONS, NoiseByFrame, projection
 from moda.generator.noise_scale import NoiseScale
-from moda.generator.sampler import (
-    PosePull,
-    SamplingOptions,
-    cross_fade,
-    sample_clip,
-    segment_starts,
-    smooth_pose,
-)
+from moda.generator.sampler import ClipRequest, ClipStep, SamplingOptions, cross_fade, sample_clip, smooth_pose
 from tests.generator.inputs import named, one_hot
 from tests.parity import fixture, largest_difference
 
@@ -36,17 +31,18 @@ REFERENCE = SamplingOptions.reference()
 @torch.inference_mode()
 @pytest.mark.parametrize(("emotion", "scale"), [(4, 1.2), (4, 1.0), (8, 1.2)])
 def test_reference_segment(dit_t: MoDA, emotion: int, scale: float) -> None:
-    guided = GuidedModel.prepare(dit_t, Guidance(joint=scale), SPEECH[:80], one_hot(emotion), IDENTITY)
+    guidance = Guidance(joint=scale, refresh=1)
+    branches = encode_branches(dit_t, guidance, SPEECH[None, :80], one_hot(emotion)[None], IDENTITY[None])
     noise = named("sample/latents", (1, 80, 70))
-    out = euler(GuidedVelocity(guided, FIRST[None]), noise, schedule("reference", 10))
+    out = euler(GuidedVelocity(dit_t, guidance, branches, FIRST[None]), noise, schedule("reference", 10))
     assert largest_difference(EXPECTED, f"subclip/emo{emotion}/cfg{scale}", out.numpy()) < 1e-4
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("frames", "emotion"), [(40, 4), (80, 4), (81, 4), (200, 4), (200, 8)])
 def test_reference_clip(dit_t: MoDA, frames: int, emotion: int) -> None:
-    out = sample_clip(dit_t, SPEECH[:frames], one_hot(emotion), IDENTITY, FIRST, REFERENCE, [7])
-    assert largest_difference(EXPECTED, f"clip{frames}/emo{emotion}", out[0].numpy()) < 1e-4
+    out = sample_clip(dit_t, ClipRequest(SPEECH[:frames], one_hot(emotion), IDENTITY, FIRST, 7), REFERENCE)
+    assert largest_difference(EXPECTED, f"clip{frames}/emo{emotion}", out.numpy()) < 1e-4
 
 
 def test_reference_noise_is_drawn_a_segment_at_a_time() -> None:
@@ -111,17 +107,27 @@ def small() -> MoDA:
     return model.eval()
 
 
-def take(model: MoDA, frames: int, seeds: tuple[int, ...] = (5,), **more: object) -> torch.Tensor:
+NOBODY, REST = torch.zeros(63), torch.zeros(70)
+
+
+def take(
+    model: MoDA,
+    frames: int,
+    seed: int = 5,
+    options: SamplingOptions | None = None,
+    pose: PoseGuidance | None = None,
+    watch: Callable[[ClipStep], None] | None = None,
+) -> torch.Tensor:
     speech = torch.sin(torch.arange(frames)[:, None] * torch.arange(1, 7) * 0.1)
-    options = more.pop("options", SamplingOptions(steps=4))
-    return sample_clip(model, speech, one_hot(4), torch.zeros(63), torch.zeros(70), options, seeds, **more)  # type: ignore[arg-type]
+    request = ClipRequest(speech, one_hot(4), NOBODY, REST, seed, pose)
+    return sample_clip(model, request, options or SamplingOptions(steps=4), watch)
 
 
 @settings(deadline=None, max_examples=30)
 @given(frames=st.integers(1, 400), joining=st.sampled_from(["anchored", "reference"]))
 def test_segments_cover_every_frame(frames: int, joining: str) -> None:
     options = SamplingOptions(joining=joining)
-    starts = segment_starts(frames, options)
+    starts = options.starts(frames)
     assert starts[0] == 0 and starts[-1] + 80 >= frames
     assert all(0 < b - a <= 64 for a, b in pairwise(starts))
     if joining == "anchored" and frames > 80:
@@ -131,7 +137,7 @@ def test_segments_cover_every_frame(frames: int, joining: str) -> None:
 @pytest.mark.parametrize("frames", [1, 2, 3, 17, 79, 80, 81, 95, 96, 97, 144, 145, 301])
 def test_any_length_gives_that_many_finite_frames(small: MoDA, frames: int) -> None:
     out = take(small, frames)
-    assert out.shape == (1, frames, 70) and out.dtype == torch.float32 and torch.isfinite(out).all()
+    assert out.shape == (frames, 70) and out.dtype == torch.float32 and torch.isfinite(out).all()
 
 
 @pytest.mark.parametrize("solver", ["euler", "heun", "ab2"])
@@ -141,28 +147,23 @@ def test_one_step_works(small: MoDA, solver: str) -> None:
         assert torch.isfinite(out).all()
 
 
-def test_a_take_depends_on_its_own_seed_alone(small: MoDA) -> None:
-    together = take(small, 170, (5, 9, 5))
-    assert torch.equal(together[0], take(small, 170, (5,))[0])
-    assert torch.equal(together[1], take(small, 170, (9,))[0])
-    assert torch.equal(together[0], together[2])
-    assert (together[0] - together[1]).abs().mean() > 0.1
-    batched = take(small, 170, (5, 9), options=SamplingOptions(steps=4, batch_takes=True))
-    assert (batched - together[:2]).abs().max() < 1e-4
+def test_a_take_depends_on_its_seed(small: MoDA) -> None:
+    assert torch.equal(take(small, 170, 5), take(small, 170, 5))
+    assert (take(small, 170, 5) - take(small, 170, 9)).abs().mean() > 0.1
 
 
 def test_a_shorter_speech_changes_nothing_but_its_last_segment(small: MoDA) -> None:
-    long, short = take(small, 400)[0], take(small, 260)[0]
+    long, short = take(small, 400), take(small, 260)
     assert torch.equal(long[:190], short[:190])
 
 
 def test_no_jump_where_segments_meet(small: MoDA) -> None:
     """Steps between frames at the seams are no larger than elsewhere."""
     options = SamplingOptions(steps=4, smooth_pose=False)
-    clip = torch.cat(list(take(small, 720, (0, 1, 2, 3), options=options)), dim=-1)
+    clip = torch.cat([take(small, 720, seed, options) for seed in range(4)], dim=-1)
     speed = clip.diff(dim=0).square().mean(dim=1).sqrt()
     seams = torch.zeros(len(speed), dtype=torch.bool)
-    for start in segment_starts(720, options)[1:]:
+    for start in options.starts(720)[1:]:
         seams[start - 2 : start + 18] = True
     assert speed[seams].mean() < 1.1 * speed[~seams].mean()
     assert speed[seams].max() < 1.25 * speed[~seams].max()
@@ -179,7 +180,7 @@ def test_lazy_features_are_asked_for_a_segment_at_a_time(small: MoDA) -> None:
             asked.append((frames.start, frames.stop))
             return torch.zeros(frames.stop - frames.start, 6)
 
-    sample_clip(small, Lazy(), one_hot(4), torch.zeros(63), torch.zeros(70), SamplingOptions(steps=1), [1, 2])
+    sample_clip(small, ClipRequest(Lazy(), one_hot(4), NOBODY, REST), SamplingOptions(steps=1))
     assert asked == [(0, 80), (64, 144), (128, 208), (192, 272), (220, 300)]
 
 
@@ -187,12 +188,14 @@ def test_lazy_features_are_asked_for_a_segment_at_a_time(small: MoDA) -> None:
 def test_emotion_over_time(small: MoDA, joining: str) -> None:
     """A track that does not change is the constant mixture; one that changes late leaves what came before."""
     options = SamplingOptions(steps=4, joining=joining, guidance=Guidance(speech=1.5, emotion=2.0))
-    speech, given = torch.zeros(170, 6), (torch.zeros(63), torch.zeros(70), options, [5])
-    still = sample_clip(small, speech, one_hot(4), *given)[0]
-    track = one_hot(4).expand(170, -1).clone()
-    assert (sample_clip(small, speech, track, *given)[0] - still).abs().max() < 1e-3
+
+    def felt(emotion: torch.Tensor) -> torch.Tensor:
+        return sample_clip(small, ClipRequest(torch.zeros(170, 6), emotion, NOBODY, REST, 5), options)
+
+    still, track = felt(one_hot(4)), one_hot(4).expand(170, -1).clone()
+    assert (felt(track) - still).abs().max() < 1e-3
     track[150:] = one_hot(0)
-    changed = sample_clip(small, speech, track, *given)[0]
+    changed = felt(track)
     assert (changed[:60] - still[:60]).abs().max() < 1e-3 < (changed[150:] - still[150:]).abs().max()
 
 
@@ -207,42 +210,60 @@ def test_pose_strength(small: MoDA, solver: str) -> None:
     frames, free = 170, take(small, 170, options=options)
     distances = []
     for strength in (0.0, 0.25, 0.5, 0.75, 1.0):
-        out = take(small, frames, options=options, pose_pull=PosePull(prior(frames), strength))
+        out = take(small, frames, options=options, pose=PoseGuidance(prior(frames), strength))
         if strength == 0.0:
             assert torch.equal(out, free)
-        distances.append(float((out[0, :, 63:] - prior(frames)).abs().mean()))
+        distances.append(float((out[:, 63:] - prior(frames)).abs().mean()))
     assert all(a > b for a, b in pairwise(distances)), distances
     assert distances[-1] < 0.01 < distances[0]  # smoothing over three frames leaves a trace of the prior's bends
 
 
 def test_pose_mask_leaves_the_other_dimensions_free(small: MoDA) -> None:
-    pull = PosePull(prior(100), 1.0, mask=(0, 0, 0, 0, 1, 1, 1))
-    out = take(small, 100, pose_pull=pull)[0, :, 63:]
+    pull = PoseGuidance(prior(100), 1.0, mask=(0, 0, 0, 0, 1, 1, 1))
+    out = take(small, 100, pose=pull)[:, 63:]
     assert (out[:, 4:] - prior(100)[:, 4:]).abs().max() < 0.05
     assert (out[:, :4] - prior(100)[:, :4]).abs().mean() > 0.2
 
 
-def test_progress_and_cancelling(small: MoDA) -> None:
-    seen: list[tuple[int, int]] = []
-    take(small, 170, (1, 2), callback=lambda done, total: seen.append((done, total)))
-    assert seen == [(i + 1, 24) for i in range(24)]  # 3 segments x 2 takes x 4 steps
+@pytest.mark.parametrize("solver", ["euler", "heun", "ab2"])
+def test_the_callback_sees_the_state(small: MoDA, solver: str) -> None:
+    """Every step in order; the clean estimate at the end of a segment is nearly what becomes of it."""
+    seen: list[ClipStep] = []
+    options = SamplingOptions(steps=4, solver=solver, smooth_pose=False)
+    out = take(small, 170, options=options, watch=seen.append)
+    assert [(at.done, at.total) for at in seen] == [(i + 1, 12) for i in range(12)]  # 3 segments of 4 steps
+    assert [at.start for at in seen] == [start for start in (0, 64, 90) for _ in range(4)]
+    assert [at.step.s for at in seen[:4]] == schedule("full", 4)[:-1]
+    errors = [float((at.step.clean[0] - out[:80]).square().mean()) for at in seen[:4]]
+    assert errors[-1] < 0.1 * errors[0] and float((seen[0].step.x[0] - out[:80]).square().mean()) > errors[-1]
+
+
+def test_an_exception_of_the_callback_stops_the_work(small: MoDA) -> None:
+    seen: list[ClipStep] = []
+
+    def stop(at: ClipStep) -> None:
+        seen.append(at)
+        if at.done == 5:
+            raise Cancelled("Sampling was stopped.")
+
     with pytest.raises(Cancelled):
-        take(small, 170, cancelled=lambda: True)
+        take(small, 170, watch=stop)
+    assert len(seen) == 5
 
 
 def test_bad_input_is_named(small: MoDA) -> None:
     with pytest.raises(BadSpeech, match="short"):
         take(small, 0)
     with pytest.raises(BadSetting, match="emotion track"):
-        sample_clip(small, torch.zeros(9, 6), one_hot(4).expand(8, -1), torch.zeros(63), torch.zeros(70))
+        sample_clip(small, ClipRequest(torch.zeros(9, 6), one_hot(4).expand(8, -1), NOBODY, REST))
     with pytest.raises(BadSetting, match="pose prior has 5"):
-        take(small, 9, pose_pull=PosePull(prior(5), 0.5))
+        take(small, 9, pose=PoseGuidance(prior(5), 0.5))
     with pytest.raises(BadSetting, match="strength"):
-        PosePull(prior(5), 1.5)
+        PoseGuidance(prior(5), 1.5)
     with pytest.raises(BadSetting, match="strength"):
-        PosePull(prior(5), float("nan"))
+        PoseGuidance(prior(5), float("nan"))
     with pytest.raises(BadSetting, match="shape"):
-        PosePull(torch.zeros(5, 3), 0.5)
+        PoseGuidance(torch.zeros(5, 3), 0.5)
     with pytest.raises(BadSetting, match="joining"):
         SamplingOptions(joining="glue")
     with pytest.raises(BadSetting, match="overlap"):

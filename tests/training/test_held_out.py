@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from moda.generator.network import MoDA
-from moda.planning import LiteModel, sampling_options
+from moda.models.lite import LiteModel
+from moda.planning import sampling_options
 from moda.settings import Settings
 from moda.training.held_out import LANGUAGES, languages
 

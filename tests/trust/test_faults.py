@@ -277,7 +277,7 @@ def test_broken_published_weights_are_one_sentence(
     given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Files of the right size that hold nothing: a download onto a disk that lied."""
-    from moda.models import LIVEPORTRAIT
+    from moda.models.registry import LIVEPORTRAIT
 
     monkeypatch.setenv("MODA_WEIGHTS", str(tmp_path / "weights"))
     for file in LIVEPORTRAIT.values():

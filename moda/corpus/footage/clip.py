@@ -46,9 +46,9 @@ class Recipe:
         """LivePortrait's M where this recipe uses it. Raises WeightsMissing or BadWeights."""
         if self.tracker != "liveportrait":
             return None
-        from moda.models import MOTION_EXTRACTOR
+        from moda.models.registry import MOTION_EXTRACTOR
+        from moda.models.weights import fetch
         from moda.renderer.liveportrait.convert import load_motion_extractor_file
-        from moda.weights import fetch
 
         return load_motion_extractor_file(fetch(MOTION_EXTRACTOR)).to(self.device).eval()
 

@@ -49,8 +49,8 @@ class PrepareOptions:
 
     def recipe(self) -> Recipe:
         """How each video is read on this machine. Raises BadSetting for an impossible device."""
-        from moda.models import MOTION_EXTRACTOR, pick_device
-        from moda.weights import find
+        from moda.models.registry import MOTION_EXTRACTOR, pick_device
+        from moda.models.weights import find
 
         device = pick_device(self.device)
         tracker = self.tracker

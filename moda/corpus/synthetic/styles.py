@@ -13,11 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from moda.motion.actions import ACTIONS, INDEX
+from moda.motion.emotions import CLASSES
 
 FloatArray = npt.NDArray[np.float32]
-
-CLASSES = ("anger", "contempt", "disgust", "fear", "happiness", "neutral", "sadness", "surprise", "none")
-"""MoDA's emotion classes, in the order of their indices."""
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from moda.assets import asset
 from moda.errors import BadSetting, InstallationIncomplete
-from moda.weights import FOLDER_VARIABLE, Repository, WeightFile, fetch, find
+from moda.models.weights import FOLDER_VARIABLE, Repository, WeightFile, fetch, find
 
 if TYPE_CHECKING:
-    from moda.planning import MotionModel
+    from moda.models.motion_model import MotionModel
     from moda.renderer.base import Renderer
 
 Kind = Literal["model", "renderer", "part"]
@@ -150,35 +150,16 @@ def resolve(name: str, kind: Kind, device: str = "cpu") -> str:
     return name
 
 
-class BaseWeights(NamedTuple):
-    """What moda-base consists of, loaded."""
-
-    network: Any
-    hubert: Any
-    motion_extractor: Any
-
-
 def load_model(name: str = "auto", device: str = "cpu") -> MotionModel:
     """A motion model by name, on ``device``. Raises BadSetting, WeightsMissing or BadWeights."""
-    from moda.planning import BaseModel, LiteModel
-
     if resolve(name, "model", device) == "moda-lite":
+        from moda.models.lite import LiteModel
+
         return LiteModel(lite_folder(), device)
-    return BaseModel(load_base(device), device)
+    from moda.models.base import load_base
 
-
-def load_base(device: str = "cpu") -> BaseWeights:
-    """The published generator, HuBERT and LivePortrait's motion extractor; downloaded if they are not here."""
     paths = {file: fetch(file) for file in REGISTRY["moda-base"].files}
-    from moda.conditions.hubert_encoder import Hubert
-    from moda.generator.convert import load_published
-    from moda.renderer.liveportrait.convert import load_motion_extractor_file
-
-    return BaseWeights(
-        load_published(paths[NETWORK], device=device),
-        Hubert.from_folder(paths[HUBERT[0]].parent, device=device),
-        load_motion_extractor_file(paths[MOTION_EXTRACTOR]).to(device),
-    )
+    return load_base(paths[NETWORK], paths[HUBERT[0]].parent, paths[MOTION_EXTRACTOR], device)
 
 
 def load_renderer(name: str = "auto", device: str = "cpu", **options: Any) -> Renderer:

@@ -1,0 +1,58 @@
+"""moda-base, the published checkpoint: HuBERT features; identity and first frame by LivePortrait's motion extractor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moda.conditions.hubert import SILENCE_FRAMES
+from moda.generator.noise_scale import NoiseScale
+from moda.models.motion_model import Start, with_gap
+from moda.models.threads import usual_threads
+from moda.motion.space import EXPRESSION
+
+if TYPE_CHECKING:
+    from moda.conditions.hubert_encoder import Hubert
+    from moda.generator.network import MoDA
+    from moda.media.audio import Speech
+    from moda.portrait.portrait import Portrait
+    from moda.renderer.liveportrait.motion_extractor import MotionExtractor
+
+
+class BaseModel:
+    """The published generator with what it hears and sees through."""
+
+    name = "moda-base"
+    silence = SILENCE_FRAMES
+    noise = NoiseScale()
+
+    def __init__(self, network: MoDA, hubert: Hubert, extractor: MotionExtractor) -> None:
+        self.network, self.hubert, self.extractor = network, hubert, extractor
+        self.threads = usual_threads()
+
+    def features(self, speech: Speech, preset: str) -> Any:
+        from moda.conditions.hubert import published_features
+
+        return published_features(self.hubert, speech.waveform, speech.frames(), preset)
+
+    def start(self, portrait: Portrait) -> Start:
+        from moda.renderer.liveportrait.drive import first_motion
+        from moda.renderer.liveportrait.renderer import read_face
+
+        source = read_face(self.extractor, portrait.crop.network_input())
+        first = first_motion(source)
+        neutral = with_gap(source.vector[EXPRESSION], -portrait.rest.get("gap", 0.0))
+        return Start(first.keypoints, first.vector, source.vector, neutral, first.ratio)
+
+
+def load_base(network: Path, hubert: Path, extractor: Path, device: str = "cpu") -> BaseModel:
+    """From the published generator's file, HuBERT's folder and the file of LivePortrait's motion extractor."""
+    from moda.conditions.hubert_encoder import Hubert
+    from moda.generator.convert import load_published
+    from moda.renderer.liveportrait.convert import load_motion_extractor_file
+
+    return BaseModel(
+        load_published(network, device=device),
+        Hubert.from_folder(hubert, device=device),
+        load_motion_extractor_file(extractor).to(device),
+    )
