@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from moda.motion.edits import Edit as Edit
     from moda.pipeline import TalkingHead as TalkingHead
     from moda.settings import Settings as Settings
 
-__all__ = ["Settings", "TalkingHead", "__version__"]
+__all__ = ["Edit", "Settings", "TalkingHead", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
@@ -28,4 +29,8 @@ def __getattr__(name: str) -> Any:
         from moda.settings import Settings
 
         return Settings
+    if name == "Edit":
+        from moda.motion.edits import Edit
+
+        return Edit
     raise AttributeError(f"module 'moda' has no attribute {name!r}")

@@ -33,6 +33,7 @@ app = typer.Typer(
 Model = Annotated[str, typer.Option(help="moda-lite, moda-base or auto (the best that is present).")]
 RendererName = Annotated[str, typer.Option(help="mesh, liveportrait or auto (the best that is present).")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+EditsFile = Annotated[Path | None, typer.Option(help="A .json list of edits (a nod here, a smile there).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where the result goes; parents are created.")]
 PortraitFile = Annotated[Path, typer.Argument(help="A picture with a face.")]
@@ -106,6 +107,7 @@ def generate(
     face: FaceIndex = None,
     take: Annotated[Path | None, typer.Option(help="Render this take's motion again; trims may change.")] = None,
     save_motion: Annotated[Path | None, typer.Option(help="Also write the take (.npz).")] = None,
+    edits: EditsFile = None,
     json: AsJson = False,
 ) -> None:
     """Portrait and speech to a talking-head video."""
@@ -131,6 +133,8 @@ def generate(
             face_of = head.portrait(portrait, face=face)
             sound = head.speech(speech)
             planned = head.plan(face_of, sound, chosen, progress=report)
+        if edits is not None:
+            planned = planned.edited_from(edits)
         if save_motion is not None:
             planned.save(save_motion)
         result = head.render(face_of, planned, sound, output, progress=report)
@@ -149,6 +153,7 @@ def preview(
     model: Model = "auto",
     device: Device = "auto",
     face: FaceIndex = None,
+    edits: EditsFile = None,
     json: AsJson = False,
 ) -> None:
     """Motion before pixels: take.npz, trajectories (.html, .png, .csv) and quick.mp4."""
@@ -161,6 +166,8 @@ def preview(
         face_of = head.portrait(portrait, face=face)
         sound = head.speech(speech)
         take = head.plan(face_of, sound, chosen, progress=report)
+        if edits is not None:
+            take = take.edited_from(edits)
         files = head.write_preview(take, face_of, sound, output, progress=report)
     for note in take.notes:
         print(note, file=sys.stderr)
@@ -188,6 +195,7 @@ def render(
     renderer: RendererName = "auto",
     device: Device = "auto",
     face: FaceIndex = None,
+    edits: EditsFile = None,
     json: AsJson = False,
 ) -> None:
     """A take to a video: exactly the motion that was previewed, never sampled again."""
@@ -199,6 +207,8 @@ def render(
     planned = Take.load(take)
     if settings:
         planned = planned.trimmed(planned.settings.changed(**settings))
+    if edits is not None:
+        planned = planned.edited_from(edits)
     head = TalkingHead.load(model=None, renderer=renderer, device=device)
     with progress_on_stderr() as report:
         result = head.render(head.portrait(portrait, face=face), planned, head.speech(speech), output, progress=report)

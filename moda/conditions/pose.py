@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moda.errors import BadMotionFile, BadSetting
-from moda.motion.space import FPS, POSE, ROTATION, SCALE, Motion, resample
+from moda.motion.space import FPS, NECK, POSE, ROTATION, SCALE, Motion, resample
 from moda.motion.statistics import MEAN
 from moda.settings import POSE_PRIORS
 
@@ -31,11 +31,6 @@ NATURAL = (2.5, 3.7, 2.4)
 """Standard deviation of pitch, yaw, roll of real talkers, degrees."""
 AMOUNT = {"still": 0.12, "gentle": 0.5, "nod": 0.35, "lively": 1.25}
 """How much of the natural motion each named prior makes."""
-NECK = (-0.36, 0.18, 0.45)
-"""t_x = NECK0 sin(yaw) + NECK1 sin(roll), t_y = NECK2 sin(pitch), canonical units.
-
-LivePortrait turns the head about a point in front of the neck; a head that turns about its neck moves besides.
-"""
 FREEST = (14.0, 20.0, 15.0)
 """Largest offset of pitch, yaw, roll from the portrait's own pose, degrees; approached softly."""
 FARTHEST = (22.0, 32.0, 24.0)

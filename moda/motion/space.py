@@ -28,6 +28,12 @@ FPS = 25.0
 #: The published code divides by std + 1e-5, because some keypoint axes hardly move.
 STD_FLOOR = 1e-5
 
+NECK = (-0.36, 0.18, 0.45)
+"""t_x = NECK0 sin(yaw) + NECK1 sin(roll), t_y = NECK2 sin(pitch), canonical units.
+
+LivePortrait turns the head about a point in front of the neck; a head that turns about its neck moves besides.
+"""
+
 
 @dataclass(frozen=True)
 class Motion:

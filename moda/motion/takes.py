@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from moda.errors import BadMotionFile, BadSetting
+from moda.motion.editing import apply_edits
+from moda.motion.edits import Edit, EditRules, read_edits
 from moda.motion.files import load_motion, save_motion
 from moda.motion.space import Motion
 from moda.motion.trims import trim
@@ -19,12 +22,13 @@ class Take:
     """One sampled motion.
 
     sampled   the motion as the generator gave it.
-    motion    `sampled` with the trims of `settings`: what is previewed and rendered, to the bit.
+    motion    `sampled` with the trims of `settings`, then `edits`: what is previewed and rendered, to the bit.
     settings  everything that decided it, seed included.
     model     the generator's name.
     timings   seconds by stage of planning.
     notes     sentences for the person, e.g. how the emotion was understood.
     speech, portrait   digests of what it was planned for; empty when unknown.
+    edits     local changes, in the order in which they are applied; `rules` says how.
     """
 
     sampled: Motion
@@ -35,12 +39,33 @@ class Take:
     notes: tuple[str, ...] = ()
     speech: str = ""
     portrait: str = ""
+    edits: tuple[Edit, ...] = ()
+    rules: EditRules = field(default_factory=EditRules)
 
     def trimmed(self, settings: Settings) -> Take:
-        """The same sample with other trims; raises BadSetting when a sampling control differs."""
+        """The same sample with other trims; edits stay. Raises BadSetting when a sampling control differs."""
         if settings.sampling_part() != self.settings.sampling_part():
             raise BadSetting("These settings change the sampling itself; plan a new take.")
-        return replace(self, motion=trim(self.sampled, settings), settings=settings)
+        motion = apply_edits(trim(self.sampled, settings), self.edits, self.rules)
+        return replace(self, motion=motion, settings=settings)
+
+    def edited(self, edits: Iterable[Edit], *, limits: bool | None = None, lock_lips: bool | None = None) -> Take:
+        """The same sample and trims with these edits instead of those it had; `edited([])` takes all of them off.
+
+        limits: keep what is added within people's speed and range (on unless it was switched off). lock_lips: edits
+        of the mouth have no effect, so that speech stays true. None keeps what the take has.
+        Raises BadSetting for an edit outside of the take.
+        """
+        chosen = {"limits": limits, "lock_lips": lock_lips}
+        rules = replace(self.rules, **{name: value for name, value in chosen.items() if value is not None})
+        listed = read_edits(list(edits))[0]
+        motion = apply_edits(trim(self.sampled, self.settings), listed, rules)
+        return replace(self, motion=motion, edits=listed, rules=rules)
+
+    def edited_from(self, path: str | os.PathLike[str]) -> Take:
+        """`edited` with a JSON file of edits (:func:`moda.motion.edits.read_edits`). Raises BadSetting."""
+        edits, rules = read_edits(Path(path))
+        return self.edited(edits, limits=rules.limits, lock_lips=rules.lock_lips)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes a motion file (`.npz`) that also restores the settings. Raises OutputFailed."""
@@ -51,6 +76,7 @@ class Take:
             "speech": self.speech,
             "portrait": self.portrait,
             "notes": list(self.notes),
+            "edits": {**asdict(self.rules), "edits": [edit.as_dict() for edit in self.edits]},
         }
         return save_motion(replace(self.motion, meta=meta), path, sampled=self.sampled)
 
@@ -67,6 +93,11 @@ class Take:
             raise BadMotionFile(
                 f"{Path(path).name} holds a setting that this version does not know: {error}"
             ) from error
+        kept = meta.get("edits", {})
+        try:
+            edits, rules = read_edits(kept if isinstance(kept, (dict, list)) else {})
+        except BadSetting as error:
+            raise BadMotionFile(f"{Path(path).name} holds an edit that this version does not know: {error}") from error
         notes = meta.get("notes", [])
         return cls(
             sampled=sampled,
@@ -76,4 +107,6 @@ class Take:
             notes=tuple(str(note) for note in notes) if isinstance(notes, list) else (),
             speech=str(meta.get("speech", "")),
             portrait=str(meta.get("portrait", "")),
+            edits=edits,
+            rules=rules,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from moda.errors import BadSetting, NoFaceFound
 from moda.portrait import mediapipe_graphs
-from moda.portrait.canonical import fit_pose, mirror_map
+from moda.portrait.canonical import Pose, fit_pose, mirror_map
 from moda.portrait.cuts import from_cut, square, upright
 from moda.portrait.detection import candidates, distinct, overlap
 
@@ -41,6 +42,11 @@ class Face:
     """Full-range detector's score, 0..1, mean over the squares."""
     mirror_error: float = 0.0
     """Mean distance, in IOD, between the landmarks and those found in the mirrored picture."""
+
+    @functools.cached_property
+    def pose(self) -> Pose:
+        """Where the face stands, fitted once."""
+        return fit_pose(self.landmarks)
 
     @property
     def size(self) -> float:
@@ -178,4 +184,4 @@ def pick_face(faces: Sequence[Face], index: int | None = None, point: tuple[floa
 
 def face_thumbnail(image: np.ndarray, face: Face, size: int = 160) -> np.ndarray:
     """A small upright picture (size, size, 3) uint8 of one face, for choosing among several."""
-    return upright(image, fit_pose(face.landmarks), 3.6, size)[0]
+    return upright(image, face.pose, 3.6, size)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +16,10 @@ from moda.portrait.crop import Crop, crop_face
 from moda.portrait.faces import Face, find_all, measure_face, pick_face
 from moda.portrait.glasses import wears_glasses
 from moda.portrait.identity import identity_descriptor
+from moda.portrait.matte import Matte, person_matte
 from moda.portrait.measures import brow_height, eye_openness, lip_gap, mouth_width, smile_corner
 from moda.portrait.pictures import MAX_MEGAPIXELS, load_picture
+from moda.portrait.plate import fill_plate
 from moda.portrait.sharpness import BLURRED, sharpness
 
 MIN_FACE = 80
@@ -55,6 +58,16 @@ class Portrait:
     name: str = "portrait"
     digest: str = ""
     """sha256 over the pixels and the chosen face."""
+
+    @functools.cached_property
+    def matte(self) -> Matte:
+        """The person cut out of the picture; made when first asked for."""
+        return person_matte(self.image, self.face)
+
+    @functools.cached_property
+    def plate(self) -> np.ndarray:
+        """(H, W, 3) uint8: the picture behind the person, filled in where the person stood."""
+        return fill_plate(self.image, self.matte.alpha)
 
     @property
     def landmarks(self) -> np.ndarray:

@@ -26,8 +26,11 @@ class Renderer(Protocol):
     name: str
     """``mesh`` or ``liveportrait``; recorded in the video's metadata."""
 
-    def prepare(self, portrait: Portrait, **options: Any) -> Any:
-        """Do the work that depends on the portrait alone; the result is only ever passed back to ``frames``."""
+    def prepare(self, portrait: Portrait, *, background_still: bool = True) -> Any:
+        """Do the work that depends on the portrait alone; the result is only ever passed back to ``frames``.
+
+        ``background_still``: what is not the person stays as it is. A renderer may have more options of its own.
+        """
         ...
 
     def frames(

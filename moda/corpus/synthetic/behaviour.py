@@ -14,14 +14,12 @@ import numpy.typing as npt
 from moda.corpus.synthetic.articulation import OUTPUT, Articulation
 from moda.corpus.synthetic.styles import Colour, Habits
 from moda.motion.actions import ACTIONS, INDEX
-from moda.motion.space import DIM, FPS, MEAN, PITCH, ROLL, SCALE, TRANSLATION, YAW
+from moda.motion.space import DIM, FPS, MEAN, NECK, PITCH, ROLL, SCALE, TRANSLATION, YAW
 
 FloatArray = npt.NDArray[np.float32]
 
 HEAD_STD = (2.5, 3.7, 2.4)
 """Typical standard deviation of pitch, yaw, roll in degrees while speaking."""
-NECK = (-0.36, 0.18, 0.45)
-"""t_x = NECK0 sin(yaw) + NECK1 sin(roll), t_y = NECK2 sin(pitch): the head turns about the neck, not the nose."""
 
 
 def power_noise(frames: int, slope: float, low: float, high: float, rng: np.random.Generator) -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from moda.renderer.mesh.drawing.compiled import compile_ahead
 from moda.renderer.mesh.drawing.painter import Painter
 from moda.renderer.mesh.drawing.pose import turn_of
 from moda.renderer.mesh.drawing.rig import Rig, build_rig, lid_weights, move, relative_actions
-from moda.renderer.mesh.drawing.viewport import build_stage, crop_window, with_headroom
+from moda.renderer.mesh.drawing.viewport import build_viewport, crop_window, with_headroom
 
 if TYPE_CHECKING:
     from moda.motion.space import Motion
@@ -56,12 +56,19 @@ class MeshRenderer:
     def __init__(self) -> None:
         compile_ahead()
 
-    def prepare(self, portrait: Portrait, **options: Any) -> Prepared:
+    def prepare(
+        self,
+        portrait: Portrait,
+        *,
+        background_still: bool = True,
+        breathing: bool = True,
+        glasses: bool | None = None,
+    ) -> Prepared:
         """Mesh, weights, eyes and mouth of a portrait.
 
-        Options: ``glasses`` (bool): the person wears glasses, as found by the portrait when not given; ``breathing``
-        (bool, default True): the shoulders rise and fall a little; ``background_still`` (bool, default True): what
-        is away from head and shoulders stays as it is, to the bit; otherwise it sways with the head.
+        ``background_still``: what is away from head and shoulders stays as it is, to the bit; otherwise it sways with
+        the head. ``breathing``: the shoulders rise and fall a little. ``glasses``: the person wears glasses, as found
+        by the portrait when not given.
         """
         from moda.portrait.mediapipe_graphs import person_mask
 
@@ -82,9 +89,9 @@ class MeshRenderer:
         x0, y0, x1, y1 = (round(v) for v in region)
         person = person_mask(image[y0 : y1 + 1, x0 : x1 + 1])
         window = with_headroom(window, person, region, iod)
-        still = bool(options.get("background_still", True))
-        field = head_field(person, points, head, region, (height, width), still)
-        glasses = bool(options.get("glasses", portrait.rest.get("glasses", 0.0) > 0.5))
+        field = head_field(person, points, head, region, (height, width), background_still)
+        if glasses is None:
+            glasses = portrait.rest["glasses"] > 0.5
         mesh = build_mesh(points, head, region, field)
         lids = eyes_.lid_rows(mesh.position[:468], glasses, iod)
         balls = (
@@ -105,7 +112,7 @@ class MeshRenderer:
             region,
             window,
             glasses,
-            bool(options.get("breathing", True)),
+            breathing,
         )
 
     def frames(
@@ -127,8 +134,8 @@ class MeshRenderer:
         """
         if not whole and (not SMALLEST <= size <= LARGEST or size % 2):
             raise BadSetting(f"The frame size must be an even number from {SMALLEST} to {LARGEST}, not {size}.")
-        stage = build_stage(prepared.image, prepared.region, prepared.window, size, whole, prepared.field.moves)
-        painter = Painter(prepared.rig, prepared.eyes, prepared.mouth, prepared.shade, stage)
+        viewport = build_viewport(prepared.image, prepared.region, prepared.window, size, whole, prepared.field.moves)
+        painter = Painter(prepared.rig, prepared.eyes, prepared.mouth, prepared.shade, viewport)
         assert motion.reference is not None
         at_rest = read_actions(motion.reference[None, :63], motion.neutral)[0].astype(np.float64)
         stop = len(motion.array) if stop is None else min(stop, len(motion.array))

@@ -12,14 +12,14 @@ import pytest
 from moda.errors import BadSetting, Cancelled
 from moda.portrait.measures import eye_distance, eye_openness, lip_gap
 from moda.renderer.mesh.drawing.compiled import PLANNED
-from moda.renderer.mesh.drawing.viewport import build_stage
+from moda.renderer.mesh.drawing.viewport import build_viewport
 
 Track = Callable[[np.ndarray], np.ndarray]
 
 
 def still_frame(sitter, size: int = 512) -> np.ndarray:  # type: ignore[no-untyped-def]
     prepared = sitter.prepared
-    return build_stage(prepared.image, prepared.region, prepared.window, size, False, prepared.field.moves).base
+    return build_viewport(prepared.image, prepared.region, prepared.window, size, False, prepared.field.moves).base
 
 
 @pytest.mark.parametrize("name", ["astronaut", "hopper"])

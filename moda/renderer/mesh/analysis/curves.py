@@ -1,8 +1,18 @@
-"""Smooth curves through a few landmarks, as fixed linear operators."""
+"""Smooth steps, and smooth curves through a few landmarks as fixed linear operators."""
 
 from __future__ import annotations
 
 import numpy as np
+
+from moda.renderer.mesh.analysis.topology import LIP_LOWER_INNER, LIP_UPPER_INNER, EyeLandmarks
+
+EYE_SAMPLES, LIP_SAMPLES = 65, 97
+
+
+def smoothstep(x: np.ndarray | float, low: float = 0.0, high: float = 1.0) -> np.ndarray:
+    """0 below ``low``, 1 above ``high``, 3t^2 - 2t^3 between; keeps the type of floating-point arrays."""
+    t = np.clip((np.asarray(x) - low) / (high - low), 0.0, 1.0)
+    return t * t * (3 - 2 * t)
 
 
 def spline_matrix(knots: int, samples: int) -> np.ndarray:
@@ -22,3 +32,22 @@ def spline_matrix(knots: int, samples: int) -> np.ndarray:
     a, b = (i + 1 - t)[:, None], (t - i)[:, None]
     eye = np.eye(knots)
     return a * eye[i] + b * eye[i + 1] + ((a**3 - a) * bend[i] + (b**3 - b) * bend[i + 1]) / 6.0
+
+
+_EYE = spline_matrix(9, EYE_SAMPLES)
+_LIP = spline_matrix(11, LIP_SAMPLES)
+
+
+def eye_lines(marks: EyeLandmarks, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Upper and lower rim of an eye as (65, 2) curves through ``positions`` (n, 2+)."""
+    return _EYE @ positions[list(marks.upper), :2], _EYE @ positions[list(marks.lower), :2]
+
+
+def crease_line(marks: EyeLandmarks, positions: np.ndarray) -> np.ndarray:
+    """The crease above the upper lid as a (65, 2) curve."""
+    return _EYE @ positions[list(marks.crease), :2]
+
+
+def lip_lines(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inner rims (97, 2) of the upper and the lower lip."""
+    return _LIP @ positions[list(LIP_UPPER_INNER), :2], _LIP @ positions[list(LIP_LOWER_INNER), :2]

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from moda.renderer.mesh.analysis.curves import spline_matrix
+from moda.renderer.mesh.analysis.curves import eye_lines
 from moda.renderer.mesh.analysis.filling import spread
 from moda.renderer.mesh.analysis.topology import EYES, FACE, LASH_ROWS, EyeLandmarks
 
-SAMPLES = 65
-_SPLINE = spline_matrix(9, SAMPLES)
 UPPER_SHARE = 0.84
 """How much of the closing the upper lid does."""
 
@@ -126,16 +124,6 @@ def _fit_iris(patch: np.ndarray, iris: tuple[float, float, float], visible: np.n
             if score[k] > best:
                 best, answer = float(score[k]), (float(u + du), float(v + dv), float(r[k]))
     return answer if best > 6.0 else iris
-
-
-def eye_lines(marks: EyeLandmarks, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Upper and lower rim as (65, 2) curves through ``positions`` (n, 2+)."""
-    return _SPLINE @ positions[list(marks.upper), :2], _SPLINE @ positions[list(marks.lower), :2]
-
-
-def crease_line(marks: EyeLandmarks, positions: np.ndarray) -> np.ndarray:
-    """The crease above the upper lid as a (65, 2) curve."""
-    return _SPLINE @ positions[list(marks.crease), :2]
 
 
 def lid_rows(points: np.ndarray, glasses: bool, iod: float) -> np.ndarray:

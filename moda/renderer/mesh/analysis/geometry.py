@@ -14,11 +14,16 @@ from scipy.spatial import Delaunay
 
 from moda.portrait.canonical import Pose, canonical_face
 from moda.renderer.mesh.analysis import topology
+from moda.renderer.mesh.analysis.curves import smoothstep
 from moda.renderer.mesh.analysis.head_weights import HeadField
 
 GRID_STEP = 0.2
 RINGS = ((1.035, 0.0), (1.08, 0.5), (1.16, 0.0), (1.26, 0.5))
-BACK_DEPTH = 1.25
+RING_CLEARANCE, GRID_CLEARANCE = 0.012, 0.34  # vertices keep this far from the face's outline
+BACK_DEPTH = 1.25  # behind the eyes: the plane that hair and surroundings lie on
+BACK_REACH, BACK_REACH_ABOVE = 0.45, 0.75  # how far beside the outline, and above it, that plane is reached
+FOLLOW_REACH, FOLLOW_REACH_BELOW = 0.42, 0.14  # how far the face's expression carries its surroundings
+"""Lengths in IOD. Tried on turned heads: nearer planes fold at 15 degrees, farther ones make hair slide."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,6 @@ class FaceMesh:
     rigid: np.ndarray  # (V,) 0..1: how far a vertex follows the head
     breath: np.ndarray  # (V,) 0..1: how far a vertex rises with the breath
     follow: np.ndarray  # (V, 486) how much of each face vertex's expression a vertex takes on
-
-
-def smoothstep(x: np.ndarray, low: float = 0.0, high: float = 1.0) -> np.ndarray:
-    t = np.clip((np.asarray(x, np.float64) - low) / (high - low), 0.0, 1.0)
-    return t * t * (3 - 2 * t)
 
 
 def signed_area(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
@@ -122,6 +122,43 @@ def build_mesh(
     landmarks: np.ndarray, pose: Pose, region: tuple[float, float, float, float], field: HeadField
 ) -> FaceMesh:
     """Mesh over ``region`` (x0, y0, x1, y1) px for landmarks (468+, 3) px."""
+    iod, origin_z = float(pose.scale), float(pose.translation[2])
+    face = _solid_face(landmarks, pose)
+    outline = face[list(topology.OVAL)]
+    outside = _surroundings(outline[:, :2], region, iod)
+    sheet = _sheet(np.vstack([face[:, :2], outside]), outline[:, :2])
+
+    # Depth: from the outline's own depth back to a plane behind the head.
+    square = ((outside[:, None] - outline[None, :, :2]) ** 2).sum(-1) / iod**2
+    d = np.sqrt(square.min(1))
+    weight = (square + 0.02) ** -1.5
+    weight /= weight.sum(1, keepdims=True)
+    upright = field.upright(outside)
+    back = smoothstep(d / (BACK_REACH + BACK_REACH_ABOVE * np.clip(-upright[:, 1] - 0.3, 0, 1)))
+    depth = (weight @ outline[:, 2] - origin_z) / iod
+    z_out = (depth * (1 - back) + BACK_DEPTH * back) * iod + origin_z
+    position = np.vstack([face, np.column_stack([outside, z_out])])
+    triangles = np.vstack([topology.skin_triangles(), sheet])
+    _limit_depth_slope(position, triangles, topology.FACE)
+
+    # What surrounds the face follows the expression of the outline next to it, the throat the farthest.
+    below = smoothstep(upright[:, 1] - field.chin, -0.3, 0.2)
+    fade = np.exp(-((d / (FOLLOW_REACH + FOLLOW_REACH_BELOW * below)) ** 2)) * field.rim(outside)
+    follow = np.zeros((len(position), topology.FACE))
+    follow[np.arange(topology.FACE), np.arange(topology.FACE)] = 1.0
+    follow[topology.FACE :, list(topology.OVAL)] = weight * fade[:, None]
+    return FaceMesh(
+        position,
+        np.ascontiguousarray(triangles, np.int32),
+        topology.hole_triangles(),
+        field.rigid(position[:, :2]),
+        field.breath(position[:, :2]),
+        follow,
+    )
+
+
+def _solid_face(landmarks: np.ndarray, pose: Pose) -> np.ndarray:
+    """(486, 3) px: landmarks and lash rows, their depth half found and half that of the canonical face."""
     iod, origin = float(pose.scale), np.asarray(pose.translation, np.float64)
     face = landmarks[: topology.COUNT].astype(np.float64).copy()
     canonical = canonical_face().astype(np.float64) @ pose.rotation.T.astype(np.float64) * iod + origin
@@ -129,13 +166,18 @@ def build_mesh(
     face[:, 2] = 0.5 * z + 0.5 * canonical[:, 2]
     face = _unfold(face, topology.landmark_triangles(), iod)
     _merge_closed_lips(face, iod)
-    face = topology.with_lash_rows(face)
-    skin = topology.skin_triangles()
+    return topology.with_lash_rows(face)
 
-    oval = np.array(topology.OVAL)
-    outline = face[oval, :2]
-    centre = outline.mean(0)
+
+def _distance_to(outline: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(n,) px outside the closed outline (m, 2); negative inside."""
     contour = outline.astype(np.float32)[:, None]
+    return np.array([-cv2.pointPolygonTest(contour, (float(x), float(y)), True) for x, y in points])
+
+
+def _surroundings(outline: np.ndarray, region: tuple[float, float, float, float], iod: float) -> np.ndarray:
+    """(n, 2) px: vertices around the face: rings next to its outline (36, 2), then a grid over the region."""
+    centre = outline.mean(0)
     around = []
     for grow, phase in RINGS:
         ring = outline + phase * 0.5 * (np.roll(outline, -1, 0) - outline)
@@ -146,50 +188,18 @@ def build_mesh(
     gx, gy = np.meshgrid(np.linspace(x0, x1, nx), np.linspace(y0, y1, ny))
     grid = np.stack([gx.ravel(), gy.ravel()], 1)
     rim = (grid[:, 0] <= x0) | (grid[:, 0] >= x1) | (grid[:, 1] <= y0) | (grid[:, 1] >= y1)
-    distance = np.array([-cv2.pointPolygonTest(contour, (float(x), float(y)), True) for x, y in grid])
     rings = np.vstack(around)
     inside = (rings[:, 0] > x0 + 1) & (rings[:, 0] < x1 - 1) & (rings[:, 1] > y0 + 1) & (rings[:, 1] < y1 - 1)
-    ring_distance = np.array([-cv2.pointPolygonTest(contour, (float(x), float(y)), True) for x, y in rings])
-    rings = rings[inside & (ring_distance > 0.012 * iod)]
-    outside = np.vstack([rings, grid[rim | (distance > 0.34 * iod)]])
-    flat = np.vstack([face[:, :2], outside])
+    rings = rings[inside & (_distance_to(outline, rings) > RING_CLEARANCE * iod)]
+    return np.vstack([rings, grid[rim | (_distance_to(outline, grid) > GRID_CLEARANCE * iod)]])
 
-    index = np.concatenate([oval, np.arange(topology.FACE, len(flat))])
+
+def _sheet(flat: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """(n, 3) int32: triangles over the surroundings, for all vertices (V, 2) of which the first are the face."""
+    index = np.concatenate([topology.OVAL, np.arange(topology.FACE, len(flat))])
     simplices = index[Delaunay(flat[index]).simplices].astype(np.int32)
-    middle = flat[simplices].mean(1)
-    out = np.array([cv2.pointPolygonTest(contour, (float(x), float(y)), True) < 0 for x, y in middle])
-    ring_only = (simplices < topology.FACE).all(1)
-    sheet = simplices[out | ~ring_only]
+    out = _distance_to(outline, flat[simplices].mean(1)) > 0
+    sheet = simplices[out | ~(simplices < topology.FACE).all(1)]
     area = signed_area(flat, sheet)
     sheet[area < 0] = sheet[area < 0][:, ::-1]
-    sheet = sheet[np.abs(area) > 1e-6]
-
-    # Depth: from the outline's own depth back to a plane behind the head.
-    delta = outside[:, None] - outline[None]
-    square = (delta**2).sum(-1) / iod**2
-    d = np.sqrt(square.min(1))
-    weight = (square + 0.02) ** -1.5
-    weight /= weight.sum(1, keepdims=True)
-    upright = field.upright(outside)
-    reach = 0.45 + 0.75 * np.clip(-upright[:, 1] - 0.3, 0, 1)
-    back = smoothstep(d / reach)
-    depth = (weight @ face[oval, 2] - origin[2]) / iod
-    z_out = (depth * (1 - back) + BACK_DEPTH * back) * iod + origin[2]
-    position = np.column_stack([flat, np.concatenate([face[:, 2], z_out])])
-    triangles = np.vstack([skin, sheet])
-    _limit_depth_slope(position, triangles, topology.FACE)
-
-    below = smoothstep(upright[:, 1] - field.chin, -0.3, 0.2)
-    fade = np.exp(-((d / (0.42 + 0.14 * below)) ** 2)) * field.rim(outside)
-    follow = np.zeros((len(flat), topology.FACE))
-    follow[np.arange(topology.FACE), np.arange(topology.FACE)] = 1.0
-    follow[topology.FACE :, oval] = weight * fade[:, None]
-    rigid = field.rigid(position[:, :2])
-    return FaceMesh(
-        position,
-        np.ascontiguousarray(triangles, np.int32),
-        topology.hole_triangles(),
-        rigid,
-        field.breath(position[:, :2]),
-        follow,
-    )
+    return sheet[np.abs(area) > 1e-6]

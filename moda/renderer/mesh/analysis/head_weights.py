@@ -9,6 +9,7 @@ import numpy as np
 
 from moda.portrait.canonical import Pose
 from moda.renderer.mesh.analysis import topology
+from moda.renderer.mesh.analysis.curves import smoothstep
 
 CELLS = 20  # samples per IOD
 RIM = 0.45
@@ -38,8 +39,7 @@ class HeadField:
         x0, y0, x1, y1 = self.region
         x, y = np.asarray(points, np.float64).T
         near = np.minimum.reduce([x - x0, y - y0, x1 - x, y1 - y]) / self.iod
-        t = np.clip(near / RIM, 0, 1)
-        return t * t * (3 - 2 * t)
+        return smoothstep(near, 0.0, RIM)
 
     def _sample(self, raster: np.ndarray, points: np.ndarray) -> np.ndarray:
         x0, y0, x1, y1 = self.region
@@ -57,17 +57,12 @@ class HeadField:
 
     def breath(self, points: np.ndarray) -> np.ndarray:
         """0..1: how far a place rises with the breath: chest and shoulders of the person, nothing else."""
-        below = _ss(self.upright(points)[:, 1] - self.chin, 0.45, 1.3)
+        below = smoothstep(self.upright(points)[:, 1] - self.chin, 0.45, 1.3)
         return below * np.clip(2.0 * self._sample(self.body, points) - 1.0, 0.0, 1.0) * self.rim(points)
 
     def moves(self, points: np.ndarray) -> np.ndarray:
         """0..1: 0 where a place always stays as it is, 1 where it is carried along visibly, be it by the breath."""
         return np.clip(4.0 * np.maximum(self.rigid(points), self.breath(points)), 0.0, 1.0)
-
-
-def _ss(x: np.ndarray, low: float, high: float) -> np.ndarray:
-    t = np.clip((x - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
 
 
 def head_field(
@@ -110,15 +105,15 @@ def head_field(
     def away(shape: np.ndarray) -> np.ndarray:
         return cv2.distanceTransform((1 - shape).astype(np.uint8), cv2.DIST_L2, 5) / CELLS
 
-    weight = 1.0 - _ss(away(head), 0.0, REACH)
+    weight = 1.0 - smoothstep(away(head), 0.0, REACH)
     throat = np.interp(np.abs(ux), [0, 0.5, 1.0, 1.6], [chin, chin + 0.12, chin + 0.6, chin + 0.9])
-    weight = np.minimum(weight, 1.0 - _ss(uy - throat, 0.05, 1.45))
+    weight = np.minimum(weight, 1.0 - smoothstep(uy - throat, 0.05, 1.45))
     blurred = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), 0.18 * CELLS, borderType=cv2.BORDER_REPLICATE)
     # What would hardly move does not move at all: most of a background then stays as it is, to the bit.
     weight = np.maximum(0.0, np.asarray(blurred) - 0.03) / 0.97
-    weight = np.maximum(weight, 1.0 - _ss(away(face), 0.0, 0.25))
+    weight = np.maximum(weight, 1.0 - smoothstep(away(face), 0.0, 0.25))
     if not still:  # spread over more room, the same motion bends straight lines less; shoulders stay where they are
-        loose = np.minimum(1.0 - _ss(away(head), 0.0, LOOSE_REACH), 1.0 - _ss(uy - chin, 0.05, 1.45))
+        loose = np.minimum(1.0 - smoothstep(away(head), 0.0, LOOSE_REACH), 1.0 - smoothstep(uy - chin, 0.05, 1.45))
         weight = np.maximum(weight, loose)
     soft = cv2.GaussianBlur(body.astype(np.float32), (0, 0), 0.08 * CELLS, borderType=cv2.BORDER_REPLICATE)
     height, width = picture

@@ -12,12 +12,10 @@ import cv2
 import numpy as np
 
 from moda.renderer.mesh.analysis import teeth
-from moda.renderer.mesh.analysis.curves import spline_matrix
+from moda.renderer.mesh.analysis.curves import lip_lines
 from moda.renderer.mesh.analysis.filling import spread
 from moda.renderer.mesh.analysis.topology import LIP_LOWER_INNER, LIP_UPPER_INNER
 
-SAMPLES = 97
-_SPLINE = spline_matrix(11, SAMPLES)
 OWN_PX = 200  # own-teeth sheet px per IOD
 OWN_HALF = (0.75, 0.35)  # half width, half height, IOD
 
@@ -38,11 +36,6 @@ class Mouth:
     arch: float  # width of the dental arch over the usual one
     tones: teeth.Tones
     seam: np.ndarray  # (3,) float32 RGB of the line between closed lips
-
-
-def lip_lines(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Inner rims (97, 2) of the upper and the lower lip."""
-    return _SPLINE @ positions[list(LIP_UPPER_INNER), :2], _SPLINE @ positions[list(LIP_LOWER_INNER), :2]
 
 
 def _own_inside(
@@ -165,23 +158,3 @@ def build_mouth(image: np.ndarray, points: np.ndarray, iod: float, tones: teeth.
         float(np.clip((width / iod + 0.06) / 0.84, 0.62, 1.05)), tones,
         _seam_colour(image, points),
     )  # fmt: skip
-
-
-def draw_seam(frame: np.ndarray, line: np.ndarray, unit: float, colour: np.ndarray, strength: float) -> None:
-    """The dark line between lips that were apart in the picture and are closed now, into ``frame`` in place.
-
-    line (n, 2) frame px, unit px per IOD, strength 0..1.
-    """
-    pad = 4 + int(0.04 * unit)
-    height, width = frame.shape[:2]
-    low = np.maximum(np.floor(line.min(0)).astype(int) - pad, 0)
-    high = np.minimum(np.ceil(line.max(0)).astype(int) + pad, (width, height))
-    if (high <= low + 2).any():
-        return
-    mask = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
-    spots = np.round((line[3:-3] - low) * 16).astype(np.int32)
-    cv2.polylines(mask, [spots], False, (255,), max(1, round(0.009 * unit)), cv2.LINE_AA, 4)
-    soft = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), max(0.6, 0.007 * unit))
-    alpha = np.asarray(soft)[..., None] * (0.8 * strength)
-    part = frame[low[1] : high[1], low[0] : high[0]]
-    part[:] = np.round(part * (1 - alpha) + colour * alpha).astype(np.uint8)

@@ -1,15 +1,219 @@
-"""Draw what is seen through the openings of the skin: eyeballs between the lids, teeth and tongue between the lips."""
+"""Draw what is seen through the openings of the skin: eyeballs between the lids, teeth and tongue between the lips.
+
+Every pixel is computed on its own from the parameters, so that a fragment shader can repeat it. A kernel's parameters
+are one NamedTuple of floats; lengths are frame px unless said otherwise.
+"""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numba import types
 
 from moda.renderer.mesh.drawing.compiled import jit
 
-SHEET, TEETH, ARCH, LINE = "u1[:,:,::1]", "f4[:,:,::1]", "f8[:,::1]", "f8[::1]"  # in numba's notation
+SHEET, TEETH = types.uint8[:, :, ::1], types.float32[:, :, ::1]
+ARCH, LINE, COLOUR = types.float64[:, ::1], types.float64[::1], types.float32[::1]
+FAINT = 0.003
+"""Opacity below which nothing is drawn: less than one of 255 levels."""
 
 
-@jit(f"void({SHEET}, {SHEET}, {SHEET}, {SHEET}, {LINE}, {LINE}, {LINE}, f4[::1], f4[::1], {LINE})")
+def floats(fields: type) -> types.Type:
+    """numba's type of a NamedTuple all of whose fields are floats."""
+    return types.NamedUniTuple(types.float64, len(fields._fields), fields)  # type: ignore[attr-defined]
+
+
+class EyeShape(NamedTuple):
+    """One eye in one frame."""
+
+    left: float  # left corner x, y
+    top: float
+    along_x: float  # unit vector to the other corner
+    along_y: float
+    width: float
+    sheet_per_u: float  # sheet px per frame px along the corner line
+    sheet_per_v: float  # and across it
+    sheet_u: float  # sheet position of the left corner
+    sheet_v: float
+    iris_u: float  # sheet px
+    iris_v: float
+    iris_radius: float
+    gaze_u: float  # iris shift, sheet px
+    gaze_v: float
+    lid_shadow: float  # 0..1: darkness of the upper lid's shadow on the eyeball
+    shadow_depth: float  # how far it reaches down
+    lash: float  # opacity of the closed lash line
+    lash_half: float  # half its width
+    sharpness: float  # 1 / width of the soft rim
+    opacity: float
+    drawn_iris: float  # how much the drawn iris replaces the picture's own
+    lifted: float  # how far the upper lid has been lifted from its lash line, 0..1
+    painted_lid: float  # share of the opening that a painted lid covers (0 = lids are warped)
+    smoothed_lid: float  # how much the stretched skin of a warped lid is smoothed
+
+
+class MouthShape(NamedTuple):
+    """The mouth in one frame. "Below" counts from the line between the inner corners."""
+
+    left: float  # left inner corner x, y
+    top: float
+    along_x: float
+    along_y: float
+    width: float
+    unit: float  # px per IOD
+    upper_edge: float  # biting edge of the upper teeth below the line
+    lower_edge: float
+    sheet_per_px: float  # sheet px per frame px
+    sheet_edge: float  # sheet row of the biting edge
+    tongue_top: float
+    tongue_half: float
+    tongue: float  # opacity
+    own_per_px: float  # sheet px of the picture's own inside per frame px
+    own_u: float  # its sheet position of the left corner
+    own_v: float
+    own: float  # opacity
+    opacity: float
+    upper_teeth: float  # opacity
+    middle: float  # px from the left corner to the middle of the jaw
+    sharpness: float
+
+
+# Set by eye on close-ups of the shared portraits at 1024 px, then frozen; lengths in eye widths or IOD.
+LID_FOLD_REACH, LID_RIM_REACH = 0.6, 0.07  # where the smoothing of a stretched lid fades: share of the lid, eye widths
+LID_STRANGE = 150.0  # summed RGB difference from the lid's colour that is surely lash or eyeball
+LID_OVERLAP, LID_SHARE = 0.03, 0.92  # a painted lid closes so far over the lower rim, and does so much of the way
+FIXED_SHADE_TOP, FIXED_SHADE_BOTTOM = 0.36, 0.22  # the lids' standing shadow on the eyeball
+IRIS_RIM = 0.10  # width of the iris's soft rim, radii
+IRIS_ZONE, IRIS_ZONE_FADE = 1.42, 0.30  # around the iris the eyeball is drawn anew, radii
+LASH_FLANK = 0.34  # opacity of the lash line's soft upper flank
+TONGUE_DOME, TONGUE_GROOVE = 0.22, 0.16  # IOD from tip to flank; darkness of the groove
+LIP_SHADE_TOP, LIP_SHADE_TOP_DEPTH = 0.40, 0.035  # the upper lip's shadow and its depth, IOD
+LIP_SHADE_BOTTOM, LIP_SHADE_BOTTOM_DEPTH = 0.24, 0.03
+NARROW_GAP, NARROW_LIGHT = 0.09, 0.46  # a gap below so many IOD lets in less light, down to this share
+WARM_DARK, OWN_WARM_DARK = 0.13, 0.06  # light inside comes through flesh: green and blue fall faster by so much
+
+
+@jit()
+def clamp01(x: float) -> float:
+    return min(max(x, 0.0), 1.0)
+
+
+@jit()
+def smooth(t: float) -> float:
+    """Smoothstep of t in 0..1."""
+    return t * t * (3 - 2 * t)
+
+
+@jit()
+def bilinear(sheet: np.ndarray, row: int, column: int, down: float, right: float, channel: int) -> float:
+    """The sheet (h, w, c) between pixel (row, column) and its neighbours; down, right 0..1."""
+    above = sheet[row, column, channel] * (1 - right) + sheet[row, column + 1, channel] * right
+    below = sheet[row + 1, column, channel] * (1 - right) + sheet[row + 1, column + 1, channel] * right
+    return above * (1 - down) + below * down
+
+
+@jit()
+def blend(frame: np.ndarray, y: int, x: int, channel: int, value: float, alpha: float) -> None:
+    """Lay a value 0..255 over one channel of a pixel."""
+    frame[y, x, channel] = np.uint8(frame[y, x, channel] * (1 - alpha) + min(value, 255.0) * alpha + 0.5)
+
+
+@jit()
+def bounds(
+    left: float, top: float, ex: float, ey: float, u0: float, u1: float, v0: float, v1: float
+) -> tuple[int, int, int, int]:
+    """Pixels x0, y0, x1, y1 (exclusive, not clipped) that hold the tilted rectangle u0..u1, v0..v1."""
+    x_min, x_max, y_min, y_max = 1e9, -1e9, 1e9, -1e9
+    for u in (u0, u1):
+        for v in (v0, v1):
+            x = left + u * ex - v * ey
+            y = top + u * ey + v * ex
+            x_min, x_max, y_min, y_max = min(x_min, x), max(x_max, x), min(y_min, y), max(y_max, y)
+    return int(x_min), int(y_min), int(x_max) + 2, int(y_max) + 2
+
+
+@jit()
+def _smooth_lid(
+    frame: np.ndarray, y: int, x: int, t: float, v: float, roof: float, top: float, eye: EyeShape, lid: np.ndarray
+) -> None:
+    """The stretched skin of a warped lid between its fold (roof) and rim (top) takes on the lid's own colour."""
+    from_roof, from_rim = (v - roof) / (top - roof), (top - v) / eye.width
+    a = min(from_roof / LID_FOLD_REACH, 1.0) * min(from_rim / LID_RIM_REACH, 1.0) * min(1.0, 4.0 * t, 4.0 * (1 - t))
+    a = smooth(a) * eye.smoothed_lid
+    lit = (0.93 + 0.10 * np.sin(3.14159 * t)) * (0.95 + 0.08 * np.sin(3.14159 * from_roof))
+    # Skin may stay as it is; stretched lashes and eyeball may not.
+    strange = 0.0
+    for c in range(3):
+        strange += abs(frame[y, x, c] - lid[c] * lit)
+    a *= 0.45 + 0.55 * min(1.0, strange / LID_STRANGE)
+    for c in range(3):
+        blend(frame, y, x, c, lid[c] * lit, a)
+
+
+@jit()
+def _painted_lid(
+    frame: np.ndarray, y: int, x: int, t: float, v: float, roof: float, top: float, eye: EyeShape, lid: np.ndarray
+) -> None:
+    """A lid painted over the eyeball, for eyes behind glasses; it hangs from roof down to top."""
+    skin = clamp01((v - roof) / (0.04 * eye.width) + 0.2) * clamp01((top - v) * eye.sharpness + 0.5)
+    skin *= min(1.0, 5.0 * t, 5.0 * (1 - t)) * min(1.0, 4.0 * eye.painted_lid)
+    if skin > FAINT:
+        fall = (v - roof) / max(top - roof, 1.0)
+        lit = 0.60 + 0.42 * np.sin(clamp01(fall) * 2.6)
+        lit *= 0.80 + 0.22 * np.sin(3.14159 * t)
+        for c in range(3):
+            blend(frame, y, x, c, lid[c] * lit, skin)
+
+
+@jit()
+def _eyeball(
+    frame: np.ndarray, y: int, x: int, u: float, v: float, top: float, bottom: float, cover: float, eye: EyeShape,
+    seen: np.ndarray, white: np.ndarray, disc: np.ndarray,
+) -> None:  # fmt: skip
+    ph, pw = seen.shape[0], seen.shape[1]
+    pu = min(max(eye.sheet_u + u * eye.sheet_per_u, 0.0), pw - 1.001)
+    pv = min(max(eye.sheet_v + v * eye.sheet_per_v, 0.0), ph - 1.001)
+    iu, iv = int(pu), int(pv)
+    fu, fv = pu - iu, pv - iv
+    own, clear = bilinear(seen, iv, iu, fv, fu, 3), bilinear(white, iv, iu, fv, fu, 3)
+    own = (own * (1 - eye.lifted) + min(own, clear) * eye.lifted) / 255.0
+    du, dv = pu - eye.iris_u - eye.gaze_u, pv - eye.iris_v - eye.gaze_v
+    away = np.sqrt(du * du + dv * dv)
+    inside = clamp01((eye.iris_radius - away) / (IRIS_RIM * eye.iris_radius) + 0.5)
+    # Only where the iris was or is now: elsewhere the picture's own white is the best.
+    du, dv = pu - eye.iris_u, pv - eye.iris_v
+    away = min(away, np.sqrt(du * du + dv * dv))
+    zone = clamp01((IRIS_ZONE * eye.iris_radius - away) / (IRIS_ZONE_FADE * eye.iris_radius))
+    own *= 1.0 - eye.drawn_iris * smooth(zone)
+    qu = min(max(pu - eye.gaze_u, 0.0), pw - 1.001)
+    qv = min(max(pv - eye.gaze_v, 0.0), ph - 1.001)
+    ju, jv = int(qu), int(qv)
+    gu, gv = qu - ju, qv - jv
+    shade = 1.0 - eye.lid_shadow * np.exp(-max(v - top, 0.0) / eye.shadow_depth)
+    fixed = 1.0 - FIXED_SHADE_TOP * np.exp(-max(v - top, 0.0) / eye.shadow_depth)
+    fixed *= 1.0 - FIXED_SHADE_BOTTOM * np.exp(-max(bottom - v, 0.0) / (0.4 * eye.shadow_depth))
+    for c in range(3):
+        mine, ball = bilinear(seen, iv, iu, fv, fu, c), bilinear(white, iv, iu, fv, fu, c)
+        iris = bilinear(disc, jv, ju, gv, gu, c)
+        drawn = (ball * (1 - inside) + iris * inside) * fixed
+        blend(frame, y, x, c, mine * shade * own + drawn * (1 - own), cover)
+
+
+@jit()
+def _lash_line(
+    frame: np.ndarray, y: int, x: int, t: float, v: float, top: float, bottom: float, eye: EyeShape, lash: np.ndarray
+) -> None:
+    thick = eye.lash_half * (0.35 + 0.65 * clamp01(4.0 * t * (1 - t)))
+    d = (v - max(top, bottom)) / thick if top > bottom else (v - top) / thick
+    if d > -6.0 and d < 3.0:
+        soft = LASH_FLANK * np.exp(-d * d / 9.0) if d < 0.0 else LASH_FLANK * np.exp(-d * d)
+        a = eye.lash * ((1 - LASH_FLANK) * np.exp(-d * d) + soft) * min(1.0, 5.0 * t, 5.0 * (1 - t))
+        for c in range(3):
+            blend(frame, y, x, c, lash[c], a)
+
+
+@jit(types.void(SHEET, SHEET, SHEET, SHEET, LINE, LINE, LINE, floats(EyeShape), COLOUR, COLOUR))
 def paint_eye(
     frame: np.ndarray,
     seen: np.ndarray,
@@ -17,142 +221,88 @@ def paint_eye(
     disc: np.ndarray,
     upper: np.ndarray,
     lower: np.ndarray,
-    numbers: np.ndarray,
+    crease: np.ndarray,
+    eye: EyeShape,
     lash: np.ndarray,
     lid: np.ndarray,
-    crease: np.ndarray,
 ) -> None:
     """Draw the eyeball between the lids, the lash line and the lid itself into ``frame`` (H, W, 3) uint8.
 
     seen (h, w, 4) uint8: the picture's own eyeball, alpha where the picture shows it; white (h, w, 4) uint8: the
     eyeball without its iris, alpha where the picture is clear of lashes; disc (h, w, 3) uint8: the whole iris.
     upper, lower, crease: (n,) the rims and the fold above in px below the corner line, over equal steps from corner
-    to corner. lash, lid: (3,) colours. ``numbers``: 0-1 left corner (x, y), 2-3 unit vector along, 4 width px, 5 sheet
-    px per frame px along, 6 the same down, 7-8 sheet position of the left corner, 9-11 iris u, v, radius, 12-13 iris
-    shift in sheet px, 14 lid shadow 0..1, 15 shadow depth px, 16 lash line alpha, 17 lash half width px, 18 sharpness
-    (1 / soft px), 19 opacity, 20 how much the drawn iris replaces the picture's own, 21 how far the upper lid has been
-    lifted from its lash line, 0..1, 22 share of the opening that a painted lid covers (0 = lids are warped), 23 how
-    much the stretched skin of a warped lid is smoothed.
+    to corner. lash, lid: (3,) colours.
     """
     height, width = frame.shape[0], frame.shape[1]
-    ph, pw = seen.shape[0], seen.shape[1]
     n = upper.shape[0]
-    ax, ay, ex, ey, span = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
-    iris_u, iris_v, radius = numbers[9], numbers[10], numbers[11]
-    half = numbers[17]
-    low_y, high_y = 1e9, -1e9
+    low, high = 1e9, -1e9
     for i in range(n):
-        low_y = min(low_y, upper[i], lower[i])
-        high_y = max(high_y, upper[i], lower[i])
-        if numbers[23] > 0.0:
-            low_y = min(low_y, crease[i])
-    low_y -= 6 * half + 2
-    high_y += 3 * half + 2
-    x_min, x_max, y_min, y_max = 1e9, -1e9, 1e9, -1e9
-    for su in range(2):
-        for sv in range(2):
-            u = -2.0 + su * (span + 4.0)
-            v = low_y if sv == 0 else high_y
-            x = ax + u * ex - v * ey
-            y = ay + u * ey + v * ex
-            x_min, x_max, y_min, y_max = min(x_min, x), max(x_max, x), min(y_min, y), max(y_max, y)
-    for y in range(max(0, int(y_min)), min(height, int(y_max) + 2)):
-        for x in range(max(0, int(x_min)), min(width, int(x_max) + 2)):
-            dx, dy = x - ax, y - ay
-            u = dx * ex + dy * ey
-            v = -dx * ey + dy * ex
-            if u <= 0.0 or u >= span:
+        low = min(low, upper[i], lower[i])
+        high = max(high, upper[i], lower[i])
+        if eye.smoothed_lid > 0.0:
+            low = min(low, crease[i])
+    low -= 6 * eye.lash_half + 2
+    high += 3 * eye.lash_half + 2
+    x0, y0, x1, y1 = bounds(eye.left, eye.top, eye.along_x, eye.along_y, -2.0, eye.width + 2.0, low, high)
+    for y in range(max(0, y0), min(height, y1)):
+        for x in range(max(0, x0), min(width, x1)):
+            dx, dy = x - eye.left, y - eye.top
+            u = dx * eye.along_x + dy * eye.along_y
+            v = -dx * eye.along_y + dy * eye.along_x
+            if u <= 0.0 or u >= eye.width:
                 continue
-            at = u / span * (n - 1)
-            i = min(int(at), n - 2)
-            f = at - i
+            t = u / eye.width
+            i = min(int(t * (n - 1)), n - 2)
+            f = t * (n - 1) - i
             top = upper[i] * (1 - f) + upper[i + 1] * f
             bottom = lower[i] * (1 - f) + lower[i + 1] * f
-            sharp = numbers[18]
-            if numbers[23] > 0.0:
+            if eye.smoothed_lid > 0.0:
                 roof = crease[i] * (1 - f) + crease[i + 1] * f
-                tall = top - roof
-                if tall > 2.0 and v > roof and v < top:
-                    from_roof, from_rim = (v - roof) / tall, (top - v) / span
-                    t = u / span
-                    a = min(from_roof / 0.6, 1.0) * min(from_rim / 0.07, 1.0) * min(1.0, 4.0 * t, 4.0 * (1 - t))
-                    a = a * a * (3 - 2 * a) * numbers[23]
-                    lit = (0.93 + 0.10 * np.sin(3.14159 * t)) * (0.95 + 0.08 * np.sin(3.14159 * from_roof))
-                    # Skin may stay as it is; stretched lashes and eyeball may not.
-                    strange = 0.0
-                    for c in range(3):
-                        strange += abs(frame[y, x, c] - lid[c] * lit)
-                    a *= 0.45 + 0.55 * min(1.0, strange / 150.0)
-                    for c in range(3):
-                        frame[y, x, c] = np.uint8(frame[y, x, c] * (1 - a) + min(lid[c] * lit, 255.0) * a + 0.5)
-            if numbers[22] > 0.0:
+                if top - roof > 2.0 and v > roof and v < top:
+                    _smooth_lid(frame, y, x, t, v, roof, top, eye, lid)
+            if eye.painted_lid > 0.0:
                 roof = top
-                closing = numbers[22]
-                top = roof + (bottom + 0.03 * span - roof) * 0.92 * closing
-                bottom = bottom - 0.06 * (bottom - roof) * closing
-                skin = min(max((v - roof) / (0.04 * span) + 0.2, 0.0), 1.0) * min(
-                    max((top - v) * sharp + 0.5, 0.0), 1.0
-                )
-                skin *= min(1.0, 5.0 * u / span, 5.0 * (1 - u / span)) * min(1.0, 4.0 * closing)
-                if skin > 0.003:
-                    fall = (v - roof) / max(top - roof, 1.0)
-                    lit = 0.60 + 0.42 * np.sin(min(max(fall, 0.0), 1.0) * 2.6)
-                    lit *= 0.80 + 0.22 * np.sin(3.14159 * u / span)
-                    for c in range(3):
-                        frame[y, x, c] = np.uint8(frame[y, x, c] * (1 - skin) + min(lid[c] * lit, 255.0) * skin + 0.5)
-            cover = min(max((v - top) * sharp + 0.5, 0.0), 1.0) * min(max((bottom - v) * sharp + 0.5, 0.0), 1.0)
-            cover *= min(max((bottom - top) * 0.8, 0.0), 1.0) * numbers[19]
-            if cover > 0.003:
-                pu = min(max(numbers[7] + u * numbers[5], 0.0), pw - 1.001)
-                pv = min(max(numbers[8] + v * numbers[6], 0.0), ph - 1.001)
-                iu, iv = int(pu), int(pv)
-                fu, fv = pu - iu, pv - iv
-                w00, w10 = (1 - fu) * (1 - fv), fu * (1 - fv)
-                w01, w11 = (1 - fu) * fv, fu * fv
-                own = w00 * seen[iv, iu, 3] + w10 * seen[iv, iu + 1, 3] + w01 * seen[iv + 1, iu, 3]
-                own += w11 * seen[iv + 1, iu + 1, 3]
-                clear = w00 * white[iv, iu, 3] + w10 * white[iv, iu + 1, 3] + w01 * white[iv + 1, iu, 3]
-                clear += w11 * white[iv + 1, iu + 1, 3]
-                own = (own * (1 - numbers[21]) + min(own, clear) * numbers[21]) / 255.0
-                du, dv = pu - iris_u - numbers[12], pv - iris_v - numbers[13]
-                away = np.sqrt(du * du + dv * dv)
-                inside = min(max((radius - away) / (0.10 * radius) + 0.5, 0.0), 1.0)
-                # Only where the iris was or is now: elsewhere the picture's own white is the best.
-                du, dv = pu - iris_u, pv - iris_v
-                away = min(away, np.sqrt(du * du + dv * dv))
-                zone = min(max((1.42 * radius - away) / (0.30 * radius), 0.0), 1.0)
-                own *= 1.0 - numbers[20] * zone * zone * (3 - 2 * zone)
-                qu = min(max(pu - numbers[12], 0.0), pw - 1.001)
-                qv = min(max(pv - numbers[13], 0.0), ph - 1.001)
-                ju, jv = int(qu), int(qv)
-                gu, gv = qu - ju, qv - jv
-                shade = 1.0 - numbers[14] * np.exp(-max(v - top, 0.0) / numbers[15])
-                fixed = 1.0 - 0.36 * np.exp(-max(v - top, 0.0) / numbers[15])
-                fixed *= 1.0 - 0.22 * np.exp(-max(bottom - v, 0.0) / (0.4 * numbers[15]))
-                for c in range(3):
-                    mine = w00 * seen[iv, iu, c] + w10 * seen[iv, iu + 1, c] + w01 * seen[iv + 1, iu, c]
-                    mine += w11 * seen[iv + 1, iu + 1, c]
-                    ball = w00 * white[iv, iu, c] + w10 * white[iv, iu + 1, c] + w01 * white[iv + 1, iu, c]
-                    ball += w11 * white[iv + 1, iu + 1, c]
-                    iris = (disc[jv, ju, c] * (1 - gu) + disc[jv, ju + 1, c] * gu) * (1 - gv) + (
-                        disc[jv + 1, ju, c] * (1 - gu) + disc[jv + 1, ju + 1, c] * gu
-                    ) * gv
-                    drawn = (ball * (1 - inside) + iris * inside) * fixed
-                    value = mine * shade * own + drawn * (1 - own)
-                    frame[y, x, c] = np.uint8(frame[y, x, c] * (1 - cover) + value * cover + 0.5)
-            if numbers[16] > 0.003:
-                t = u / span
-                bell = min(max(4.0 * t * (1 - t), 0.0), 1.0)
-                thick = half * (0.35 + 0.65 * bell)
-                d = (v - max(top, bottom)) / thick if top > bottom else (v - top) / thick
-                if d > -6.0 and d < 3.0:
-                    soft = 0.34 * np.exp(-d * d / 9.0) if d < 0.0 else 0.34 * np.exp(-d * d)
-                    a = numbers[16] * (0.66 * np.exp(-d * d) + soft) * min(1.0, 5.0 * t, 5.0 * (1 - t))
-                    for c in range(3):
-                        frame[y, x, c] = np.uint8(frame[y, x, c] * (1 - a) + lash[c] * a + 0.5)
+                top = roof + (bottom + LID_OVERLAP * eye.width - roof) * LID_SHARE * eye.painted_lid
+                bottom = bottom - 0.06 * (bottom - roof) * eye.painted_lid
+                _painted_lid(frame, y, x, t, v, roof, top, eye, lid)
+            cover = clamp01((v - top) * eye.sharpness + 0.5) * clamp01((bottom - v) * eye.sharpness + 0.5)
+            cover *= clamp01((bottom - top) * 0.8) * eye.opacity
+            if cover > FAINT:
+                _eyeball(frame, y, x, u, v, top, bottom, cover, eye, seen, white, disc)
+            if eye.lash > FAINT:
+                _lash_line(frame, y, x, t, v, top, bottom, eye, lash)
 
 
-@jit(f"void({SHEET}, {LINE}, {LINE}, {ARCH}, {ARCH}, {TEETH}, {TEETH}, {TEETH}, f4[:,::1], {LINE})")
+@jit()
+def _tongue(colour: np.ndarray, u: float, v: float, mouth: MouthShape, tones: np.ndarray) -> None:
+    side = (u - mouth.middle) / mouth.tongue_half
+    if side > -1.0 and side < 1.0:
+        dome = np.sqrt(1.0 - side * side)
+        surface = mouth.tongue_top + (1.0 - dome) * TONGUE_DOME * mouth.unit
+        depth = (v - surface) / mouth.unit
+        a = clamp01(depth / 0.03 + 0.5) * mouth.tongue * min(1.0, 4.0 * (1.0 - abs(side)))
+        if a > 0.0:
+            groove = 1.0 - TONGUE_GROOVE * np.exp(-((side / 0.10) ** 2))
+            lit = (0.52 + 0.50 * clamp01(depth / 0.16)) * (0.72 + 0.28 * dome) * groove
+            for c in range(3):
+                colour[c] = colour[c] * (1 - a) + tones[1, c] * lit * a
+
+
+@jit()
+def _teeth(colour: np.ndarray, sheet: np.ndarray, column: float, row: float, light: float, opacity: float) -> None:
+    rows, columns = sheet.shape[0], sheet.shape[1]
+    if column < 0.0 or column >= columns - 1.001 or row < 0.0:
+        return
+    row = min(row, rows - 1.001)
+    iu, iv = int(column), int(row)
+    fu, fv = column - iu, row - iv
+    a = bilinear(sheet, iv, iu, fv, fu, 3) * opacity
+    if a > FAINT:
+        for c in range(3):
+            colour[c] = colour[c] * (1 - a) + bilinear(sheet, iv, iu, fv, fu, c) * light * a
+
+
+@jit(types.void(SHEET, LINE, LINE, ARCH, ARCH, TEETH, TEETH, TEETH, types.float32[:, ::1], floats(MouthShape)))
 def paint_mouth(
     frame: np.ndarray,
     top: np.ndarray,
@@ -163,42 +313,32 @@ def paint_mouth(
     lower: np.ndarray,
     own: np.ndarray,
     tones: np.ndarray,
-    numbers: np.ndarray,
+    mouth: MouthShape,
 ) -> None:
     """Draw the mouth's inside between the lips into ``frame`` (H, W, 3) uint8.
 
     top, bottom: (n,) inner rims in px below the mouth line, over equal steps along it. arch_upper, arch_lower
-    (n, 2): sheet column and light for each step. upper, lower, own: (h, w, 4) float32 sheets. tones (3, 3): cavity,
-    tongue, lip shadow colour. ``numbers``: 0-1 start of the line (x, y), 2-3 unit vector along, 4 length px, 5 px
-    per IOD, 6 upper biting edge px below the line, 7 lower biting edge px, 8 sheet px per frame px, 9 sheet row of
-    the biting edge, 10 tongue top px, 11 tongue half width px, 12 tongue opacity, 13 own sheet px per frame px, 14-15
-    own sheet position of the line's start, 16 own opacity, 17 opacity, 18 upper teeth opacity, 19 middle px from the
-    start (tongue and corners), 20 sharpness, 21 largest gap px.
+    (n, 2): sheet column and light for each step. upper, lower, own: (h, w, 4) float32 sheets. tones (2, 3): cavity and
+    tongue colour.
     """
     height, width = frame.shape[0], frame.shape[1]
-    n = top.shape[0]
-    ax, ay, ex, ey, span, unit = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]
-    low_v, high_v = 1e9, -1e9
+    n, unit = top.shape[0], mouth.unit
+    low, high = 1e9, -1e9
     for i in range(n):
-        low_v = min(low_v, top[i], bottom[i])
-        high_v = max(high_v, top[i], bottom[i])
-    x_min, x_max, y_min, y_max = 1e9, -1e9, 1e9, -1e9
-    for su in range(2):
-        for sv in range(2):
-            u = -1.0 + su * (span + 2.0)
-            v = low_v - 2.0 if sv == 0 else high_v + 2.0
-            x = ax + u * ex - v * ey
-            y = ay + u * ey + v * ex
-            x_min, x_max, y_min, y_max = min(x_min, x), max(x_max, x), min(y_min, y), max(y_max, y)
+        low = min(low, top[i], bottom[i])
+        high = max(high, top[i], bottom[i])
+    x0, y0, x1, y1 = bounds(
+        mouth.left, mouth.top, mouth.along_x, mouth.along_y, -1.0, mouth.width + 1.0, low - 2.0, high + 2.0
+    )
     colour = np.zeros(3)
-    for y in range(max(0, int(y_min)), min(height, int(y_max) + 2)):
-        for x in range(max(0, int(x_min)), min(width, int(x_max) + 2)):
-            dx, dy = x - ax, y - ay
-            u = dx * ex + dy * ey
-            v = -dx * ey + dy * ex
-            if u <= 0.0 or u >= span:
+    for y in range(max(0, y0), min(height, y1)):
+        for x in range(max(0, x0), min(width, x1)):
+            dx, dy = x - mouth.left, y - mouth.top
+            u = dx * mouth.along_x + dy * mouth.along_y
+            v = -dx * mouth.along_y + dy * mouth.along_x
+            if u <= 0.0 or u >= mouth.width:
                 continue
-            at = u / span * (n - 1)
+            at = u / mouth.width * (n - 1)
             i = min(int(at), n - 2)
             f = at - i
             lip_top = top[i] * (1 - f) + top[i + 1] * f
@@ -206,87 +346,39 @@ def paint_mouth(
             gap = lip_bottom - lip_top
             if gap <= 0.0:
                 continue
-            cover = min(max((v - lip_top) * numbers[20] + 0.5, 0.0), 1.0) * min(
-                max((lip_bottom - v) * numbers[20] + 0.5, 0.0), 1.0
-            )
-            thin = min(max((gap / unit - 0.002) / 0.024, 0.0), 1.0)
-            cover *= thin * thin * (3 - 2 * thin) * numbers[17]
+            cover = clamp01((v - lip_top) * mouth.sharpness + 0.5) * clamp01((lip_bottom - v) * mouth.sharpness + 0.5)
+            cover *= smooth(clamp01((gap / unit - 0.002) / 0.024)) * mouth.opacity
             if cover < 0.004:
                 continue
-            # cavity: dark, a little lighter and redder downwards
-            t = min(max((v - lip_top) / max(gap, 1.0), 0.0), 1.0)
-            for c in range(3):
-                colour[c] = tones[0, c] * (0.55 + 0.75 * t)
-            # tongue
-            if numbers[12] > 0.003:
-                side = (u - numbers[19]) / numbers[11]
-                if side > -1.0 and side < 1.0:
-                    dome = np.sqrt(1.0 - side * side)
-                    height_here = numbers[10] + (1.0 - dome) * 0.22 * unit
-                    depth = (v - height_here) / unit
-                    a = min(max(depth / 0.03 + 0.5, 0.0), 1.0) * numbers[12] * min(1.0, 4.0 * (1.0 - abs(side)))
-                    if a > 0.0:
-                        groove = 1.0 - 0.16 * np.exp(-((side / 0.10) ** 2))
-                        lit = (0.52 + 0.50 * min(max(depth / 0.16, 0.0), 1.0)) * (0.72 + 0.28 * dome) * groove
-                        for c in range(3):
-                            colour[c] = colour[c] * (1 - a) + tones[1, c] * lit * a
-            # lower, then upper teeth
-            for row in range(2):
-                if row == 0:
-                    column = arch_lower[i, 0] * (1 - f) + arch_lower[i + 1, 0] * f
-                    light = arch_lower[i, 1] * (1 - f) + arch_lower[i + 1, 1] * f
-                    line = (v - numbers[7]) * numbers[8] + numbers[9]
-                    rows, columns = lower.shape[0], lower.shape[1]
-                else:
-                    column = arch_upper[i, 0] * (1 - f) + arch_upper[i + 1, 0] * f
-                    light = arch_upper[i, 1] * (1 - f) + arch_upper[i + 1, 1] * f
-                    line = (numbers[6] - v) * numbers[8] + numbers[9]
-                    rows, columns = upper.shape[0], upper.shape[1]
-                if column < 0.0 or column >= columns - 1.001 or line < 0.0:
-                    continue
-                line = min(line, rows - 1.001)
-                iu, iv = int(column), int(line)
-                fu, fv = column - iu, line - iv
-                sheet = lower if row == 0 else upper
-                a = (sheet[iv, iu, 3] * (1 - fu) + sheet[iv, iu + 1, 3] * fu) * (1 - fv) + (
-                    sheet[iv + 1, iu, 3] * (1 - fu) + sheet[iv + 1, iu + 1, 3] * fu
-                ) * fv
-                if row == 1:
-                    a *= numbers[18]
-                if a > 0.003:
-                    for c in range(3):
-                        value = (sheet[iv, iu, c] * (1 - fu) + sheet[iv, iu + 1, c] * fu) * (1 - fv) + (
-                            sheet[iv + 1, iu, c] * (1 - fu) + sheet[iv + 1, iu + 1, c] * fu
-                        ) * fv
-                        colour[c] = colour[c] * (1 - a) + value * light * a
-            # shade: under the upper lip, above the lower lip, towards the corners
-            shade = 1.0 - 0.40 * np.exp(-(v - lip_top) / (0.035 * unit))
-            shade *= 1.0 - 0.24 * np.exp(-(lip_bottom - v) / (0.03 * unit))
-            narrow = min(gap / (0.09 * unit), 1.0)
-            shade *= 0.46 + 0.54 * narrow
-            # the portrait's own teeth, which carry their own shade
-            if numbers[16] > 0.003:
-                ou = numbers[14] + u * numbers[13]
-                ov = numbers[15] + v * numbers[13]
-                if ou >= 0.0 and ov >= 0.0 and ou < own.shape[1] - 1.001 and ov < own.shape[0] - 1.001:
-                    iu, iv = int(ou), int(ov)
-                    fu, fv = ou - iu, ov - iv
-                    a = (own[iv, iu, 3] * (1 - fu) + own[iv, iu + 1, 3] * fu) * (1 - fv) + (
-                        own[iv + 1, iu, 3] * (1 - fu) + own[iv + 1, iu + 1, 3] * fu
-                    ) * fv
-                    a *= numbers[16]
-                    for c in range(3):
-                        value = (own[iv, iu, c] * (1 - fu) + own[iv, iu + 1, c] * fu) * (1 - fv) + (
-                            own[iv + 1, iu, c] * (1 - fu) + own[iv + 1, iu + 1, c] * fu
-                        ) * fv
-                        dim = shade * (1.0 - 0.06 * c * (1.0 - shade))
-                        colour[c] = colour[c] * dim * (1 - a) + value * (1.0 - 0.5 * (1.0 - dim)) * a
-                else:
-                    for c in range(3):
-                        colour[c] *= shade * (1.0 - 0.13 * c * (1.0 - shade))
+            depth = clamp01((v - lip_top) / max(gap, 1.0))
+            for c in range(3):  # the cavity: dark, a little lighter and redder downwards
+                colour[c] = tones[0, c] * (0.55 + 0.75 * depth)
+            if mouth.tongue > FAINT:
+                _tongue(colour, u, v, mouth, tones)
+            column = arch_lower[i, 0] * (1 - f) + arch_lower[i + 1, 0] * f
+            light = arch_lower[i, 1] * (1 - f) + arch_lower[i + 1, 1] * f
+            _teeth(colour, lower, column, (v - mouth.lower_edge) * mouth.sheet_per_px + mouth.sheet_edge, light, 1.0)
+            column = arch_upper[i, 0] * (1 - f) + arch_upper[i + 1, 0] * f
+            light = arch_upper[i, 1] * (1 - f) + arch_upper[i + 1, 1] * f
+            row = (mouth.upper_edge - v) * mouth.sheet_per_px + mouth.sheet_edge
+            _teeth(colour, upper, column, row, light, mouth.upper_teeth)
+            # Shade under the upper lip, above the lower lip, and in a narrow gap.
+            shade = 1.0 - LIP_SHADE_TOP * np.exp(-(v - lip_top) / (LIP_SHADE_TOP_DEPTH * unit))
+            shade *= 1.0 - LIP_SHADE_BOTTOM * np.exp(-(lip_bottom - v) / (LIP_SHADE_BOTTOM_DEPTH * unit))
+            shade *= NARROW_LIGHT + (1 - NARROW_LIGHT) * min(gap / (NARROW_GAP * unit), 1.0)
+            ou = mouth.own_u + u * mouth.own_per_px
+            ov = mouth.own_v + v * mouth.own_per_px
+            inside = ou >= 0.0 and ov >= 0.0 and ou < own.shape[1] - 1.001 and ov < own.shape[0] - 1.001
+            if mouth.own > FAINT and inside:  # the portrait's own teeth, which carry their own shade
+                iu, iv = int(ou), int(ov)
+                fu, fv = ou - iu, ov - iv
+                a = bilinear(own, iv, iu, fv, fu, 3) * mouth.own
+                for c in range(3):
+                    dim = shade * (1.0 - OWN_WARM_DARK * c * (1.0 - shade))
+                    value = bilinear(own, iv, iu, fv, fu, c) * (1.0 - 0.5 * (1.0 - dim))
+                    colour[c] = colour[c] * dim * (1 - a) + value * a
             else:
-                for c in range(3):  # light that gets in there comes through flesh: red falls least, blue most
-                    colour[c] *= shade * (1.0 - 0.13 * c * (1.0 - shade))
+                for c in range(3):
+                    colour[c] *= shade * (1.0 - WARM_DARK * c * (1.0 - shade))
             for c in range(3):
-                value = frame[y, x, c] * (1 - cover) + min(max(colour[c], 0.0), 255.0) * cover
-                frame[y, x, c] = np.uint8(value + 0.5)
+                blend(frame, y, x, c, max(colour[c], 0.0), cover)

@@ -11,20 +11,22 @@ from numba import njit
 
 Jitted = Callable[..., Any]
 
-PLANNED: list[tuple[Any, str]] = []
+PLANNED: list[tuple[Any, Any]] = []
 """Every compiled function with the signature that frames call it by."""
 
 
-def jit(signature: str) -> Callable[[Jitted], Jitted]:
-    """Compile on first call, or ahead for ``signature`` (numba's notation), and keep the machine code beside the
-    module; without a writable place, only compile."""
+def jit(signature: Any = None) -> Callable[[Jitted], Jitted]:
+    """Compile on first call, or ahead for ``signature`` (numba's), and keep the machine code beside the module;
+    without a writable place, only compile. Without a signature: a part of other compiled functions of the same file
+    (numba compiles those anew when their own file has changed, and only then)."""
 
     def decorate(function: Jitted) -> Jitted:
         try:
             compiled = njit(cache=True, fastmath=False, nogil=True)(function)
         except RuntimeError:  # no writable cache folder
             compiled = njit(fastmath=False, nogil=True)(function)
-        PLANNED.append((compiled, signature))
+        if signature is not None:
+            PLANNED.append((compiled, signature))
         return compiled
 
     return decorate

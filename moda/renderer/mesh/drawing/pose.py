@@ -17,6 +17,9 @@ SHIFT_LIMIT = 0.26
 TURN_LIMIT = 33.0
 """Degrees of yaw of the head in the picture, source and motion together."""
 
+PIVOT = np.array([0.0, 0.35, 0.10])
+"""What the head turns about in this renderer: between the eyes and the throat, in the head's frame."""
+
 KEYPOINT_UNIT = 0.23
 """One IOD in LivePortrait's canonical keypoint space (measured on its templates)."""
 
@@ -44,8 +47,13 @@ class Turn:
     """Rigid motion of one frame in picture space: Y = linear @ (X - pivot) + pivot + shift (px)."""
 
     linear: np.ndarray
+    pivot: np.ndarray
     shift: np.ndarray
     yaw: float  # degrees relative to the portrait, after holding
+
+    def carry(self, points: np.ndarray) -> np.ndarray:
+        """Points (n, 3) px of the picture, where the head takes them."""
+        return (points - self.pivot) @ self.linear.T + self.pivot + self.shift
 
 
 def turn_of(pose: np.ndarray, reference: np.ndarray, head: Pose) -> Turn:
@@ -71,4 +79,5 @@ def turn_of(pose: np.ndarray, reference: np.ndarray, head: Pose) -> Turn:
     length = float(np.hypot(shift[0], shift[1]))
     if length > 1e-9:
         shift = shift * (float(hold(length, SHIFT_LIMIT)) / length)
-    return Turn(zoom * local, np.array([shift[0], shift[1], 0.0]) * head.scale, yaw)
+    pivot = head.translation.astype(np.float64) + head.rotation.astype(np.float64) @ PIVOT * head.scale
+    return Turn(zoom * local, pivot, np.array([shift[0], shift[1], 0.0]) * head.scale, yaw)

@@ -164,9 +164,7 @@ def move(
     # einsum, not BLAS: its threads would only wait for each other here.
     still = rig.mesh.position + np.einsum("a,av->v", weights, rig.basis).reshape(-1, 3)
     _close_lips(rig, still, float(actions[INDEX["lips_press"]]))
-    origin = rig.head.translation.astype(np.float64)
-    pivot = origin + rig.head.rotation.astype(np.float64) @ np.array([0.0, 0.35, 0.10]) * rig.head.scale
-    posed = (rig.mesh.position - pivot) @ turn.linear.T + pivot + turn.shift - rig.mesh.position
+    posed = turn.carry(rig.mesh.position) - rig.mesh.position
     expression = (still - rig.mesh.position) @ turn.linear.T
     moved = rig.mesh.position + expression + rig.mesh.rigid[:, None] * posed
     moved[:, 1] -= (BREATH * breath * float(rig.head.scale)) * rig.mesh.breath

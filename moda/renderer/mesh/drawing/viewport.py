@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from moda.renderer.mesh.analysis.curves import smoothstep
 from moda.renderer.mesh.analysis.texture import ENLARGED, crisp, enlarged, resampled
 
 MAX_WHOLE = (1920, 1080)
@@ -17,25 +18,34 @@ WEIGHED = 96  # places across and down at which it is asked what moves
 
 
 @dataclass(frozen=True)
-class Stage:
-    """frame = scale * picture + offset for pixel positions; the moving part is `box` of the frame."""
+class Affine2D:
+    """scale * point + offset, for points (..., 2)."""
 
-    size: tuple[int, int]  # width, height of the frame
     scale: float
     offset: np.ndarray  # (2,)
-    box: tuple[int, int, int, int]  # x0, y0, x1, y1 of the moving part, frame px
-    texture: np.ndarray  # (h, w, 3) uint8
-    texture_scale: float  # texture px per frame px
-    texture_offset: np.ndarray  # (2,) texture = texture_scale * (frame - texture_offset)
-    base: np.ndarray  # (H, W, 3) uint8
-    places: tuple[np.ndarray, np.ndarray]  # (h, w) float32 x, y: where the box's pixels lie in the texture at rest
 
-    def to_frame(self, points: np.ndarray) -> np.ndarray:
-        """Picture px (n, 2) -> frame px."""
+    def __call__(self, points: np.ndarray) -> np.ndarray:
         return points * self.scale + self.offset
 
-    def to_texture(self, frame_points: np.ndarray) -> np.ndarray:
-        return (frame_points - self.texture_offset) * self.texture_scale
+    def inverse(self) -> Affine2D:
+        return Affine2D(1 / self.scale, -self.offset / self.scale)
+
+    def after(self, first: Affine2D) -> Affine2D:
+        """The two in one: ``self(first(points))``."""
+        return Affine2D(self.scale * first.scale, self(first.offset))
+
+
+@dataclass(frozen=True)
+class Viewport:
+    """What is shown of the picture, and the texture it is sampled from; the moving part is `box` of the frame."""
+
+    size: tuple[int, int]  # width, height of the frame
+    to_frame: Affine2D  # picture px -> frame px (pixel positions)
+    box: tuple[int, int, int, int]  # x0, y0, x1, y1 of the moving part, frame px
+    texture: np.ndarray  # (h, w, 3) uint8
+    to_texture: Affine2D  # frame px -> texture px
+    base: np.ndarray  # (H, W, 3) uint8
+    places: tuple[np.ndarray, np.ndarray]  # (h, w) float32 x, y: where the box's pixels lie in the texture at rest
 
 
 def crop_window(face_centre: np.ndarray, iod: float, picture: tuple[int, int]) -> tuple[float, float, float]:
@@ -76,70 +86,80 @@ def whole_size(picture: tuple[int, int]) -> tuple[int, int]:
     return max(2, round(width * shrink / 2) * 2), max(2, round(height * shrink / 2) * 2)
 
 
-def build_stage(
+def build_viewport(
     image: np.ndarray,
     region: tuple[float, float, float, float],
     window: tuple[float, float, float],
     size: int,
     whole: bool,
     moves: Callable[[np.ndarray], np.ndarray],
-) -> Stage:
+) -> Viewport:
     """Lay out the frame. region: (x0, y0, x1, y1) px of the picture that may move; window: from `crop_window`;
     moves: points (n, 2) px of the picture -> (n,) 0 where it rests to 1."""
-    height, width = image.shape[:2]
-    if whole:
-        frame = whole_size((height, width))
-        kept = frame[0] in (width, width - 1) and frame[1] in (height, height - 1)
-        scale = 1.0 if kept else frame[0] / width
-        offset = np.array([(scale - 1) / 2, (scale - 1) / 2])
-        base = image[: frame[1], : frame[0]] if kept else cv2.resize(image, frame, interpolation=cv2.INTER_AREA)
-    else:
-        frame = (size, size)
-        scale = size / window[2]
-        offset = np.array([-window[0] * scale + (scale - 1) / 2, -window[1] * scale + (scale - 1) / 2])
-        base = np.zeros((size, size, 3), np.uint8)
-    low = np.array(region[:2]) * scale + offset
-    high = np.array(region[2:]) * scale + offset
+    size_px, to_frame, base = _frame(image, window, size, whole)
+    low, high = to_frame(np.array(region[:2])), to_frame(np.array(region[2:]))
     x0, y0 = (int(max(0, np.floor(low[k] / 2) * 2)) for k in range(2))
-    x1, y1 = (int(min(frame[k], np.ceil(high[k] / 2) * 2)) for k in range(2))
-    margin = 0.06 * max(frame) if not whole else 2.0
+    x1, y1 = (int(min(size_px[k], np.ceil(high[k] / 2) * 2)) for k in range(2))
+    margin = 0.06 * max(size_px) if not whole else 2.0
     # A picture shown enlarged has no more detail to give than four or five samples to each of its own pixels hold.
-    wanted = max(LEAST_PER_PX, TEXTURE_PER_PX * min(1.0, 1.5 / scale))
+    wanted = max(LEAST_PER_PX, TEXTURE_PER_PX * min(1.0, 1.5 / to_frame.scale))
     texture_scale = min(wanted, MAX_TEXTURE / (max(x1 - x0, y1 - y0) + 2 * margin))
-    origin = np.array([x0 - margin, y0 - margin])
     raster_scale = texture_scale / ENLARGED
+    to_raster = Affine2D(raster_scale, -raster_scale * np.array([x0 - margin, y0 - margin])).after(to_frame)
     shape = tuple(int(np.ceil((hi - lo + 2 * margin) * raster_scale)) for lo, hi in ((x0, x1), (y0, y1)))
-    raster = resampled(image, scale * raster_scale, (offset - origin) * raster_scale, (shape[0], shape[1]))
-    texture_offset = origin - 0.5 * (ENLARGED - 1) / texture_scale
+    raster = resampled(image, to_raster.scale, to_raster.offset, (shape[0], shape[1]))
+    origin = np.array([x0 - margin, y0 - margin]) - 0.5 * (ENLARGED - 1) / texture_scale
+    to_texture = Affine2D(texture_scale, -texture_scale * origin)
     gx, gy = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
     places = (
-        (gx - np.float32(texture_offset[0])) * np.float32(texture_scale),
-        (gy - np.float32(texture_offset[1])) * np.float32(texture_scale),
+        (gx - np.float32(origin[0])) * np.float32(texture_scale),
+        (gy - np.float32(origin[1])) * np.float32(texture_scale),
     )
     across, down = ((np.arange(WEIGHED) + 0.5) / WEIGHED * side - 0.5 for side in shape)
-    there = (np.stack(np.meshgrid(across, down), -1).reshape(-1, 2) / raster_scale + origin - offset) / scale
+    there = to_raster.inverse()(np.stack(np.meshgrid(across, down), -1).reshape(-1, 2))
     moving = cv2.resize(moves(there).reshape(WEIGHED, WEIGHED).astype(np.float32), shape)
-    seen, shown = _middle(window, scale, offset - (x0, y0), image.shape, (y1 - y0, x1 - x0))
+    seen, shown = _middle(window, to_frame, (x0, y0), image.shape, (y1 - y0, x1 - x0))
     at = (places[0][shown], places[1][shown])
-    texture = enlarged(crisp(raster, raster_scale, image[seen], scale, at, moving))
+    texture = enlarged(crisp(raster, raster_scale, image[seen], to_frame.scale, at, moving))
     # The base is the texture seen without motion, so that what moves and what rests look alike.
     still = cv2.remap(texture, *places, cv2.INTER_LINEAR)
     base = base.copy()
     if whole:
-        fade = _border_fade((y1 - y0, x1 - x0), (x0 > 0, y0 > 0, x1 < frame[0], y1 < frame[1]))[..., None]
+        fade = _border_fade((y1 - y0, x1 - x0), (x0 > 0, y0 > 0, x1 < size_px[0], y1 < size_px[1]))[..., None]
         base[y0:y1, x0:x1] = np.round(base[y0:y1, x0:x1] * (1 - fade) + still * fade).astype(np.uint8)
     else:
         base[y0:y1, x0:x1] = still
-    return Stage(frame, scale, offset, (x0, y0, x1, y1), texture, texture_scale, texture_offset, base, places)
+    return Viewport(size_px, to_frame, (x0, y0, x1, y1), texture, to_texture, base, places)
+
+
+def _frame(
+    image: np.ndarray, window: tuple[float, float, float], size: int, whole: bool
+) -> tuple[tuple[int, int], Affine2D, np.ndarray]:
+    """Size of the frame, the way from the picture into it, and the frame without what moves."""
+    height, width = image.shape[:2]
+    if not whole:
+        scale = size / window[2]
+        offset = np.array([-window[0] * scale + (scale - 1) / 2, -window[1] * scale + (scale - 1) / 2])
+        return (size, size), Affine2D(scale, offset), np.zeros((size, size, 3), np.uint8)
+    frame = whole_size((height, width))
+    if frame[0] in (width, width - 1) and frame[1] in (height, height - 1):
+        return frame, Affine2D(1.0, np.zeros(2)), image[: frame[1], : frame[0]]
+    scale = frame[0] / width
+    offset = np.array([(scale - 1) / 2, (scale - 1) / 2])
+    return frame, Affine2D(scale, offset), cv2.resize(image, frame, interpolation=cv2.INTER_AREA)
 
 
 def _middle(
-    window: tuple[float, float, float], scale: float, offset: np.ndarray, picture: tuple[int, ...], box: tuple[int, int]
+    window: tuple[float, float, float],
+    to_frame: Affine2D,
+    corner: tuple[int, int],
+    picture: tuple[int, ...],
+    box: tuple[int, int],
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """The middle of the window, where the face is: rows and columns of the picture, and of the box at `offset`."""
+    """The middle of the window, where the face is: rows and columns of the picture, and of the box at ``corner``."""
     corners = np.array(window[:2]) + window[2] * np.array([[0.3, 0.3], [0.7, 0.7]])
     (left, upper), (right, lower) = np.clip(np.round(corners), 0, (picture[1], picture[0])).astype(int)
-    (a0, b0), (a1, b1) = np.clip(np.round(corners * scale + offset), 0, box[::-1]).astype(int)
+    (a0, b0), (a1, b1) = np.clip(np.round(to_frame(corners) - corner), 0, box[::-1]).astype(int)
     return (slice(upper, lower), slice(left, right)), (slice(b0, b1), slice(a0, a1))
 
 
@@ -157,5 +177,4 @@ def _border_fade(shape: tuple[int, int], sides: tuple[bool, bool, bool, bool]) -
         fade_y = np.minimum(fade_y, y / band)
     if sides[3]:
         fade_y = np.minimum(fade_y, (h - 1 - y) / band)
-    t = np.clip(np.minimum.outer(fade_y, fade_x), 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
+    return smoothstep(np.minimum.outer(fade_y, fade_x)).astype(np.float32)
