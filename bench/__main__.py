@@ -80,7 +80,7 @@ def main() -> None:
         for name in options.only:
             run(name, options.quick)
     stored = {name: RESULTS / f"{name}.json" for name in BENCHES}
-    text = page({name: json.loads(path.read_text()) for name, path in stored.items() if path.is_file()})
+    text = page({name: json.loads(path.read_text(encoding="utf-8")) for name, path in stored.items() if path.is_file()})
     options.page.write_text(text, encoding="utf-8")
     print(text)
 

@@ -163,7 +163,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
 
-    files = json.loads((FOLDER / "manifest.json").read_text())["files"]
+    files = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))["files"]
     names = ("appearance_feature_extractor", "motion_extractor", "warping_module", "spade_generator")
     states = [seeded_state(files[f"{FIRST_STAGE}/base_models/{name}.pth"]) for name in names]
     groups = files[f"{FIRST_STAGE}/retargeting_models/stitching_retargeting_module.pth"]["groups"]

@@ -40,7 +40,7 @@ def jobs_file(folder: Path, count: int, seconds: float) -> Path:
     (whole,) = (load_speech(path).waveform for path in speeches.values())
     length = round(seconds * RATE)
     table = folder / "jobs.csv"
-    with table.open("w", newline="") as file:
+    with table.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["portrait", "speech", "seed"])
         for k in range(count):

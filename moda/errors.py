@@ -81,3 +81,21 @@ def some(names: Sequence[str], limit: int) -> str:
     """The first `limit` names, and how many more there are: a sentence must stay one."""
     shown = ", ".join(names[:limit])
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+SYSTEM_LIBRARIES = "sudo apt-get install libgl1 libglib2.0-0"
+"""What OpenCV needs of a slim Debian or Ubuntu, and wheels do not carry."""
+
+
+def explain_import(fault: ImportError) -> str | None:
+    """Why a package of ours could not be imported, and what mends it; None where the fault is in our own code."""
+    text = str(fault)
+    if "cannot open shared object file" in text:
+        library = text.split(":")[0]
+        return f"The system library {library} is missing: on Debian or Ubuntu run `{SYSTEM_LIBRARIES}`."
+    if "DLL load failed" in text:
+        return f"{text}: install Microsoft's Visual C++ Redistributable (x64), then try again."
+    if isinstance(fault, ModuleNotFoundError) and fault.name and not fault.name.startswith("moda"):
+        package = fault.name.partition(".")[0]
+        return f"The package {package} is not installed: install MoDA Studio again (pip install .)."
+    return None

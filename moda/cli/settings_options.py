@@ -1,11 +1,9 @@
-"""Options of the command line made from the settings table, and progress on stderr."""
+"""Options of the command line made from the settings table."""
 
 from __future__ import annotations
 
 import inspect
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -57,27 +55,3 @@ def _help(control: Control) -> str:
         limits = f" [{control.minimum:g} to {control.maximum:g}]"
     default = control.default if control.default != "" else "none"
     return f"{control.help}{limits} (default {default})"
-
-
-@contextmanager
-def progress_on_stderr() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on stderr that takes (stage, done, total); silent where stderr is no terminal."""
-    from tqdm import tqdm
-
-    bar: Any = None
-    shown = ""
-
-    def report(stage: str, done: int, total: int) -> None:
-        nonlocal bar, shown
-        if stage != shown:
-            if bar is not None:
-                bar.close()
-            shown = stage
-            bar = tqdm(total=total, desc=stage, file=sys.stderr, disable=None, leave=False)
-        bar.update(done - bar.n)
-
-    try:
-        yield report
-    finally:
-        if bar is not None:
-            bar.close()

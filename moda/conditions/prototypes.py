@@ -5,7 +5,7 @@ strong (1.35). They mix four ways of describing a performance, because people pr
 foul temper"), a face ("lips pressed together"), a line of speech ("get out of my house"), and a situation ("the
 airline lost the luggage again"). All of them were written for this project; none is a test prompt.
 
-`prototypes.npz` holds their embeddings; `python -m moda.conditions.prototypes` rebuilds it after an edit.
+`prototypes.npz` holds their embeddings; `python -m tools.prototypes` rebuilds it after an edit.
 """
 
 from __future__ import annotations
@@ -54,7 +54,3 @@ def computed() -> np.ndarray:
     from moda.conditions.sentence import sentence_encoder
 
     return sentence_encoder().embed(listed()[0])
-
-
-if __name__ == "__main__":
-    np.savez_compressed(SHIPPED, embeddings=computed().astype(np.float16), fingerprint=np.array(fingerprint()))

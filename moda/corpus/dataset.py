@@ -36,8 +36,8 @@ class Corpus:
         shards = sorted(path.parent for path in folder.glob("shard-*/done"))
         if not shards:
             raise BadSetting(
-                f"There is no finished corpus shard in {folder}: make some with `python -m moda.training corpus`, or "
-                "with `python -m moda prepare` from videos."
+                f"There is no finished corpus shard in {folder}: make some with `moda train corpus`, or "
+                "with `moda prepare` from videos."
             )
         self.columns = [np.load(s / "columns.npy", mmap_mode="r") for s in shards]
         self.motion = [np.load(s / "motion.npy", mmap_mode="r") for s in shards]

@@ -1,4 +1,4 @@
-"""What every control does, measured: `python -m moda.evaluate.controls [-o FOLDER]`.
+"""What every control does, measured: `moda evaluate controls [-o FOLDER]`.
 
 Portrait, speech and seed are held; one control is swept; what should answer to it is measured on the motion alone.
 The table says whether it does, `effects.png` shows it, `effects.json` holds the numbers.
@@ -6,7 +6,6 @@ The table says whether it does, `effects.png` shows it, `effects.json` holds the
 
 from __future__ import annotations
 
-import argparse
 import json as jsonlib
 import sys
 from collections.abc import Sequence
@@ -165,7 +164,7 @@ def run(
     facts["not_swept"] = [name for name in CONTROLS if name not in swept]
     if output is not None:
         draw(effects, told, output / "effects.png")
-        (output / "effects.json").write_text(jsonlib.dumps(facts, indent=1))
+        (output / "effects.json").write_text(jsonlib.dumps(facts, indent=1), encoding="utf-8")
     if json:
         print(jsonlib.dumps(facts))
     else:
@@ -175,20 +174,3 @@ def run(
         print("\n".join(refused))
         print("not swept (they change the picture, not the motion, or were refused):", ", ".join(facts["not_swept"]))
     return facts
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line; see the module's text."""
-    from moda.evaluate.model import load_head
-
-    parser = argparse.ArgumentParser(prog="python -m moda.evaluate.controls", description=__doc__.split("\n")[0])
-    parser.add_argument("--model", default="moda-lite")
-    parser.add_argument("--checkpoint", type=Path)
-    parser.add_argument("-o", "--output", type=Path)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(arguments)
-    run(load_head(options.model, options.checkpoint), options.output, options.json)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,16 +1,14 @@
-"""Fitting the lip-sync regressor: `python -m moda.evaluate.fit VIDEOS` or `--speech FOLDER`.
+"""Fitting the lip-sync regressor, on footage or on openly licensed speech; tools/fit_regressor.py is its command line.
 
-VIDEOS: a folder of talking videos. The lips of each are predicted by a regressor fitted on the others; the table shows
-the score of every real speaker, and `--output` keeps one fitted on all. It is not part of the package: footage stays
-with whoever has the right to use it.
+Footage: the lips of each video are predicted by a regressor fitted on the others. It is not part of the package:
+footage stays with whoever has the right to use it.
 
---speech: a folder of openly licensed speech with transcripts.tsv (name, TAB, words). The words are aligned by
-pocketsphinx and every phoneme stands for the opening it has on average; that is how the shipped regressor was made.
+Speech: a folder with transcripts.tsv (name, TAB, words). The words are aligned by pocketsphinx and every phoneme
+stands for the opening it has on average; that is how the shipped regressor was made.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +18,7 @@ import numpy.typing as npt
 
 from moda.errors import BadSpeech
 from moda.evaluate.signals import GAP_PER_JAW, RATE, Array, Signals
-from moda.evaluate.sync import SHIPPED, Regressor, Sync, fit, score, sound_features
+from moda.evaluate.sync import Regressor, Sync, fit, score, sound_features
 
 VIDEO_ENDINGS = (".mp4", ".mpg", ".mov", ".webm", ".mkv")
 
@@ -53,7 +51,7 @@ def footage(folder: Path, cache: Path | None = None) -> list[Clip]:
     A file videos.json in the folder may say {"name.mp4": {"lips_late_ms": 12.0}}.
     """
     about = folder / "videos.json"
-    known = json.loads(about.read_text()) if about.is_file() else {}
+    known = json.loads(about.read_text(encoding="utf-8")) if about.is_file() else {}
     clips = []
     for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in VIDEO_ENDINGS):
         late = float(known.get(path.name, {}).get("lips_late_ms", 0.0))
@@ -159,45 +157,3 @@ def fit_speech(folder: Path) -> Regressor:
     seconds = sum(len(y) for _, y in pairs) / RATE
     about = f"{len(pairs)} utterances ({seconds:.0f} s) of LJSpeech (public domain) and LibriSpeech (CC BY 4.0)"
     return fit(pairs, source=about + ", phonemes aligned by pocketsphinx, openings by phoneme")
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line; see the module's text."""
-    parser = argparse.ArgumentParser(prog="python -m moda.evaluate.fit", description=__doc__.split("\n")[0])
-    parser.add_argument("videos", nargs="?", type=Path, help="folder of talking videos")
-    parser.add_argument("--speech", type=Path, help="folder of speech with transcripts.tsv: fit the shipped regressor")
-    parser.add_argument("--cache", type=Path, help="folder that keeps what was followed in the videos")
-    parser.add_argument("-o", "--output", type=Path, help="where the fitted regressor goes (.npz)")
-    options = parser.parse_args(arguments)
-    regressor: Regressor | None = None
-    if options.speech:
-        regressor = fit_speech(options.speech)
-        (options.output or SHIPPED).parent.mkdir(parents=True, exist_ok=True)
-        regressor.save(options.output or SHIPPED)
-        print(f"fitted on {regressor.source}")
-    if options.videos:
-        clips = footage(options.videos, options.cache)
-        print(f"{'clip':22} {'others: r':>9} {'best':>6} {'lag ms':>7} {'confid.':>8}   shipped: r  lag ms")
-        rows = []
-        shipped = regressor or Regressor.load()
-        for name, (sync, _) in (found := leave_one_out(clips)).items():
-            clip = next(c for c in clips if c.name == name)
-            other = score(clip.signals.opening, clip.waveform, shipped, clip.late_ms)
-            rows.append((sync.correlation, sync.confidence, other.correlation, other.confidence))
-            print(
-                f"{name:22} {sync.correlation:9.3f} {sync.best:6.3f} {sync.lag_ms:7.0f} {sync.confidence:8.3f}   "
-                f"{other.correlation:10.3f} {other.lag_ms:7.0f}"
-            )
-        mean = np.mean(rows, axis=0)
-        print(
-            f"mean of {len(found)}: by others r {mean[0]:.3f}, confidence {mean[1]:.3f}; "
-            f"shipped r {mean[2]:.3f}, confidence {mean[3]:.3f}"
-        )
-        if options.output and not options.speech:
-            fit([clip.pair() for clip in clips], source=f"footage, {len(clips)} clips").save(options.output)
-    elif not options.speech:
-        parser.error("give a folder of videos, or --speech FOLDER")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Judging a motion model on real speakers: `python -m moda.evaluate.model VIDEOS [--checkpoint FOLDER]`.
+"""Judging a motion model on real speakers: `moda evaluate model VIDEOS [--checkpoint FOLDER]`.
 
 For every real talking video the model plans a motion from the video's sound alone. Printed for each clip:
 
@@ -13,8 +13,7 @@ number for choosing a checkpoint.
 
 from __future__ import annotations
 
-import argparse
-import json
+import json as jsonlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -181,48 +180,30 @@ def any_portrait() -> Any:
     return Path(str(files("skimage") / "data" / "astronaut.png"))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line; see the module's text."""
-    parser = argparse.ArgumentParser(prog="python -m moda.evaluate.model", description=__doc__.split("\n")[0])
-    parser.add_argument("videos", type=Path, help="folder of talking videos")
-    parser.add_argument("--model", default="moda-lite")
-    parser.add_argument("--checkpoint", type=Path, help="folder with config.json and model.safetensors")
-    parser.add_argument("--portrait", type=Path, help="a portrait; default: one that a dependency carries")
-    parser.add_argument("--cache", type=Path, help="folder that keeps what was followed in the videos")
-    parser.add_argument("--speech", type=Path, help="folder of speech to score as well")
-    parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="clips to judge; default: all")
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings, e.g. steps=8 seed=3")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
-    options = parser.parse_args(arguments)
-    settings = Settings.from_mapping({k: _number(v) for k, v in (pair.split("=", 1) for pair in options.set)})
-    head = load_head(options.model, options.checkpoint)
-    portrait = head.portrait(options.portrait or any_portrait())
-    clips = footage(options.videos, options.cache)
-    about = options.videos / "videos.json"
-    known = json.loads(about.read_text()) if about.is_file() else {}
+def run(
+    videos: Path, model: str, checkpoint: Path | None, settings: Settings, *, portrait: Path | None = None,
+    cache: Path | None = None, speech: Path | None = None, only: Sequence[str] = (), json: bool = False,
+) -> None:  # fmt: skip
+    """What the command line runs: judge the named model, or a checkpoint, and print.
+
+    portrait: None = one that a dependency carries. cache: keeps what was followed in the videos. speech: a folder of
+    speech to score as well. only: names of the clips to judge, else all.
+    """
+    head = load_head(model, checkpoint)
+    face = head.portrait(portrait or any_portrait())
+    clips = footage(videos, cache)
+    about = videos / "videos.json"
+    known = jsonlib.loads(about.read_text(encoding="utf-8")) if about.is_file() else {}
     words = {Path(name).stem: facts["words"] for name, facts in known.items() if "words" in facts}
-    judged = judge(head, portrait, clips, settings, words, options.only)
-    if options.json:
+    judged = judge(head, face, clips, settings, words, only)
+    if json:
         facts = {j.name: {"lips": j.lips.as_dict(), "sync": j.sync.as_dict(), "values": j.values} for j in judged}
-        print(json.dumps({"totals": totals(judged), "clips": facts}))
+        print(jsonlib.dumps({"totals": totals(judged), "clips": facts}))
         return
     print(table(judged))
-    if options.speech:
+    if speech:
         from moda.evaluate.sync import fit
 
         everyone = fit([clip.pair() for clip in clips], source="footage")
-        print(judge_speech(head, portrait, options.speech, settings, everyone))
+        print(judge_speech(head, face, speech, settings, everyone))
     print(f"score {totals(judged)['lips_r']:.4f}")
-
-
-def _number(text: str) -> float | int | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """What real people have: 10th, 50th and 90th percentile over 16 clips of people talking (112 s). Figures only.
 
-Made by `python -m moda.evaluate.footage VIDEOS`: interviews, presenters and read sentences, tracked at 25 frames a
+Made by `python -m tools.real_ranges VIDEOS`: interviews, presenters and read sentences, tracked at 25 frames a
 second. Ranges are wide because people are: readers of sentences hold the head still, guests of talk shows do not.
 Numbers from followed pictures hold the tracker's noise (head_jitter 0.3, head_above_5hz 0.03 on a head that rests);
 a take has none and may lie below. Lip sync is by the shipped regressor; of the lag, measured as -17 to 23 ms, the range

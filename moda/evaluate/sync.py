@@ -29,7 +29,7 @@ FEATURES = BANDS * len(OFFSETS)
 FLOOR = 9.0  # nats under the loudest twentieth that still count as sound: 39 dB
 REACH = 15  # frames of the lag curve to either side: 600 ms
 NEAR = 10  # frames within which the best lag is looked for: 400 ms
-REMEDY = "fit one with `python -m moda.evaluate.fit`."
+REMEDY = "fit one with `python -m tools.fit_regressor`."
 SHIPPED = Path(__file__).with_name("lips_from_sound.npz")
 
 

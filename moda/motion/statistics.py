@@ -1,7 +1,7 @@
 """Figures measured once and written down: statistics of the joint parameter space and fitted read-outs.
 
 `MEAN` and `STD` are the published statistics of MoDA's motion space (its mean.pt): expression 63, scale,
-translation 3, pitch, yaw, roll in degrees. The read-outs come from `python -m moda.training.calibrate`:
+translation 3, pitch, yaw, roll in degrees. The read-outs come from `python -m tools.calibrate`:
 ridge fits of measured inner-lip and eye openness on five real LivePortrait motion clips.
 """
 

@@ -79,9 +79,16 @@ def public_mode() -> bool:
 
 
 def launch(
-    host: str = "127.0.0.1", port: int | None = None, share: bool = False, engine: Engine | None = None, **more: Any
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    share: bool | None = None,
+    engine: Engine | None = None,
+    **more: Any,
 ) -> Any:
-    """Builds the studio and serves it until it is stopped. Models are loaded meanwhile, behind the open page."""
+    """Builds the studio and serves it until it is stopped. Models are loaded meanwhile, behind the open page.
+
+    share: a public link by Gradio; None leaves that to GRADIO_SHARE, and to Colab, where the page is not seen without.
+    """
     served = engine or Engine()
     page = build(served)
     limits = served.limits

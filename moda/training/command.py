@@ -67,7 +67,7 @@ def run_training(
         if apart and processes.main:
             after = measure_held_out(trainer.averaged(), apart)
             found = {"before": before, "after": after, "step": trainer.step}
-            (run / "held-out.json").write_text(json.dumps(found, indent=2) + "\n")
+            (run / "held-out.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
             print(
                 "held out: " + ", ".join(f"{name} {value:.4f} -> {after[name]:.4f}" for name, value in before.items())
             )

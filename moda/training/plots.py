@@ -19,7 +19,7 @@ def draw_loss(log: Path, out: Path) -> None:
     """The terms of `log.jsonl` over the steps."""
     from matplotlib.figure import Figure
 
-    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     figure = Figure(figsize=(9, 5))
     axes = figure.subplots()
     for name in rows[0]:

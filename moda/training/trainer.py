@@ -212,7 +212,7 @@ class Trainer:
             + " ".join(f"{name} {value:.4f}" for name, value in smooth.items())
         )
         if self.processes.main:
-            with (self.run / "log.jsonl").open("a") as file:
+            with (self.run / "log.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"step": self.step, **{k: round(v, 5) for k, v in smooth.items()}}) + "\n")
 
     def save(self) -> None:
@@ -223,7 +223,7 @@ class Trainer:
                  "step": self.step}  # fmt: skip
         write_whole(state, self.checkpoint)
         self.export(self.run / "model")
-        (self.run / "options.json").write_text(json.dumps(asdict(self.options), indent=2) + "\n")
+        (self.run / "options.json").write_text(json.dumps(asdict(self.options), indent=2) + "\n", encoding="utf-8")
 
     def resume(self) -> None:
         """Continue where `save` left off. Raises BadWeights, or BadSetting where the options make other steps."""
@@ -277,7 +277,7 @@ FREE = {"steps", "save_every", "accumulate", "listen_steps", "bf16"}
 def check_options(path: Path, options: TrainOptions) -> None:
     """Raise BadSetting where a run was begun with options that make other steps than these."""
     try:
-        before: dict[str, Any] = json.loads(path.read_text())
+        before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return
     now = json.loads(json.dumps(asdict(options)))

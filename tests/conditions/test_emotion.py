@@ -356,7 +356,7 @@ def test_embeddings_equal_those_of_transformers() -> None:
 
 def test_shipped_prototypes_are_those_of_the_sentences() -> None:
     with np.load(prototypes.SHIPPED) as stored:
-        assert str(stored["fingerprint"]) == prototypes.fingerprint(), "run python -m moda.conditions.prototypes"
+        assert str(stored["fingerprint"]) == prototypes.fingerprint(), "run python -m tools.prototypes"
     sample = slice(0, None, 60)
     fresh = sentence.sentence_encoder().embed(prototypes.listed()[0][sample])
     np.testing.assert_allclose(prototypes.embeddings()[sample], fresh, atol=2e-3)

@@ -104,7 +104,7 @@ def test_a_take_is_measured_fast_enough_to_show_beside_it() -> None:
 def test_a_take_file_is_measured_with_its_speech(tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
     import wave
 
-    from moda.evaluate.command import run
+    from moda.cli.app import run
     from moda.evaluate.sync import SHIPPED
     from moda.media.espeak import synthesise
     from moda.motion.files import save_motion
@@ -114,7 +114,8 @@ def test_a_take_file_is_measured_with_its_speech(tmp_path, capsys) -> None:  # t
         file.setparams((1, 2, rate, len(samples), "NONE", ""))
         file.writeframes(samples.tobytes())
     save_motion(talking(len(samples) / rate), tmp_path / "take.npz")
-    report = run(tmp_path / "take.npz", speech=tmp_path / "s.wav", regressor=SHIPPED)
-    assert np.isfinite(report["sync_correlation"])
-    assert "real speakers score" in report.notes[0]
-    assert report.notes[0] in capsys.readouterr().out
+    line = ["evaluate", "video", str(tmp_path / "take.npz"), "--speech", str(tmp_path / "s.wav"), "--json"]
+    assert run([*line, "--regressor", str(SHIPPED)]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert np.isfinite(report["measures"]["sync_correlation"]["value"])
+    assert "real speakers score" in report["notes"][0]

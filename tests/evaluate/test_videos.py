@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from moda.cli.app import run
 from moda.errors import BadVideo, NoFaceFound
 from moda.evaluate import Report, evaluate_video
-from moda.evaluate.command import run
 from moda.evaluate.pictures import detail, detail_at, eye_distance, geometry_distance, skin_mask
 from moda.evaluate.videos import follow, portrait_face
 from moda.media.audio import Speech
@@ -57,9 +57,9 @@ def test_the_container_is_measured(still: Report, poor: Report, speech: Speech) 
 
 
 def test_the_command_prints_a_table_or_json(still_video: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(still_video)
+    assert run(["evaluate", "video", str(still_video)]) == 0
     assert "Lips" in capsys.readouterr().out
-    run(still_video, json=True)
+    assert run(["evaluate", str(still_video), "--json"]) == 0  # a file alone is a video
     facts = json.loads(capsys.readouterr().out)
     assert facts["subject"] == "still.mp4"
     assert facts["measures"]["fps"]["value"] == pytest.approx(25, abs=0.01)

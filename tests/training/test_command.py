@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from moda.console import run
 from moda.corpus.dataset import HELD_OUT, Corpus
 from moda.errors import BadSetting
 from moda.generator.network import MoDA
-from moda.training.__main__ import main_line
 from moda.training.command import FINE_RATE, make_options, run_training
+from moda.training.commands import app
 from moda.training.init import fresh_model
 from moda.training.measure import held_out_loss, measure_held_out
 from tests.training.together import TINY
@@ -89,12 +89,11 @@ def test_a_model_that_hears_otherwise_is_refused(tiny_corpus: Path, tmp_path: Pa
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
-    arguments: list[str], words: str, tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str], words: str, tiny_corpus: Path, tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     given = [str(tiny_corpus) if part == "CORPUS" else part for part in arguments]
-    monkeypatch.setattr(sys, "argv", ["moda.training", "train", "--run", str(tmp_path / "run"), *given])
-    assert main_line() == 2
+    assert run(app, "moda.training", ["train", "--run", str(tmp_path / "run"), *given]) == 2
     told = capsys.readouterr().err
     assert len(told.strip().splitlines()) == 1 and words in told
     assert not (tmp_path / "run").exists()

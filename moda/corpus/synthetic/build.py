@@ -214,7 +214,7 @@ def write_items(items: list[dict[str, np.ndarray]], folder: Path) -> float:
     for name in ("mixture", "identity", "rest", "source"):
         np.save(folder / f"{name}.npy", np.stack([item[name] for item in items]))
     frames = sum(len(item["motion"]) for item in items)
-    (folder / "done").write_text(f"{frames}\n")
+    (folder / "done").write_text(f"{frames}\n", encoding="utf-8")
     return frames / FPS / 3600
 
 

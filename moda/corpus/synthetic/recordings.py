@@ -31,7 +31,7 @@ def recordings_folder() -> Path | None:
 def _dictionary() -> frozenset[str]:
     from pocketsphinx import get_model_path
 
-    lines = Path(get_model_path("en-us/cmudict-en-us.dict")).read_text().splitlines()
+    lines = Path(get_model_path("en-us/cmudict-en-us.dict")).read_text(encoding="utf-8").splitlines()
     return frozenset(line.split(" ", 1)[0] for line in lines)
 
 
@@ -103,7 +103,7 @@ def open_recordings(folder: Path) -> Iterator[Utterance]:
     table = folder / "transcripts.tsv"
     words = {}
     if table.is_file():
-        words = dict(line.split("\t", 1) for line in table.read_text().splitlines() if "\t" in line)
+        words = dict(line.split("\t", 1) for line in table.read_text(encoding="utf-8").splitlines() if "\t" in line)
     for path in sorted(folder.glob("*.flac")):
         waveform = read_recording(path)
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.training.prepare.conftest import Talk
 
 from moda.corpus.footage.fitting import FITTED, Rest, action_values, motion_of, pose_values, read_face
 from moda.evaluate.signals import signals_of_motion, signals_of_track
@@ -13,6 +12,7 @@ from moda.motion.space import Motion
 from moda.portrait.canonical import canonical_face
 from moda.portrait.track import Track, track_video
 from moda.renderer.mesh.analysis.deform import action_fields
+from tests.corpus.footage.conftest import Talk
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.training.prepare.conftest import Talk
 
 from moda.corpus.footage.fitting import read_face
 from moda.corpus.footage.limits import Limits, face_width, fault_of, judge, stretches
 from moda.errors import BadSetting
 from moda.portrait.canonical import canonical_face
 from moda.portrait.track import track_video
+from tests.corpus.footage.conftest import Talk
 
 FINE = {"face_px": 120.0, "yaw_deg": 10.0, "opening_std": 0.3, "level_db": -20.0, "sync_r": 0.5, "lag_ms": 0.0}
 

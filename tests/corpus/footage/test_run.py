@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.training.prepare.conftest import Talk
 
 from moda.cli.app import run as command_line
 from moda.conditions.speech import FEATURES
@@ -26,6 +25,7 @@ from moda.media.video import VideoWriter
 from moda.motion.actions import INDEX, read_actions
 from moda.motion.space import ROTATION, SCALE, TRANSLATION, denormalise
 from moda.motion.statistics import MEAN
+from tests.corpus.footage.conftest import Talk
 
 OPTIONS = PrepareOptions(Limits(min_face=40.0, min_seconds=1.0, max_seconds=2.0), "landmarks", held_out=0.3)
 

@@ -1,4 +1,4 @@
-"""Measuring real people: `python -m moda.evaluate.footage VIDEOS` prints the table of `real_ranges.py`.
+"""Measuring real people: `python -m tools.real_ranges VIDEOS` prints the table of `real_ranges.py`.
 
 Every video is measured by `evaluate_video`; lip sync by a regressor fitted on the other videos, never on itself. The
 10th, 50th and 90th percentile over the clips are the real range of each measure. Clips of acting can be left out.
@@ -44,7 +44,7 @@ def real_ranges(folder: Path, cache: Path | None = None, leave_out: Sequence[str
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line; see the module's text."""
-    parser = argparse.ArgumentParser(prog="python -m moda.evaluate.footage", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tools.real_ranges", description=__doc__.split("\n")[0])
     parser.add_argument("videos", type=Path)
     parser.add_argument("--cache", type=Path, help="folder that keeps what was followed in the videos")
     parser.add_argument("--leave-out", nargs="*", default=[], metavar="NAME", help="clips that are no ordinary talking")

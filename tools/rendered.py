@@ -1,6 +1,6 @@
 """From speech to pixels and back: render a model's motion for real speech and measure the video like any other.
 
-`python -m moda.evaluate.rendered VIDEOS -o FOLDER [--portrait P ...]` plans and renders the speech of real talking
+`python -m tools.rendered VIDEOS -o FOLDER [--portrait P ...]` plans and renders the speech of real talking
 videos, measures what comes out, and holds every measure against the range of real people.
 """
 
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Command line; see the module's text."""
     from moda.evaluate.model import any_portrait, load_head
 
-    parser = argparse.ArgumentParser(prog="python -m moda.evaluate.rendered", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tools.rendered", description=__doc__.split("\n")[0])
     parser.add_argument("videos", type=Path, help="folder of talking videos")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the rendered videos")
     parser.add_argument("--model", default="moda-lite")

@@ -9,9 +9,9 @@ import pytest
 
 from moda.evaluate.fit import Clip
 from moda.evaluate.model import any_portrait, load_head
-from moda.evaluate.rendered import render_and_measure, summary_table
 from moda.evaluate.report import Report
 from moda.evaluate.signals import Signals
+from tools.rendered import render_and_measure, summary_table
 
 LITE = Path(__file__).resolve().parents[2] / "assets" / "moda-lite" / "model.safetensors"
 

@@ -1,4 +1,4 @@
-"""The read-outs of lips and lids, fitted: `python -m moda.training.calibrate FOLDER_OF_MOTION`.
+"""The read-outs of lips and lids, fitted: `python -m tools.calibrate FOLDER_OF_MOTION`.
 
 FOLDER holds real motion as .npz: exp (T, 21, 3) and, measured from the picture, eyes (T, 2) and lips (T, 1), the
 openness ratios. Each row is a ridge fit over all clips, each clip centred and weighed by its own spread, under linear

@@ -1,0 +1,180 @@
+"""One clip at a time: generate, preview, render, speak."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from moda.cli.options import (
+    ALL_GROUPS,
+    AsJson,
+    Device,
+    EditsFile,
+    FaceIndex,
+    Model,
+    Output,
+    OutputFolder,
+    PortraitFile,
+    RendererName,
+    SpeechFile,
+    load,
+    show,
+)
+from moda.cli.settings_options import with_settings
+from moda.console import progress_on_stderr
+from moda.settings import Settings
+
+if TYPE_CHECKING:
+    from moda.pipeline import RenderResult
+
+SENTENCE = (
+    "{output}  {frames} frames, {duration:.2f} s of video at {real_time_factor:.2f} of real time, "
+    "{model} + {renderer}, seed {seed}"
+)
+
+
+def _show_result(result: RenderResult, as_json: bool) -> None:
+    facts = result.as_dict()
+    show(facts, SENTENCE.format(**facts), as_json)
+
+
+@with_settings(ALL_GROUPS)
+def generate(
+    portrait: PortraitFile,
+    speech: SpeechFile,
+    output: Output,
+    settings: dict[str, Any],
+    model: Model = "auto",
+    renderer: RendererName = "auto",
+    device: Device = "auto",
+    face: FaceIndex = None,
+    take: Annotated[Path | None, typer.Option(help="Render this take's motion again; trims may change.")] = None,
+    save_motion: Annotated[Path | None, typer.Option(help="Also write the take (.npz).")] = None,
+    edits: EditsFile = None,
+    json: AsJson = False,
+) -> None:
+    """Portrait and speech to a talking-head video."""
+    from moda.media.output import check_output
+
+    check_output(output, ".mp4")
+    if save_motion is not None:
+        check_output(save_motion, ".npz")
+    with progress_on_stderr() as report:
+        if take is not None:
+            from moda.motion.takes import Take
+
+            known = Take.load(take)
+            planned = known.trimmed(known.settings.changed(**settings)) if settings else known
+            its_own = model == "auto" and known.model.startswith("moda-")
+            head = load(known.model if its_own else model, renderer, device)
+            face_of = head.portrait(portrait, face=face)
+            sound = head.speech(speech)
+        else:
+            chosen = Settings.from_mapping(settings)
+            head = load(model, renderer, device)
+            face_of = head.portrait(portrait, face=face)
+            sound = head.speech(speech)
+            planned = head.plan(face_of, sound, chosen, progress=report)
+        if edits is not None:
+            planned = planned.edited_from(edits)
+        if save_motion is not None:
+            planned.save(save_motion)
+        result = head.render(face_of, planned, sound, output, progress=report)
+    for note in planned.notes:
+        print(note, file=sys.stderr)
+    _show_result(result, json)
+
+
+@with_settings(ALL_GROUPS)
+def preview(
+    portrait: PortraitFile,
+    speech: SpeechFile,
+    output: OutputFolder,
+    settings: dict[str, Any],
+    model: Model = "auto",
+    device: Device = "auto",
+    face: FaceIndex = None,
+    edits: EditsFile = None,
+    json: AsJson = False,
+) -> None:
+    """Motion before pixels: take.npz, trajectories (.html, .png, .csv) and quick.mp4."""
+    from moda.media.output import check_folder
+
+    check_folder(output)
+    chosen = Settings.from_mapping(settings)
+    with progress_on_stderr() as report:
+        head = load(model, "mesh", device)
+        face_of = head.portrait(portrait, face=face)
+        sound = head.speech(speech)
+        take = head.plan(face_of, sound, chosen, progress=report)
+        if edits is not None:
+            take = take.edited_from(edits)
+        files = head.write_preview(take, face_of, sound, output, progress=report)
+    for note in take.notes:
+        print(note, file=sys.stderr)
+    facts = {
+        "output": str(output),
+        "files": {name: str(path) for name, path in files.items()},
+        "frames": len(take.motion),
+        "fps": take.motion.fps,
+        "seconds": take.timings,
+        "seed": take.settings.seed,
+        "model": take.model,
+        "device": head.device,
+    }
+    show(facts, "\n".join(str(path) for path in files.values()), json)
+
+
+@with_settings(("trims", "video"))
+def render(
+    portrait: PortraitFile,
+    take: Annotated[Path, typer.Argument(help="A take (.npz) or LivePortrait template (.pkl).")],
+    speech: SpeechFile,
+    output: Output,
+    settings: dict[str, Any],
+    renderer: RendererName = "auto",
+    device: Device = "auto",
+    face: FaceIndex = None,
+    edits: EditsFile = None,
+    json: AsJson = False,
+) -> None:
+    """A take to a video: exactly the motion that was previewed, never sampled again."""
+    from moda.media.output import check_output
+    from moda.motion.takes import Take
+
+    check_output(output, ".mp4")
+    planned = Take.load(take)
+    if settings:
+        planned = planned.trimmed(planned.settings.changed(**settings))
+    if edits is not None:
+        planned = planned.edited_from(edits)
+    head = load(None, renderer, device)
+    with progress_on_stderr() as report:
+        result = head.render(head.portrait(portrait, face=face), planned, head.speech(speech), output, progress=report)
+    _show_result(result, json)
+
+
+def speak(
+    text: Annotated[str, typer.Argument(help="What is said.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .wav file.")],
+    voice: Annotated[str, typer.Option(help="auto, a language such as en or fr, or a voice by name.")] = "auto",
+    rate: Annotated[float, typer.Option(help="Tempo, 1 is normal.")] = 1.0,
+    pitch: Annotated[float, typer.Option(help="Semitones up or down.")] = 0.0,
+    offline: Annotated[bool, typer.Option(help="Use the offline voice only.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Text to speech: online voices where they can be reached, the offline voice always."""
+    from moda.media.output import check_output, write_wav
+
+    check_output(output, ".wav")
+    from moda.media.speak import speak as say
+
+    speech = say(text, voice=voice, rate=rate, pitch=pitch, offline=offline or None)
+    write_wav(speech, output)
+    if speech.notice:
+        print(speech.notice, file=sys.stderr)
+    facts = {"output": str(output), "seconds": speech.seconds}
+    show(facts, f"{output}  {speech.seconds:.2f} s", json)

@@ -1,0 +1,123 @@
+"""How every command line of this software behaves: exit codes, one line on stderr, progress, output that always ends.
+
+Exit code 0 on success; 2 and one sentence on stderr for anything a person can mend; 130 after Ctrl-C or SIGTERM.
+Results go to stdout, progress to stderr. A console whose encoding lacks a letter shows it escaped.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import typer
+
+from moda.errors import UserError, explain_import
+
+Progress = Callable[[str, int, int], None]
+STOPPED = 130
+SILENCE = 30.0
+"""Seconds without a word after which a line of progress is printed where stderr is no terminal."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+def program() -> str:
+    """What the person typed to start us: `moda`, or `python -m moda`."""
+    name = Path(sys.argv[0]).stem
+    return "python -m moda" if name in ("__main__", "-m", "-c", "") else name
+
+
+def main(app: typer.Typer, name: str, arguments: Sequence[str]) -> NoReturn:
+    """Runs a command line and ends the process with its exit code. Being terminated cleans up as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(run(app, name, arguments))
+
+
+def run(app: typer.Typer, name: str, arguments: Sequence[str]) -> int:
+    """Runs a command line and returns its exit code; faults that a person can mend become one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    help_line = f"see {name} --help."
+    try:
+        result = app(list(arguments), standalone_mode=False, prog_name=name)
+    except UserError as fault:
+        return _complain(str(fault))
+    except typer.Exit as stop:
+        return _stopped() if stop.exit_code == STOPPED else stop.exit_code
+    except typer.BadParameter as fault:
+        return _complain(f"{fault.format_message().rstrip('.')}; {help_line}")
+    except typer.TyperException as fault:
+        return _complain(f"{str(getattr(fault, 'message', fault)).rstrip('.')}; {help_line}")
+    except (KeyboardInterrupt, typer.Abort):
+        return _stopped()
+    except ImportError as fault:
+        sentence = explain_import(fault)
+        if sentence is None:
+            raise
+        return _complain(sentence)
+    except OSError as fault:
+        sentence = explain_disk(fault)
+        if sentence is None:
+            raise
+        return _complain(sentence)
+    if result == STOPPED:  # what an interrupt becomes on its way through the options
+        return _stopped()
+    return result if isinstance(result, int) else 0
+
+
+def explain_disk(fault: OSError) -> str | None:
+    """A full or unwritable disk as one sentence; None for another fault."""
+    if fault.errno in NO_ROOM:
+        where = fault.filename or tempfile.gettempdir()
+        return f"Nothing more can be written to {where} ({fault.strerror}): make room, or set TMPDIR to another folder."
+    if "usable temporary directory" in str(fault):
+        return "No temporary folder can be written to: make room, or set TMPDIR to a folder that can."
+    return None
+
+
+def _stopped() -> int:
+    print("Stopped; nothing was written.", file=sys.stderr)
+    return STOPPED
+
+
+def _complain(message: str) -> int:
+    print(" ".join(message.split()), file=sys.stderr)
+    return 2
+
+
+@contextmanager
+def progress_on_stderr() -> Iterator[Progress]:
+    """A progress bar on stderr that takes (stage, done, total); a line now and then where stderr is no terminal."""
+    from tqdm import tqdm
+
+    live = sys.stderr.isatty()
+    bar: Any = None
+    shown, spoken = "", time.monotonic()
+
+    def report(stage: str, done: int, total: int) -> None:
+        nonlocal bar, shown, spoken
+        if not live:
+            if time.monotonic() - spoken > SILENCE:
+                spoken = time.monotonic()
+                print(f"{stage}: {done} of {total}", file=sys.stderr, flush=True)
+            return
+        if stage != shown:
+            if bar is not None:
+                bar.close()
+            shown = stage
+            bar = tqdm(total=total, desc=stage, file=sys.stderr, leave=False)
+        bar.update(done - bar.n)
+
+    try:
+        yield report
+    finally:
+        if bar is not None:
+            bar.close()
