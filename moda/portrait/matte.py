@@ -27,11 +27,19 @@ OVAL = (
 COARSE_SIDE, FINE_SIDE = 320, 448
 """Longest side in pixels of the whole picture and of the head's window when they are solved."""
 COARSE_STEPS, FINE_STEPS = 60, 25
+SEEN = 0.6
+"""Least mean of the mask over the face."""
+SOME_BACKGROUND = 0.015
+"""Least part of the picture that must be background."""
+MOST_GREY = 1.5
+"""Most area, in IOD², around the head that may be neither person nor background."""
+CUT_OUT = 0.75
+"""Mean of the mask over the opaque part from which a picture's transparency is taken for the person's outline."""
 HEAD_SIDE = 5.0
 """Side in IOD of the head's window."""
-HAIR_BAND, BODY_BAND = 0.16, 0.05
+HAIR_BAND, BODY_BAND = 0.13, 0.05
 """Half width in IOD of the band of doubt around the mask's edge: beside the head above the chin, and elsewhere."""
-TRUST = 0.02
+TRUST = 0.04
 """Weight of the mask inside the band: it decides where colours do not (black hair on black)."""
 
 
@@ -57,17 +65,81 @@ def person_matte(image: np.ndarray, face: Face, alpha: np.ndarray | None = None,
         alpha: (H, W) float32 in 0..1, the picture's own transparency.
         others: further faces in the picture; their people belong to the background.
     """
-    found, how, whole = person_alpha(image, face, alpha, others)
-    return Matte(found, split_layers(image, found)[0], how, whole)
+    found, how = person_alpha(image, face, alpha, others)
+    if found is None:
+        return Matte(np.ones(image.shape[:2], np.float32), image, how, whole=True)
+    return Matte(found, split_layers(image, found)[0], how)
 
 
 def person_alpha(
     image: np.ndarray, face: Face, alpha: np.ndarray | None = None, others: Sequence[Face] = ()
-) -> tuple[np.ndarray, str, bool]:
-    """Alpha (H, W), how it was found, and whether nothing could be told apart; see `person_matte`."""
+) -> tuple[np.ndarray | None, str]:
+    """The person's opacity (H, W) float32, None where nothing can be told apart, and how it was found."""
     mask = person_mask(image, face)
-    mask = np.maximum(mask, _face_area(image.shape[:2], face))
-    return refine(image, mask, face), "segmentation", False
+    area = _face_area(image.shape[:2], face)
+    if alpha is not None:
+        opaque = alpha > 0.5
+        if mask[opaque].mean() > CUT_OUT or _unsure(mask, area, face) is not None:
+            return np.where(alpha < 1 / 255, 0, alpha).astype(np.float32), "by the picture's own transparency"
+        mask = np.minimum(mask, alpha)
+    fault = _unsure(mask, area, face)
+    if fault is not None:
+        return None, fault
+    mask = _of_this_person(image, mask, area, face, others)
+    found = refine(image, np.maximum(mask, area), face)
+    if alpha is not None:
+        return np.minimum(found, alpha), "by the picture's own transparency and by segmentation"
+    return found, "by segmentation"
+
+
+def _unsure(mask: np.ndarray, area: np.ndarray, face: Face) -> str | None:
+    """Why `mask` (H, W) cannot be trusted to tell person from background; None when it can."""
+    if float(mask[area > 0.5].mean()) < SEEN:
+        return "as one sheet: the segmentation does not see a person where the face is"
+    if float((mask < 0.5).mean()) < SOME_BACKGROUND:
+        return "as one sheet: the person fills the picture"
+    iod = float(face.pose.scale)
+    x, y = face.pose.translation[:2]
+    reach = HEAD_SIDE / 2 * iod
+    around = (slice(max(0, int(y - reach)), int(y + reach)), slice(max(0, int(x - reach)), int(x + reach)))
+    grey = float(((mask[around] > 0.25) & (mask[around] < 0.75)).sum()) / iod**2
+    if grey > MOST_GREY:
+        return "as one sheet: person and background look too much alike"
+    return None
+
+
+def _of_this_person(
+    image: np.ndarray, mask: np.ndarray, area: np.ndarray, face: Face, others: Sequence[Face]
+) -> np.ndarray:
+    """`mask` (H, W) without people whose face is another one and without what does not hang together with this one."""
+    import cv2
+
+    if others:
+        mask = np.where(_nearer_to_others(image, mask, face, others), 0, mask).astype(np.float32)
+    _, labels = cv2.connectedComponents(((mask > 0.3) | (area > 0.5)).astype(np.uint8))
+    own = np.bincount(labels[area > 0.5]).argmax()
+    keep = cv2.dilate((labels == own).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    return np.where(keep, mask, 0).astype(np.float32)
+
+
+def _nearer_to_others(image: np.ndarray, mask: np.ndarray, face: Face, others: Sequence[Face]) -> np.ndarray:
+    """Where the people of other faces stand (H, W) bool: a watershed grown from every face and the chest below it."""
+    import cv2
+
+    height, width = mask.shape
+    factor = min(1.0, COARSE_SIDE / max(height, width))
+    size = (max(round(width * factor), 4), max(round(height * factor), 4))
+    seeds = np.zeros((size[1], size[0]), np.int32)
+    seeds[cv2.resize(mask, size, interpolation=cv2.INTER_AREA) < 0.2] = len(others) + 2
+    for number, one in reversed(list(enumerate((face, *others), start=1))):
+        cv2.fillPoly(seeds, [np.round(one.landmarks[list(OVAL), :2] * factor).astype(np.int32)], number)  # type: ignore[call-overload]
+        pose = one.pose
+        chest = pose.translation[:2] + np.outer((1.6, 2.6), pose.rotation[:2, 1]) * float(pose.scale)
+        ends = [tuple(int(v) for v in np.round(end * factor)) for end in chest]
+        cv2.line(seeds, ends[0], ends[1], number, max(1, round(0.5 * float(pose.scale) * factor)))  # type: ignore[call-overload]
+    grown = cv2.watershed(cv2.resize(image, size, interpolation=cv2.INTER_AREA), seeds)
+    theirs = ((grown > 1) & (grown < len(others) + 2)).astype(np.uint8)
+    return np.asarray(cv2.resize(theirs, (width, height), interpolation=cv2.INTER_NEAREST)) > 0
 
 
 def _face_area(shape: tuple[int, ...], face: Face) -> np.ndarray:
@@ -117,10 +189,10 @@ def _solve(
     if factor == 1:
         return np.where(unknown, solved, alpha)
     slopes, offset = laplacian.model(solved)
-    slopes = cv2.resize(slopes, (width, height), interpolation=cv2.INTER_LINEAR)
-    offset = cv2.resize(offset, (width, height), interpolation=cv2.INTER_LINEAR)
-    full = np.clip((slopes * image).sum(2) / 255.0 + offset, 0.0, 1.0)
-    return np.where(unknown, full, alpha).astype(np.float32)
+    model = cv2.resize(np.dstack([slopes, offset]), (width, height), interpolation=cv2.INTER_LINEAR)[unknown]
+    full = alpha.copy()
+    full[unknown] = np.einsum("nc,nc->n", model[:, :3], image[unknown]) / 255.0 + model[:, 3]
+    return np.clip(full, 0.0, 1.0)
 
 
 def _band(mask: np.ndarray, face: Face) -> tuple[np.ndarray, np.ndarray]:

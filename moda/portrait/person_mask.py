@@ -16,6 +16,18 @@ WINDOWS = (7.5, 12.0)
 """Sides, in IOD, of the windows around the head that are looked at beside the whole picture. The network sees 256
 pixels: with fewer than about 20 an IOD hair is lost, and a head that fills the window without shoulders is not taken
 for a person."""
+VOTE_SIDE = 256
+"""Longest side in pixels of the copy in which colours vote."""
+VOTE_BAND, VOTE_REACH = 0.2, 0.9
+"""In IOD: how near the mask's edge a pixel is in doubt, and how much farther those are that vote on it."""
+VOTERS, VOTES = 4000, 12
+"""At most so many pixels of each side may vote, and the nearest so many of them all do."""
+PLACE_WEIGHT = 6.0
+"""One IOD of distance counts like so many units of CIELAB."""
+VOTE_WEIGHT = 0.7
+"""Weight of the vote's log odds beside the network's."""
+LIMIT = 0.02
+"""No vote and no mask is believed beyond this probability and its complement."""
 BELOW_EYES = 0.45
 """How far below the eyes, in IOD, the middle of the windows lies."""
 
@@ -23,8 +35,14 @@ BELOW_EYES = 0.45
 def person_mask(image: np.ndarray, face: Face) -> np.ndarray:
     """Probability (H, W) float32 that a pixel of `image` (H, W, 3) uint8 RGB belongs to a person.
 
-    The mean of what the network says of the whole picture and of windows around the head, each also mirrored.
+    The mean of what the network says of the whole picture and of windows around the head, each also mirrored; near its
+    edge and where it is unsure, colours have a say.
     """
+    return settle_by_colour(image, segment(image, face), face)
+
+
+def segment(image: np.ndarray, face: Face) -> np.ndarray:
+    """What the network says alone, (H, W) float32 in 0..1."""
     height, width = image.shape[:2]
     total = _both_ways(image)
     weight = np.ones((height, width), np.float32)
@@ -39,6 +57,51 @@ def person_mask(image: np.ndarray, face: Face) -> np.ndarray:
         total[y0:y1, x0:x1] += trust * _both_ways(image[y0:y1, x0:x1])
         weight[y0:y1, x0:x1] += trust
     return np.asarray(total / weight)
+
+
+def settle_by_colour(image: np.ndarray, mask: np.ndarray, face: Face) -> np.ndarray:
+    """Move `mask` (H, W) towards what similar colours nearby are, where it is unsure: near its edge and in the grey.
+
+    Each pixel in doubt takes a vote of its nearest neighbours, in colour and place, among the pixels that are sure.
+    """
+    import cv2
+    from scipy.spatial import cKDTree
+
+    height, width = mask.shape
+    factor = min(1.0, VOTE_SIDE / max(height, width))
+    size = (max(round(width * factor), 1), max(round(height * factor), 1))
+    iod = float(face.pose.scale) * factor
+    small = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
+    person = (small > 0.5).astype(np.uint8)
+    away = np.maximum(*(cv2.distanceTransform(side, cv2.DIST_L2, 5) for side in (person, 1 - person))) / iod
+    doubt = (away < VOTE_BAND) | ((small > 0.05) & (small < 0.95))
+    sure = ~doubt & (away < VOTE_BAND + VOTE_REACH)
+    voters = [np.flatnonzero(sure & (person == side)) for side in (0, 1)]
+    if not doubt.any() or min(len(side) for side in voters) < 50:
+        return mask
+    chosen = np.concatenate(
+        [side[np.linspace(0, len(side) - 1, min(len(side), VOTERS)).astype(int)] for side in voters]
+    )
+    colour = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
+    lab = cv2.cvtColor(colour, cv2.COLOR_RGB2LAB).reshape(-1, 3) * np.array([0.5, 1.0, 1.0], np.float32)
+    place = np.stack([np.tile(np.arange(size[0]), size[1]), np.repeat(np.arange(size[1]), size[0])], axis=1)
+    features = np.hstack([lab, (place * (PLACE_WEIGHT / iod)).astype(np.float32)])
+    asked = np.flatnonzero(doubt)
+    distance, index = cKDTree(features[chosen]).query(features[asked], k=VOTES)
+    weight = 1.0 / (distance + 2.0)
+    share = (weight * person.ravel()[chosen][index]).sum(1) / weight.sum(1)
+    push = np.zeros(small.size, np.float32)
+    push[asked] = VOTE_WEIGHT * _logit(share)
+    push = np.asarray(cv2.resize(push.reshape(small.shape), (width, height), interpolation=cv2.INTER_LINEAR))
+    moved = push != 0
+    settled = mask.copy()
+    settled[moved] = 1 / (1 + np.exp(-_logit(mask[moved]) - push[moved]))
+    return settled
+
+
+def _logit(probability: np.ndarray) -> np.ndarray:
+    bounded = np.clip(probability, LIMIT, 1 - LIMIT)
+    return np.asarray(np.log(bounded / (1 - bounded)))
 
 
 def _window(centre: np.ndarray, side: float, width: int, height: int) -> tuple[int, int, int, int]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-WORK_SIDE = 320
+WORK_SIDE = 256
 """Longest side of the reduced picture in which lines are continued."""
-DEPTH = 40
+DEPTH = 28
 """How many pixels of the reduced picture lines are continued into the hole."""
-REACH = 5
+REACH = 4
 """Radius in reduced pixels from which a pixel of the hole takes its colour."""
 CLEAR, SOLID = 0.02, 0.98
 """Alpha up to which a pixel shows the background alone, and from which it shows the person alone."""
@@ -127,33 +127,32 @@ def _filled(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
     small = _continue_lines(small, share < 0.5)
     coarse = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
     filled = image.copy()
-    rows, columns = np.nonzero(hole)
-    there = coarse[rows, columns] + _mirrored_grain(image, coarse, hole, rows, columns)
-    filled[rows, columns] = np.clip(np.rint(there), 0, 255).astype(np.uint8)
+    filled[hole] = np.clip(np.rint(coarse[hole]), 0, 255).astype(np.uint8)
+    _mirror_grain(filled, image, coarse, hole, DEPTH / factor)
     return filled
 
 
-def _mirrored_grain(
-    image: np.ndarray, coarse: np.ndarray, hole: np.ndarray, rows: np.ndarray, columns: np.ndarray
-) -> np.ndarray:
-    """What the reduced picture lost, mirrored at the hole's rim into the pixels (rows, columns): (n, 3) float32."""
+def _mirror_grain(filled: np.ndarray, image: np.ndarray, coarse: np.ndarray, hole: np.ndarray, depth: float) -> None:
+    """Add to `filled` what the reduced picture `coarse` lost, mirrored at the hole's rim, fading over `depth` px."""
     import cv2
 
     height, width = hole.shape
     away, labels = cv2.distanceTransformWithLabels(
         hole.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    known_rows, known_columns = np.nonzero(~hole)
-    at_row, at_column = np.zeros(labels.max() + 1, np.int64), np.zeros(labels.max() + 1, np.int64)
-    at_row[labels[known_rows, known_columns]] = known_rows
-    at_column[labels[known_rows, known_columns]] = known_columns
-    nearest = labels[rows, columns]
-    from_rows = np.clip(2 * at_row[nearest] - rows, 0, height - 1)
-    from_columns = np.clip(2 * at_column[nearest] - columns, 0, width - 1)
-    grain = image[from_rows, from_columns].astype(np.float32) - coarse[from_rows, from_columns]
-    deep = away[rows, columns] / (0.12 * max(height, width))
-    grain *= (np.clip(1.0 - deep, 0.0, 1.0) * ~hole[from_rows, from_columns])[:, None]
-    return np.asarray(grain)
+    place_of = np.zeros(labels.max() + 1, np.int64)
+    known = np.flatnonzero(~hole)
+    place_of[labels.ravel()[known]] = known
+    rows, columns = np.nonzero(hole & (away < depth))
+    nearest = place_of[labels[rows, columns]]
+    from_rows = np.clip(2 * (nearest // width) - rows, 0, height - 1)
+    from_columns = np.clip(2 * (nearest % width) - columns, 0, width - 1)
+    outside = ~hole[from_rows, from_columns]
+    rows, columns, from_rows, from_columns = (v[outside] for v in (rows, columns, from_rows, from_columns))
+    grain = image[from_rows, from_columns] - coarse[from_rows, from_columns]
+    grain *= (1.0 - away[rows, columns] / depth)[:, None]
+    there = coarse[rows, columns] + grain
+    filled[rows, columns] = np.clip(np.rint(there), 0, 255).astype(np.uint8)
 
 
 def _continue_lines(small: np.ndarray, hole: np.ndarray) -> np.ndarray:
@@ -181,9 +180,9 @@ def _continue_lines(small: np.ndarray, hole: np.ndarray) -> np.ndarray:
         off = (normal[:, :1] * dx + normal[:, 1:] * dy) * strength[rows, columns][:, None]
         there, beside = rows[:, None] + REACH + dy, columns[:, None] + REACH + dx
         weight = known[there, beside] * np.exp(-2.0 * off * off) / length
-        total = weight.sum(1)
+        total = np.einsum("nk->n", weight)
         sure = total > 1e-4
-        mean = (weight[..., None] * colours[there, beside]).sum(1)[sure] / total[sure][:, None]
+        mean = np.einsum("nk,nkc->nc", weight, colours[there, beside])[sure] / total[sure][:, None]
         colours[rows[sure] + REACH, columns[sure] + REACH] = mean
         known[rows[sure] + REACH, columns[sure] + REACH] = 1.0
         filled[rows[sure], columns[sure]] = mean
