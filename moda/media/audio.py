@@ -20,6 +20,7 @@ import numpy as np
 from moda.errors import BadSpeech
 from moda.media.ffmpeg import UNTRUSTED, Child, has_stream, header_seconds, open_media
 from moda.media.tempfiles import spooled
+from moda.media.words import Phone, Word
 
 RATE = 16_000
 """Samples a second of every waveform in MoDA Studio."""
@@ -48,6 +49,7 @@ class Speech:
     notice: one sentence for the person, for example that an online voice was replaced; "" if there is none.
     source, start, stamp: the file it came from, where in it the speech starts (seconds) and the file's size and
         time of change, so that a video can carry the original sound; None for arrays.
+    words, phones: what is said when, in order, where it is known (a spoken text, a transcript); else empty.
     """
 
     waveform: np.ndarray
@@ -58,6 +60,8 @@ class Speech:
     source: Path | None = None
     start: float = 0.0
     stamp: tuple[int, int] | None = None
+    words: tuple[Word, ...] = ()
+    phones: tuple[Phone, ...] = ()
 
     @classmethod
     def of(cls, waveform: np.ndarray, **about: Any) -> Speech:

@@ -18,6 +18,7 @@ import numpy as np
 
 from moda.errors import BadText
 from moda.media.espeak_child import NO_SUCH_VOICE
+from moda.media.words import Sound
 
 WORDS_A_MINUTE = 165  # espeak's default of 175 sounds hurried
 TIME_LIMIT = 60.0  # seconds for one request; the longest text allowed takes about two
@@ -32,6 +33,26 @@ class Language:
     code: str
     name: str
     file: str
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """A spoken text: (N,) int16 samples at `rate` Hz, and its phonemes in order."""
+
+    rate: int
+    samples: np.ndarray
+    sounds: tuple[Sound, ...]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A word ("word"), a phoneme ("phone": IPA symbol with stress marks, "" for a pause) or the end of a clause
+    ("clause"), in the order of speaking. place: letters of the text before it; seconds: where it begins."""
+
+    kind: str
+    place: int
+    seconds: float
+    symbol: str
 
 
 @functools.cache
@@ -61,18 +82,17 @@ def synthesise(
     pitch: float = 0.0,
     liveliness: float = 1.0,
     max_seconds: float = 1_800.0,
-) -> tuple[int, np.ndarray]:
-    """(rate in Hz, (N,) int16 samples) of a spoken text; the same arguments give the same samples.
+) -> Synthesis:
+    """Speak a text; the same arguments give the same samples.
 
     rate: 1 = normal, 2 = twice as fast. pitch: semitones, -12 to 12. liveliness: range of the melody, 1 = normal.
     Synthesis stops at `max_seconds`. Raises BadText for a language or variant that is not there, and where
     espeak-ng fails on the text.
     """
-    file = next((known.file for known in languages() if known.code == language), language)
     answer = _ask(
         {
             "text": text,
-            "voice": f"{file}+{variant}" if variant else file,
+            "voice": f"{_file(language)}+{variant}" if variant else _file(language),
             "rate": round(float(np.clip(WORDS_A_MINUTE * rate, 80, 449))),
             # espeak doubles the base frequency over 50 steps of its pitch scale.
             "pitch": round(float(np.clip(50 + 50 * pitch / 12, 0, 99))),
@@ -80,8 +100,36 @@ def synthesise(
             "max_seconds": max_seconds,
         }
     )
-    head, _, samples = answer.partition(b"\n")
-    return int(json.loads(head)["rate"]), np.frombuffer(samples[: len(samples) // 2 * 2], "<i2")
+    head, _, data = answer.partition(b"\n")
+    told = json.loads(head)
+    samples = np.frombuffer(data[: len(data) // 2 * 2], "<i2")
+    marks = [Mark(*mark) for mark in told["marks"]]
+    return Synthesis(int(told["rate"]), samples, _sounds(marks, len(samples) / told["rate"]))
+
+
+def pronounce(text: str, language: str) -> list[Mark]:
+    """How a text is pronounced. Raises BadText as `synthesise` does."""
+    asked = {"text": text, "voice": _file(language), "rate": 449, "pitch": 50, "range": 50, "max_seconds": 1_800.0}
+    return [Mark(*mark) for mark in json.loads(_ask(asked | {"silent": True}).partition(b"\n")[0])["marks"]]
+
+
+def _file(language: str) -> str:
+    return next((known.file for known in languages() if known.code == language), language)
+
+
+def _sounds(marks: list[Mark], seconds: float) -> tuple[Sound, ...]:
+    """Phonemes from where they begin; each lasts until the next one does."""
+    phones = [mark for mark in marks if mark.kind == "phone"]
+    ends = [mark.seconds for mark in phones[1:]] + [seconds]
+    return tuple(
+        Sound(mark.seconds, max(mark.seconds, min(end, seconds)), without_stress(mark.symbol), mark.place)
+        for mark, end in zip(phones, ends)
+    )
+
+
+def without_stress(symbol: str) -> str:
+    """An IPA symbol without its stress marks."""
+    return symbol.replace("ˈ", "").replace("ˌ", "")
 
 
 def _ask(request: dict[str, Any]) -> bytes:

@@ -3,8 +3,9 @@
 espeak-ng is C code with global state that is fed text by strangers: here a crash or a hang costs one request
 instead of the studio, and every request starts from the same state, so the same text gives the same sound.
 
-Reads one JSON request from standard input. Writes one JSON line, then, for speech, int16 samples.
-Exit status 3: no such voice.
+Reads one JSON request from standard input. Writes one JSON line, then, for speech, int16 samples. The line holds the
+rate and, for speech, `marks`: [kind, place, seconds, symbol] for each word ("word"), phoneme ("phone", with its IPA
+symbol) and end of a clause ("clause"); `place` counts letters of the text from 0. Exit status 3: no such voice.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import ctypes
 import json
 import sys
 
-SYNCHRONOUS, DONT_EXIT, CHARS_UTF8, END_PAUSE = 2, 0x8000, 1, 0x1000
+SYNCHRONOUS, PHONEME_EVENTS, IPA, DONT_EXIT, CHARS_UTF8, END_PAUSE = 2, 1, 2, 0x8000, 1, 0x1000
+KINDS = {1: "word", 5: "clause", 7: "phone"}
 RATE, PITCH, RANGE = 1, 3, 4
 NO_SUCH_VOICE = 3
 
@@ -28,14 +30,35 @@ class Voice(ctypes.Structure):
     )
 
 
-Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+class Mark(ctypes.Union):
+    """What an event is about: a number or a phoneme's name."""
+
+    _fields_ = (("number", ctypes.c_int), ("name", ctypes.c_char_p), ("symbol", ctypes.c_char * 8))
+
+
+class Event(ctypes.Structure):
+    """espeak-ng's `espeak_EVENT`; `place` counts letters from 1, `time` is in milliseconds."""
+
+    _fields_ = (
+        ("kind", ctypes.c_int),
+        ("identifier", ctypes.c_uint),
+        ("place", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("time", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user", ctypes.c_void_p),
+        ("mark", Mark),
+    )
+
+
+Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(Event))
 
 
 def main() -> int:
     """Answer one request."""
     request = json.load(sys.stdin.buffer)
     library = ctypes.CDLL(request["library"])
-    rate = library.espeak_Initialize(SYNCHRONOUS, 0, request["data"].encode(), DONT_EXIT)
+    rate = library.espeak_Initialize(SYNCHRONOUS, 0, request["data"].encode(), PHONEME_EVENTS | IPA | DONT_EXIT)
     out = sys.stdout.buffer
     if "text" not in request:
         library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(Voice))
@@ -55,13 +78,21 @@ def main() -> int:
     for parameter, value in ((RATE, request["rate"]), (PITCH, request["pitch"]), (RANGE, request["range"])):
         library.espeak_SetParameter(parameter, value, 0)
     room = int(request["max_seconds"] * rate)
-    out.write(json.dumps({"rate": rate}).encode() + b"\n")
+    sound = bytearray()
+    marks: list[tuple[str, int, float, str]] = []
 
-    def collect(samples: int | None, count: int, _events: int | None) -> int:
+    def collect(samples: int | None, count: int, events: ctypes._Pointer[Event]) -> int:
         nonlocal room
         if count > 0 and samples:
-            out.write(ctypes.string_at(samples, 2 * count))
+            if not request.get("silent"):
+                sound.extend(ctypes.string_at(samples, 2 * count))
             room -= count
+        number = 0
+        while (event := events[number]).kind:
+            if event.kind in KINDS:
+                symbol = event.mark.symbol.decode("utf-8", "ignore") if event.kind == 7 else ""
+                marks.append((KINDS[event.kind], max(0, event.place - 1), event.time / 1000.0, symbol))
+            number += 1
         return 0 if room > 0 else 1  # 1 stops the synthesis
 
     callback = Callback(collect)
@@ -72,6 +103,8 @@ def main() -> int:
         ctypes.c_void_p, ctypes.c_void_p,
     ]  # fmt: skip
     library.espeak_Synth(text, len(text) + 1, 0, 1, 0, CHARS_UTF8 | END_PAUSE, None, None)
+    out.write(json.dumps({"rate": rate, "marks": marks}).encode() + b"\n")
+    out.write(sound)
     out.flush()
     return 0
 

@@ -1,4 +1,4 @@
-"""Text to speech: online voices where the internet is there, espeak-ng where it is not, one interface."""
+"""Text to speech: online voices where the internet is there, neural voices or espeak-ng where it is not."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import difflib
 import math
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,39 +14,52 @@ import numpy as np
 from moda import policy
 from moda.errors import BadSpeech, BadText
 from moda.media.audio import MAX_SECONDS, MIN_SECONDS, RATE, Speech, load_speech
-from moda.media.espeak import languages, synthesise, variants
+from moda.media.espeak import languages, variants
+from moda.media.neural.packages import VoiceMissing
+from moda.media.offline import KOKORO, Robot, Speaker, at_speech_rate, neural, speakers
 from moda.media.online import Unreachable, service
-from moda.media.voices import ONLINE, ONLINE_NAME, VARIANTS, guess_language, to_espeak, to_online
+from moda.media.reading import reading, sentences
+from moda.media.voices import ONLINE, ONLINE_NAME, VARIANTS, guess_language, sentence_language, to_espeak, to_online
+from moda.media.words import Sound, moved, phones_of, words_of
 
 MAX_TEXT = 5_000
 """Most letters that are spoken at once: about six minutes."""
 
 LEVEL = -20.0  # dB full scale, root mean square while speaking
-LIVELINESS = 1.25  # range of the offline voice's melody; espeak's own is flatter than people are
 PEAK = 0.89  # -1 dB full scale
 LEAD, TAIL, FADE = 0.12, 0.25, 0.02  # seconds of silence before and after, and of the fade; lips open before sound
+PAUSE, BREATH = 0.30, 0.08  # seconds between sentences, and between the parts of a long one
 
 
 @dataclass(frozen=True)
 class Voice:
-    """A voice that `speak` knows: name to give it, language (code), gender, engine and whether it needs internet."""
+    """A voice that `speak` knows: name to give it, language (code), gender, engine and whether it needs internet.
+
+    kind: "neural" (on this machine), "robot" (on this machine, formant synthesis) or "online". licence: of the voice.
+    """
 
     name: str
     language: str
     gender: str
     engine: str
     online: bool
+    kind: str
+    licence: str
 
 
 def voices() -> list[Voice]:
-    """Every listed voice, online ones first. Works without the internet."""
-    found = [
-        Voice(f"{locale}-{name}Neural", locale, gender, "edge-tts", True)
+    """Every listed voice: neural ones of this machine, online ones, then espeak-ng's. Works without the internet."""
+    found = [Voice("joe", "en-us", "male", "piper", False, "neural", "CC0")]
+    found += [
+        Voice(name, "en-us", gender, "kokoro", False, "neural", "Apache-2.0") for name, (_, gender) in KOKORO.items()
+    ]
+    found += [
+        Voice(f"{locale}-{name}Neural", locale, gender, "edge-tts", True, "online", "Microsoft's terms")
         for locale, pair in sorted(ONLINE.items())
         for name, gender in zip(pair, ("female", "male"))
     ]
     found += [
-        Voice(f"{language.code}+{variant}", language.code, gender, "espeak-ng", False)
+        Voice(f"{language.code}+{variant}", language.code, gender, "espeak-ng", False, "robot", "GPL-3.0")
         for language in languages()
         for gender, variant in VARIANTS.items()
     ]
@@ -74,37 +88,119 @@ def speak(
     Returns a Speech at about -20 dB full scale, with short silences around it. Raises BadText for a text that is
     empty, too long or has nothing to speak, for an unknown voice, and for rate or pitch out of range; Refused.
     """
+    words = _checked(text, rate, pitch, max_text)
+    asked = _resolve(voice, words)
+    policy.ask("speak", text=words, voice=voice, rate=rate, pitch=pitch)
+    notice = ""
+    if offline is not True and asked.online is not None:
+        try:
+            data = service().synthesise(words, asked.online, rate, pitch, timeout + len(words) / 100.0)
+            heard = load_speech(data, max_seconds=MAX_SECONDS)
+            return _finish(heard.waveform, (), words, asked.online, "")
+        except (Unreachable, BadSpeech) as fault:
+            if offline is False:
+                raise BadText(
+                    f"The online voice '{asked.online}' could not be used ({fault}): check the internet connection, "
+                    "or use an offline voice."
+                ) from None
+            notice = f"The online voices could not be used ({fault}), so an offline voice speaks."
+    elif offline is False:
+        raise BadText(f"The voice '{voice}' is an offline one: choose an online voice, or allow offline voices.")
+    if not asked.offline:
+        raise BadText(f"The voice '{voice}' needs the internet, and no offline voice speaks its language.")
+    parts, sounds, names, notes, length = [], [], [], [notice], 0
+    for said in _sentences(words, asked, rate, pitch):
+        pause = np.zeros(round((PAUSE if said.closes else BREATH) * RATE) if parts else 0, dtype=np.float32)
+        parts += [pause, said.waveform]
+        length += len(pause)
+        sounds += moved(said.sounds, length / RATE)
+        length += len(said.waveform)
+        names.append(said.name)
+        notes.append(said.notice)
+    if not parts:
+        raise BadText(f"Nothing in this text can be spoken by '{asked.offline[0].name}': write it in words.")
+    told = " ".join(dict.fromkeys(note for note in notes if note))
+    return _finish(np.concatenate(parts), tuple(sounds), words, ", ".join(dict.fromkeys(names)), told)
+
+
+def speak_sentences(
+    text: str, voice: str = "auto", rate: float = 1.0, pitch: float = 0.0, *, max_text: int = MAX_TEXT
+) -> Iterator[Speech]:
+    """The same by the offline voices, sentence by sentence: the first is there before the others are made.
+
+    Each Speech has its own short silences and the same loudness. Raises what `speak` raises.
+    """
+    words = _checked(text, rate, pitch, max_text)
+    asked = _resolve(voice, words)
+    policy.ask("speak", text=words, voice=voice, rate=rate, pitch=pitch)
+    if not asked.offline:
+        raise BadText(f"The voice '{voice}' needs the internet, and no offline voice speaks its language.")
+    for said in _sentences(words, asked, rate, pitch):
+        sounds = tuple(replace(sound, place=sound.place - said.place) for sound in said.sounds)
+        yield _finish(said.waveform, sounds, said.text, said.name, said.notice)
+
+
+def _checked(text: str, rate: float, pitch: float, max_text: int) -> str:
     words = clean(text, max_text)
     if not (math.isfinite(rate) and 0.5 <= rate <= 2.0):
         raise BadText(f"A speaking rate of {rate:g} is out of range: use 0.5 (slow) to 2 (fast).")
     if not (math.isfinite(pitch) and -12.0 <= pitch <= 12.0):
         raise BadText(f"A pitch of {pitch:g} semitones is out of range: use -12 to 12.")
-    online, language, variant = _resolve(voice, words)
-    policy.ask("speak", text=words, voice=voice, rate=rate, pitch=pitch)
+    return words
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    """A spoken sentence at 16 kHz; place: letters of the text before it; closes: a sentence ended before it."""
+
+    waveform: np.ndarray
+    sounds: tuple[Sound, ...]
+    name: str
+    notice: str
+    text: str
+    place: int
+    closes: bool
+
+
+def _sentences(text: str, asked: _Asked, rate: float, pitch: float) -> Iterator[_Sentence]:
+    """Each sentence by the first voice that can be used; sentences that say nothing are left out."""
+    closes = True
+    for place, sentence in sentences(text):
+        candidates = asked.offline if asked.gender is None else _offline(_language_of(sentence, asked), asked.gender)
+        made = _said(sentence, place, candidates, rate, pitch)
+        if made is not None:
+            yield replace(made, closes=closes)
+        closes = sentence.rstrip()[-1:] in ".!?…。！？\"'”’)»"
+
+
+def _said(sentence: str, place: int, candidates: tuple[Speaker, ...], rate: float, pitch: float) -> _Sentence | None:
     notice = ""
-    if offline is not True and online is not None:
+    for speaker, following in zip(candidates, (*candidates[1:], None)):
+        read = reading(sentence, speaker.language)
         try:
-            data = service().synthesise(words, online, rate, pitch, timeout + len(words) / 100.0)
-            return replace(_finish(load_speech(data, max_seconds=MAX_SECONDS)), name=online)
-        except (Unreachable, BadSpeech) as fault:
-            if offline is False:
-                raise BadText(
-                    f"The online voice '{online}' could not be used ({fault}): check the internet connection, "
-                    "or use an offline voice."
-                ) from None
-            notice = f"The online voices could not be used ({fault}), so the offline voice (espeak-ng) speaks."
-    elif offline is False:
-        raise BadText(f"The voice '{voice}' is an offline one: choose an online voice, or allow offline voices.")
-    if language is None:
-        raise BadText(f"The voice '{voice}' needs the internet, and no offline voice speaks its language.")
-    heard = synthesise(words, language, variant, rate, pitch, LIVELINESS)
-    if language == "ja" and re.search("[一-鿿]", words):
-        notice += " It cannot read kanji: write the text in kana."
-    try:
-        sound = load_speech(heard, min_seconds=0.02)
-    except BadSpeech:
-        raise BadText(f"Nothing in this text can be spoken in '{language}': write it in words.") from None
-    return replace(_finish(sound), name=f"{language}+{variant}" if variant else language, notice=notice.strip())
+            said = speaker.say(read.text, rate, pitch)
+        except VoiceMissing as fault:
+            if following is None:
+                raise BadText(f"The voice {speaker.name} cannot be used: {fault}.") from None
+            notice = f"The voice {speaker.name} cannot be used ({fault}), so {following.name} speaks."
+            continue
+        if speaker.language == "ja" and re.search("[一-鿿]", sentence):
+            notice = "The offline voice cannot read kanji: write the text in kana."
+        sounds = tuple(replace(sound, place=place + read.written(sound.place)) for sound in said.sounds)
+        wave, began = _trimmed(at_speech_rate(said))
+        if len(wave) == 0:
+            return None
+        return _Sentence(wave, moved(sounds, -began / RATE), speaker.name, notice, sentence, place, True)
+    return None
+
+
+def _trimmed(wave: np.ndarray) -> tuple[np.ndarray, int]:
+    """Without the silence at both ends but for 20 ms, and how many samples fell off the beginning."""
+    loud = np.flatnonzero(np.abs(wave) > 2e-3 * max(float(np.abs(wave).max(initial=0.0)), 1e-6))
+    if not loud.size or float(np.abs(wave).max()) < 1e-4:
+        return wave[:0], 0
+    began = max(0, int(loud[0]) - RATE // 50)
+    return wave[began : int(loud[-1]) + RATE // 50], began
 
 
 def clean(text: str, max_text: int = MAX_TEXT) -> str:
@@ -125,29 +221,59 @@ def clean(text: str, max_text: int = MAX_TEXT) -> str:
     return words
 
 
-def _resolve(voice: str, text: str) -> tuple[str | None, str | None, str]:
-    """(online voice or None, espeak language or None, espeak variant) for what the person asked for."""
+@dataclass(frozen=True)
+class _Asked:
+    """Who speaks: an online voice, or offline ones in order of choice.
+
+    gender: given where the language was guessed, so that each sentence may be spoken in its own language.
+    """
+
+    online: str | None
+    offline: tuple[Speaker, ...]
+    language: str = ""
+    gender: str | None = None
+
+
+def _resolve(voice: str, text: str) -> _Asked:
+    """Who is meant by what the person asked for. Raises BadText for unknown names."""
     asked = (voice or "auto").strip()
     codes = frozenset(language.code for language in languages())
     match = ONLINE_NAME.match(asked)
     if match:
-        male = match[2] == ONLINE.get(match[1], ("", ""))[1]
-        return asked, to_espeak(match[1], codes), VARIANTS["male" if male else "female"]
+        gender = "male" if match[2] == ONLINE.get(match[1], ("", ""))[1] else "female"
+        code = to_espeak(match[1], codes)
+        return _Asked(asked, () if code is None else _offline(code, gender))
     if asked.lower() in ("auto", "female", "male"):
-        gender = "male" if asked.lower() == "male" else "female"
+        gender = "" if asked.lower() == "auto" else asked.lower()
         language = guess_language(text)
-        return to_online(language, gender), to_espeak(language, codes), VARIANTS[gender]
+        code = to_espeak(language, codes)
+        return _Asked(to_online(language, gender), () if code is None else _offline(code, gender), code or "", gender)
     language, _, variant = asked.partition("+")
     code = to_espeak(language, codes)
+    spoken = neural((variant or asked).lower(), code or "en-us")
+    if spoken is not None and (code or not variant):
+        return _Asked(None, (spoken, *(other for other in _offline(spoken.language, "") if other != spoken)))
     named = {name.lower(): name for name in variants()}
     if variant:
         if code is None or variant.lower() not in named:
-            raise _unknown(voice, [*codes, *(f"{code or 'en-us'}+{name}" for name in named.values())])
-        return None, code, named[variant.lower()]
+            known = [f"{code or 'en-us'}+{name}" for name in named.values()]
+            raise _unknown(voice, [*codes, *known, "joe", *KOKORO])
+        return _Asked(None, (Robot(code, named[variant.lower()]),))
     online = to_online(language)
     if code is None and online is None:
-        raise _unknown(voice, [*codes, *(f"{locale}-{name}Neural" for locale, pair in ONLINE.items() for name in pair)])
-    return online, code, VARIANTS["female"]
+        neighbours = (f"{locale}-{name}Neural" for locale, pair in ONLINE.items() for name in pair)
+        raise _unknown(voice, [*codes, *neighbours, "joe", *KOKORO])
+    return _Asked(online, () if code is None else _offline(code, ""))
+
+
+def _offline(code: str, gender: str) -> tuple[Speaker, ...]:
+    return speakers(code, gender, VARIANTS["male" if gender == "male" else "female"])
+
+
+def _language_of(sentence: str, asked: _Asked) -> str:
+    """The language of one sentence of a text whose language was guessed: the text's own unless much speaks against."""
+    guess = to_espeak(sentence_language(sentence, asked.language), frozenset(one.code for one in languages()))
+    return guess if guess and guess.split("-")[0] != asked.language.split("-")[0] else asked.language
 
 
 def _unknown(voice: str, names: list[str]) -> BadText:
@@ -159,9 +285,9 @@ def _unknown(voice: str, names: list[str]) -> BadText:
     return BadText(f"There is no voice or language '{shown}': {hint}")
 
 
-def _finish(speech: Speech) -> Speech:
-    """Even out the loudness, fade both ends and put short silences around."""
-    wave = speech.waveform.astype(np.float64)
+def _finish(wave: np.ndarray, sounds: tuple[Sound, ...], text: str, name: str, notice: str) -> Speech:
+    """Even out the loudness, fade both ends and put short silences around; words and phonemes move along."""
+    wave = wave.astype(np.float64)
     block = RATE // 50
     power = np.square(wave[: len(wave) // block * block]).reshape(-1, block).mean(axis=1)
     power = power[power > power.max(initial=0.0) * 1e-3]
@@ -169,13 +295,17 @@ def _finish(speech: Speech) -> Speech:
         power = np.square(wave).mean(keepdims=True)
     gain = 10.0 ** (LEVEL / 20.0) / max(float(np.sqrt(power.mean())), 1e-6)
     wave *= min(gain, PEAK / max(float(np.abs(wave).max()), 1e-6))
+    began = 0
     loud = np.flatnonzero(np.abs(wave) > 1e-3)
     if loud.size:  # the engine's own silences differ; ours are the same for all
-        wave = wave[max(0, loud[0] - block) : loud[-1] + block]
+        began = max(0, int(loud[0]) - block)
+        wave = wave[began : loud[-1] + block]
     fade = min(round(FADE * RATE), len(wave) // 2)
     ramp = 0.5 - 0.5 * np.cos(np.pi * np.arange(fade) / max(1, fade))
     wave[:fade] *= ramp
     wave[len(wave) - fade :] *= ramp[::-1]
     tail = max(TAIL, MIN_SECONDS - len(wave) / RATE - LEAD)
     whole = np.concatenate([np.zeros(round(LEAD * RATE)), wave, np.zeros(math.ceil(tail * RATE))])
-    return Speech.of(whole.astype(np.float32), name=speech.name, notice=speech.notice)
+    timed = moved(sounds, round(LEAD * RATE) / RATE - began / RATE)
+    words, phones = words_of(text, timed), phones_of(timed)
+    return Speech.of(whole.astype(np.float32), name=name, notice=notice.strip(), words=words, phones=phones)

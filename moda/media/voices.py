@@ -101,14 +101,29 @@ def guess_language(text: str) -> str:
         return "fa" if re.search("[پچژگ]", text) else "ar"
     if script != "LATIN":
         return _SCRIPTS.get(script, "en-us")
+    score = _score(text)
+    best, points = score.most_common(1)[0]
+    return best if points > score["en-us"] else "en-us"
+
+
+def sentence_language(sentence: str, around: str) -> str:
+    """The language of one sentence in a text of language `around`: another one only where much speaks for it."""
+    if any(ord(letter) > 0x24F and letter.isalpha() for letter in sentence):
+        return guess_language(sentence)
+    (best, points), *others = _score(sentence).most_common(2)
+    rival = others[0][1] if others else 0
+    return best if points >= 3 and points >= 2 * rival else around
+
+
+def _score(text: str) -> Counter[str]:
+    """How many common words and letters of its own each language of Latin script finds in a text."""
     score: Counter[str] = Counter()
     words = Counter(re.findall(r"[^\W\d_]+", text.lower()[:4000]))
     for language, common in _WORDS.items():
         score[language] = sum(words[word] for word in common.split())
     for letter, language in _LETTERS.items():
         score[language] += text.lower().count(letter)
-    best, points = score.most_common(1)[0]
-    return best if points > score["en-us"] else "en-us"
+    return score
 
 
 def to_espeak(code: str, known: frozenset[str]) -> str | None:

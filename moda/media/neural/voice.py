@@ -1,0 +1,40 @@
+"""What every neural voice gives: sound with the time of each phoneme."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from moda.media.neural.pronounce import Token
+from moda.media.words import Sound
+
+
+@dataclass(frozen=True)
+class Said:
+    """A spoken sentence: waveform (N,) float32 at `rate` Hz, and its phonemes with their times."""
+
+    rate: int
+    waveform: np.ndarray
+    sounds: tuple[Sound, ...]
+
+
+def session(model: bytes) -> Any:
+    """An onnxruntime session on one thread of the CPU: a second one gains little and takes the page's."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def timed(read: list[Token], seconds: np.ndarray) -> tuple[Sound, ...]:
+    """Times of the phonemes. seconds (len(read),): how long each token lasts; spaces and punctuation are pauses."""
+    ends = np.cumsum(seconds)
+    return tuple(
+        Sound(float(end - length), float(end), token.symbol, token.place)
+        for token, end, length in zip(read, ends, seconds)
+        if length > 0
+    )
