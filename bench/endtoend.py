@@ -47,7 +47,7 @@ def materials(folder: Path, lengths: list[float]) -> tuple[Path, dict[float, Pat
 
     portrait = folder / "portrait.png"
     Image.fromarray(data.astronaut()).save(portrait)
-    wave = speak(TEXT, "en-us", offline=True).waveform
+    wave = speak(TEXT, "en-us+f2", offline=True).waveform
     return portrait, {
         seconds: write_wav(Speech.of(np.resize(wave, round(seconds * RATE))), folder / f"speech{seconds:g}.wav")
         for seconds in lengths

@@ -46,7 +46,7 @@ def problem(model: MoDA, takes: int, scale: float) -> tuple[Callable[[], Velocit
         from moda.conditions.speech import log_mel_features
         from moda.media.speak import speak
 
-        features = torch.as_tensor(log_mel_features(speak(SPEECH, offline=True).waveform, length))
+        features = torch.as_tensor(log_mel_features(speak(SPEECH, "en-us+f2", offline=True).waveform, length))
     else:
         shape = (length, *model.config.speech_shape)
         features = torch.randn(shape, generator=torch.Generator().manual_seed(3))

@@ -35,7 +35,7 @@ def portrait(head: TalkingHead) -> Portrait:
 def speech() -> Speech:
     from moda.media.speak import speak
 
-    return speak(SENTENCE, voice="en-us", offline=True)
+    return speak(SENTENCE, voice="en-us+f2", offline=True)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
-"""Writes requirements.txt, which a Hugging Face Space reads, from the dependencies in pyproject.toml.
+"""Writes requirements.txt, which a Hugging Face Space reads, from pyproject.toml: dependencies and the extra `voices`.
 
-Run `python tools/requirements.py` after a change of [project.dependencies].
+Run `python tools/requirements.py` after a change of either.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ HEAD = "# Written from pyproject.toml by `python tools/requirements.py`: change 
 
 
 def requirements() -> str:
-    """The text of requirements.txt: one dependency a line, in the order of pyproject.toml."""
+    """The text of requirements.txt: one dependency a line, in the order of pyproject.toml, then those of `voices`."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return HEAD + "".join(f"{line}\n" for line in project["dependencies"])
+    return HEAD + "".join(
+        f"{line}\n" for line in [*project["dependencies"], *project["optional-dependencies"]["voices"]]
+    )
 
 
 if __name__ == "__main__":

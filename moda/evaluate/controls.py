@@ -140,7 +140,7 @@ def spoken(count: int = len(SENTENCES)) -> list[Speech]:
     """Fixed speeches by the offline voices, the same on every machine."""
     from moda.media.speak import speak
 
-    voices = ("en-us", "en-gb+Annie", "en-us+f3", "en-gb")
+    voices = ("en-us+f2", "en-gb+Annie", "en-us+f3", "en-gb+f2")
     return [speak(text, voice, offline=True) for text, voice in zip(SENTENCES[:count], voices)]
 
 

@@ -88,7 +88,8 @@ def reading(text: str, language: str) -> Reading:
 
 def _replaced(read: Reading, pattern: re.Pattern[str], spoken: Callable[[re.Match[str]], str | None]) -> Reading:
     """Every match replaced; a replacement stands at the place of what it replaces. None leaves a match as it is."""
-    text, places, done = "", [], 0
+    text, done = "", 0
+    places: list[int] = []
     for match in pattern.finditer(read.text):
         words = spoken(match)
         if words is None:

@@ -108,7 +108,9 @@ def speak(
         raise BadText(f"The voice '{voice}' is an offline one: choose an online voice, or allow offline voices.")
     if not asked.offline:
         raise BadText(f"The voice '{voice}' needs the internet, and no offline voice speaks its language.")
-    parts, sounds, names, notes, length = [], [], [], [notice], 0
+    parts: list[np.ndarray] = []
+    sounds: list[Sound] = []
+    names, notes, length = [], [notice], 0
     for said in _sentences(words, asked, rate, pitch):
         pause = np.zeros(round((PAUSE if said.closes else BREATH) * RATE) if parts else 0, dtype=np.float32)
         parts += [pause, said.waveform]
@@ -190,7 +192,9 @@ def _said(sentence: str, place: int, candidates: tuple[Speaker, ...], rate: floa
         wave, began = _trimmed(at_speech_rate(said))
         if len(wave) == 0:
             return None
-        return _Sentence(wave, moved(sounds, -began / RATE), speaker.name, notice, sentence, place, True)
+        end = len(wave) / RATE
+        kept = [replace(s, end=min(s.end, end)) for s in moved(sounds, -began / RATE) if s.start < end]
+        return _Sentence(wave, tuple(kept), speaker.name, notice, sentence, place, True)
     return None
 
 

@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
     """A job folder: a portrait, half a second of speech."""
     picture = Path(str(files("skimage") / "data" / "astronaut.png"))
     (tmp_path / "me.png").write_bytes(picture.read_bytes())
-    write_wav(speak("Good morning.", "en-us", offline=True).trim(0, 0.5), tmp_path / "hi.wav")
+    write_wav(speak("Good morning.", "en-us+f2", offline=True).trim(0, 0.5), tmp_path / "hi.wav")
     return tmp_path
 
 

@@ -58,7 +58,7 @@ def test_a_worker_killed_in_mid_run_loses_nothing(tmp_path: Path) -> None:
     if not is_present("moda-lite"):
         pytest.skip("assets/moda-lite is absent: train it with `make train-lite`")
     picture = Path(str(files("skimage") / "data" / "astronaut.png"))
-    write_wav(speak("Good morning.", "en-us", offline=True).trim(0, 0.5), tmp_path / "hi.wav")
+    write_wav(speak("Good morning.", "en-us+f2", offline=True).trim(0, 0.5), tmp_path / "hi.wav")
     rows = [f"{picture},hi.wav,{seed},2,256,clip{seed}" for seed in range(5)]
     (tmp_path / "jobs.csv").write_text("portrait,speech,seed,steps,size,name\n" + "\n".join(rows))
     crews: list[Killing] = []

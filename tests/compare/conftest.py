@@ -38,7 +38,7 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> Speech:
     from moda.media.audio import load_speech
 
     path = tmp_path_factory.mktemp("speech") / "speech.wav"
-    return load_speech(write_wav(speak("Good morning everybody.", "en-us", offline=True).trim(0, 1.2), path))
+    return load_speech(write_wav(speak("Good morning everybody.", "en-us+f2", offline=True).trim(0, 1.2), path))
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ def picture() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def speech() -> Speech:
-    return speak("Good morning, this is a short test.", "en-us", offline=True).trim(0, 1.6)
+    return speak("Good morning, this is a short test.", "en-us+f2", offline=True).trim(0, 1.6)
 
 
 @pytest.fixture(scope="session")

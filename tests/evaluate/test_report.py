@@ -30,7 +30,7 @@ def talking(seconds: float = 8.0) -> Motion:
 def test_a_take_is_measured_without_pixels_and_its_report_is_json() -> None:
     from moda.media.speak import speak
 
-    speech = speak("Hello there, this is a test of the report.", "en-us", offline=True)
+    speech = speak("Hello there, this is a test of the report.", "en-us+f2", offline=True)
     report = evaluate_take(talking(speech.seconds), speech)
     facts = json.loads(report.json())
     assert facts["kind"] == "take"
@@ -109,7 +109,8 @@ def test_a_take_file_is_measured_with_its_speech(tmp_path, capsys) -> None:  # t
     from moda.media.espeak import synthesise
     from moda.motion.files import save_motion
 
-    rate, samples = synthesise("A short sentence for this test.", "en-us")
+    made = synthesise("A short sentence for this test.", "en-us")
+    rate, samples = made.rate, made.samples
     with wave.open(str(tmp_path / "s.wav"), "wb") as file:
         file.setparams((1, 2, rate, len(samples), "NONE", ""))
         file.writeframes(samples.tobytes())

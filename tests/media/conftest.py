@@ -25,7 +25,7 @@ CODECS = {
 
 @pytest.fixture(scope="session")
 def sentence() -> Speech:
-    return speak("The quick brown fox jumps over the lazy dog.", "en-us", offline=True)
+    return speak("The quick brown fox jumps over the lazy dog.", "en-us+f2", offline=True)
 
 
 @pytest.fixture(scope="session")

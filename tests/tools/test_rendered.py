@@ -32,7 +32,7 @@ def test_what_is_rendered_can_be_measured(tmp_path: Path) -> None:
 
     clips = []
     for text in ("Papa bought a big apple pie for my mother.", "Five boys may jump above the open window."):
-        waveform = speak(text, "en-us", offline=True).waveform.astype(np.float64)
+        waveform = speak(text, "en-us+f2", offline=True).waveform.astype(np.float64)
         frames = int(len(waveform) / 640)
         still = np.zeros(frames)
         pair = np.zeros((frames, 2))

@@ -75,7 +75,7 @@ def pictures() -> dict[str, bytes]:
 @functools.cache
 def sounds() -> dict[str, bytes]:
     """Half a second of offline speech in every container of SOUNDS, and one inside a video."""
-    wave = speak("Hello there.", "en-us", offline=True).waveform[:9600]
+    wave = speak("Hello there.", "en-us+f2", offline=True).waveform[:9600]
     made: dict[str, bytes] = {}
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "speech.f32"

@@ -41,7 +41,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("given")
     Image.fromarray(data.astronaut()).save(folder / "me.png")
-    short = speak("We tried a new way home.", "en-us", offline=True)
+    short = speak("We tried a new way home.", "en-us+f2", offline=True)
     write_wav(short, folder / "short.wav")
     write_wav(Speech.of(np.resize(short.waveform, SECONDS * 16_000)), folder / "long.wav")
     for name in ("short", "long"):

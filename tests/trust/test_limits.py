@@ -80,7 +80,7 @@ def test_each_limit_has_a_sentence(
         "max_portrait_pixels": lambda: engine.open_portrait(session, str(portrait)),
         "max_speech_bytes": lambda: engine.open_speech(session, str(wave)),
         "max_speech_seconds": lambda: engine.open_speech(session, str(wave)),
-        "max_text": lambda: speak("Hello there.", "en-us", offline=True, max_text=engine.limits.max_text),
+        "max_text": lambda: speak("Hello there.", "en-us+f2", offline=True, max_text=engine.limits.max_text),
         "max_takes": lambda: bound.plan_takes(face, sound, Settings(steps=1), 3),
         "max_size": lambda: bound.render(
             face, replace(take, settings=take.settings.changed(size=512)), sound, tmp_path / "out.mp4"

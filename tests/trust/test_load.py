@@ -38,7 +38,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def wave() -> np.ndarray:
-    return speak("We tried a new way home, and it was shorter than we thought.", "en-us", offline=True).waveform
+    return speak("We tried a new way home, and it was shorter than we thought.", "en-us+f2", offline=True).waveform
 
 
 def speech(folder: Path, wave: np.ndarray, seconds: float) -> Path:

@@ -54,7 +54,7 @@ NEVER = "def refuse(request):\n    return 'Not here'\n"
 
 @pytest.fixture(scope="module")
 def sound() -> Speech:
-    return speak("Good morning, and welcome.", "en-us", offline=True)
+    return speak("Good morning, and welcome.", "en-us+f2", offline=True)
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +66,13 @@ def test_what_it_is_told(
     operator: Named, head: TalkingHead, face: Portrait, sound: Speech, take: Take, tmp_path: Path
 ) -> None:
     asked: list[Asked] = operator(LISTENS).asked
-    speak("  Hello\tthere. ", "en-us", offline=True)
+    speak("  Hello\tthere. ", "en-us+f2", offline=True)
     head.plan(face, sound, Settings(steps=1, emotion="wry"))
     head.preview_clip(take, tmp_path / "quick.mp4", face, None)
     head.render(face, take, sound, tmp_path / "out.mp4")
     spoken, planned, previewed, rendered = asked
     assert (spoken.stage, spoken.text, spoken.portrait, spoken.speech) == ("speak", "Hello there.", None, None)
-    assert spoken.facts == {"voice": "en-us", "rate": 1.0, "pitch": 0.0}
+    assert spoken.facts == {"voice": "en-us+f2", "rate": 1.0, "pitch": 0.0}
     assert (planned.stage, planned.text) == ("plan", "wry") and planned.facts["model"] == "moda-lite"
     assert planned.facts["settings"]["steps"] == 1 and planned.facts["face"] == face.face.box
     assert (previewed.stage, previewed.speech) == ("render", None) and previewed.facts["renderer"] == "mesh"
@@ -95,7 +95,7 @@ def test_its_word_holds_before_any_work(
         raise AssertionError("work went on")
 
     for work in (
-        lambda: speak("Hello.", "en-us", offline=True),
+        lambda: speak("Hello.", "en-us+f2", offline=True),
         lambda: head.plan(face, sound, Settings(steps=1), progress=never),
         lambda: head.preview_clip(take, tmp_path / "quick.mp4", face, sound, progress=never),
         lambda: head.render(face, take, sound, tmp_path / "out.mp4", progress=never),
