@@ -25,6 +25,8 @@ from moda.generator.embedders import EmotionEmbedder, MLPEmbedder, SpeechEmbedde
 from moda.motion.emotions import CLASSES
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+LARGE = 50_000
+"""Numbers of a matrix that is stored in half precision."""
 
 
 @dataclass(frozen=True)
@@ -204,13 +206,20 @@ class MoDA(nn.Module):
                 initialise(module, generator)
         return model.to(device)
 
-    def save_pretrained(self, folder: str | Path, dtype: torch.dtype = torch.float32) -> None:
-        """Write config.json and model.safetensors into `folder` (made where missing); float16 halves the file."""
+    def save_pretrained(self, folder: str | Path, dtype: torch.dtype = torch.float16) -> None:
+        """Write config.json and model.safetensors into `folder` (made where missing).
+
+        Only matrices of `LARGE` numbers and more are stored in `dtype`: the small ones take little room, and most of
+        the rounding error came from them (embedders of identity and motion, read-out).
+        """
         from safetensors.torch import save_file
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        state = {name: value.detach().to("cpu", dtype).contiguous() for name, value in self.state_dict().items()}
+        state = {
+            name: value.detach().to("cpu", dtype if value.numel() >= LARGE else torch.float32).contiguous()
+            for name, value in self.state_dict().items()
+        }
         save_file(state, str(folder / WEIGHTS_FILE))
         (folder / CONFIG_FILE).write_text(json.dumps(asdict(self.config), indent=2) + "\n", encoding="utf-8")
 
@@ -218,7 +227,10 @@ class MoDA(nn.Module):
     def from_pretrained(
         cls, folder: str | Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
     ) -> MoDA:
-        """Read what `save_pretrained` wrote, in evaluation mode. Raises WeightsMissing or BadWeights."""
+        """Read what `save_pretrained` wrote, in evaluation mode, in `dtype` whatever it is stored in.
+
+        Raises WeightsMissing or BadWeights.
+        """
         from safetensors.torch import load_file
 
         folder = Path(folder)
