@@ -21,7 +21,7 @@ FLOORS = (
     {"portrait"},
     {"conditions", "generator", "renderer"},
     {"models"},
-    {"planning", "preview"},
+    {"planning", "preview", "script"},
     {"pipeline"},
     {"evaluate", "doctor"},
     {"corpus"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as jsonlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer
 from moda.cli.options import (
     ALL_GROUPS,
     AsJson,
+    CueSheet,
     Device,
     EditsFile,
     FaceIndex,
@@ -21,6 +23,7 @@ from moda.cli.options import (
     RendererName,
     SpeechFile,
     load,
+    read_cues,
     show,
 )
 from moda.cli.settings_options import with_settings
@@ -54,6 +57,7 @@ def generate(
     take: Annotated[Path | None, typer.Option(help="Render this take's motion again; trims may change.")] = None,
     save_motion: Annotated[Path | None, typer.Option(help="Also write the take (.npz).")] = None,
     edits: EditsFile = None,
+    cues: CueSheet = None,
     json: AsJson = False,
 ) -> None:
     """Portrait and speech to a talking-head video."""
@@ -73,11 +77,13 @@ def generate(
             face_of = head.portrait(portrait, face=face)
             sound = head.speech(speech)
         else:
-            chosen = Settings.from_mapping(settings)
+            directed, emotion, _ = read_cues(cues) if cues is not None else ((), "", ())
+            chosen = Settings.from_mapping({"emotion": emotion, **settings} if emotion else settings)
             head = load(model, renderer, device)
             face_of = head.portrait(portrait, face=face)
             sound = head.speech(speech)
             planned = head.plan(face_of, sound, chosen, progress=report)
+            planned = planned.edited(directed) if directed else planned
         if edits is not None:
             planned = planned.edited_from(edits)
         if save_motion is not None:
@@ -98,18 +104,21 @@ def preview(
     device: Device = "auto",
     face: FaceIndex = None,
     edits: EditsFile = None,
+    cues: CueSheet = None,
     json: AsJson = False,
 ) -> None:
     """Motion before pixels: take.npz, trajectories (.html, .png, .csv) and quick.mp4."""
     from moda.media.output import check_folder
 
     check_folder(output)
-    chosen = Settings.from_mapping(settings)
+    directed, emotion, _ = read_cues(cues) if cues is not None else ((), "", ())
+    chosen = Settings.from_mapping({"emotion": emotion, **settings} if emotion else settings)
     with progress_on_stderr() as report:
         head = load(model, "mesh", device)
         face_of = head.portrait(portrait, face=face)
         sound = head.speech(speech)
         take = head.plan(face_of, sound, chosen, progress=report)
+        take = take.edited(directed) if directed else take
         if edits is not None:
             take = take.edited_from(edits)
         files = head.write_preview(take, face_of, sound, output, progress=report)
@@ -158,23 +167,47 @@ def render(
 
 
 def speak(
-    text: Annotated[str, typer.Argument(help="What is said.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="A .wav file.")],
+    text: Annotated[str, typer.Argument(help="What is said, with cues: Hello [nod] there. [pause 0.5] Bye.")] = "",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A .wav file.")] = None,
     voice: Annotated[str, typer.Option(help="auto, a language such as en or fr, or a voice by name.")] = "auto",
     rate: Annotated[float, typer.Option(help="Tempo, 1 is normal.")] = 1.0,
     pitch: Annotated[float, typer.Option(help="Semitones up or down.")] = 0.0,
-    offline: Annotated[bool, typer.Option(help="Use the offline voice only.")] = False,
+    offline: Annotated[bool, typer.Option(help="Use the offline voices only.")] = False,
+    cues: Annotated[bool, typer.Option("--cues", help="Also write OUT.cues.json: words, edits, emotions.")] = False,
+    voices: Annotated[bool, typer.Option("--voices", help="List the voices and end.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Text to speech: online voices where they can be reached, the offline voice always."""
-    from moda.media.output import check_output, write_wav
+    """Text to speech: online voices where they can be reached, neural and robot voices always."""
+    if voices:
+        _list_voices(json)
+        return
+    from moda.errors import BadText
+    from moda.media.output import check_output, write_bytes, write_wav
 
+    if output is None:
+        raise BadText("Say where the speech goes: -o speech.wav.")
     check_output(output, ".wav")
-    from moda.media.speak import speak as say
+    from moda.script import cue_sheet, direct, parse_script, speak_script
 
-    speech = say(text, voice=voice, rate=rate, pitch=pitch, offline=offline or None)
+    script = parse_script(text)
+    speech = speak_script(script, voice, rate, pitch, offline or None)
     write_wav(speech, output)
-    if speech.notice:
-        print(speech.notice, file=sys.stderr)
-    facts = {"output": str(output), "seconds": speech.seconds}
-    show(facts, f"{output}  {speech.seconds:.2f} s", json)
+    facts: dict[str, Any] = {"output": str(output), "seconds": speech.seconds, "voice": speech.name}
+    if cues:
+        sheet = output.with_suffix(".cues.json")
+        write_bytes(sheet, jsonlib.dumps(cue_sheet(script, speech), indent=1, ensure_ascii=False).encode())
+        facts["cues"] = str(sheet)
+    for note in (speech.notice, *direct(script, speech.words, speech.seconds).notes):
+        if note:
+            print(note, file=sys.stderr)
+    show(facts, f"{output}  {speech.seconds:.2f} s, {speech.name}", json)
+
+
+def _list_voices(as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from moda.media.speak import voices
+
+    listed = voices()
+    rows = [f"{v.name:32} {v.language:12} {v.gender:7} {v.kind:7} {v.licence}" for v in listed]
+    show({"voices": [asdict(voice) for voice in listed]}, "\n".join(rows), as_json)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from moda.media.words import Word
+    from moda.motion.edits import Edit
     from moda.pipeline import TalkingHead
 
 Model = Annotated[str, typer.Option(help="moda-lite, moda-base or auto (the best that is present).")]
@@ -20,6 +22,7 @@ OutputFolder = Annotated[Path, typer.Option("-o", "--output", help="Folder for t
 PortraitFile = Annotated[Path, typer.Argument(help="A picture with a face.")]
 SpeechFile = Annotated[Path, typer.Argument(help="Any sound or video file with speech.")]
 EditsFile = Annotated[Path | None, typer.Option(help="A .json list of edits (a nod here, a smile there).")]
+CueSheet = Annotated[Path | None, typer.Option(help="What `speak --cues` wrote: its edits and emotions are played.")]
 FaceIndex = Annotated[int | None, typer.Option("--face", help="Which face, 0 is the largest.", show_default=False)]
 
 ALL_GROUPS = ("sampling", "guidance", "emotion", "pose", "trims", "video")
@@ -35,3 +38,15 @@ def load(model: str | None, renderer: str, device: str) -> TalkingHead:
 def show(facts: dict[str, Any], sentence: str, as_json: bool) -> None:
     """The result of a command on stdout: one JSON object, or a sentence for people."""
     print(jsonlib.dumps(facts) if as_json else sentence)
+
+
+def read_cues(path: Path) -> tuple[tuple[Edit, ...], str, tuple[Word, ...]]:
+    """Edits, emotion prompt and words of a cue sheet. Raises BadText where the file is none."""
+    from moda.errors import BadText
+    from moda.script import read_cue_sheet
+
+    try:
+        found = jsonlib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise BadText(f"The cue sheet {path.name} cannot be read ({fault}).") from None
+    return read_cue_sheet(found)
