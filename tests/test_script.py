@@ -28,7 +28,9 @@ def test_text_and_cues_part() -> None:
     ("text", "says"),
     [
         ("Hello [smile and go", "not closed"), ("Hello smile] and go", "not opened"), ("[]", "empty cue"),
-        ("[smyle] hi", "did you mean [smile"), ("[nodd] hi", "[nod]"), ("[clap] hi", "not known"), ("[xqzt] hi", "not known"), ("[pause 99] hi", "10 s"),
+        ("[smyle] hi", "did you mean [smile"),
+        ("[nodd] hi", "[nod]"), ("[clap] hi", "not known"),
+        ("[xqzt] hi", "not known"), ("[pause 99] hi", "10 s"),
         ("[smile 9] hi", "strength of [smile]"), ("[nod for 99s] hi", "0.1 to 10 s"),
         ("[nod]" * 201 + "hi", "200 cues"),
     ],
