@@ -57,6 +57,10 @@ class OutputFailed(UserError):
     """The result could not be written: no space, no permission, or the encoder failed."""
 
 
+class FfmpegUnusable(UserError):
+    """There is no ffmpeg, or it cannot be started, or it is too old."""
+
+
 class Busy(UserError):
     """Too many requests are waiting."""
 

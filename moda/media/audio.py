@@ -9,32 +9,39 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Union
+from typing import Any, TypeVar, Union
 
 import numpy as np
 
 from moda.errors import BadSpeech
-from moda.media.ffmpeg import UNTRUSTED, Child, has_stream, header_seconds, open_media
+from moda.media.decode import RATE as RATE
+from moda.media.decode import SILENCE, check_length, decibels, decode, uncancelled
+from moda.media.ffmpeg import UNTRUSTED, open_media
 from moda.media.tempfiles import spooled
 from moda.media.words import Phone, Word
-
-RATE = 16_000
-"""Samples a second of every waveform in MoDA Studio."""
+from moda.motion.space import FPS
 
 MIN_SECONDS = 0.3
 MAX_SECONDS = 1_800.0
 MAX_BYTES = 1 << 30
-SILENCE = 1e-3  # peak below which a sound counts as silent: -60 dBFS, under any usable recording
 
-# Gaps in the time stamps (browser recordings) become silence, and a stream that starts late is padded, so that
-# sample n is always the sound at n / RATE seconds of the file. A codec's priming (Opus in webm) may leave a slightly
-# negative first stamp, which must not cut the start. The encoder uses the same filter for the sound track.
-TIMING = r"asetpts=PTS-min(STARTPTS\,0),aresample=resampler=soxr:async=1:first_pts=0"
+KEPT = (
+    "name",
+    "notice",
+    "source",
+    "start",
+    "stamp",
+    "track",
+    "channel",
+    "words",
+    "phones",
+    "voice",
+)  # of a Speech read again
 
+_Timed = TypeVar("_Timed", Word, Phone)
 SpeechSource = Union[str, "os.PathLike[str]", tuple[int, Any], bytes, "Speech"]
 
 
@@ -49,7 +56,9 @@ class Speech:
     notice: one sentence for the person, for example that an online voice was replaced; "" if there is none.
     source, start, stamp: the file it came from, where in it the speech starts (seconds) and the file's size and
         time of change, so that a video can carry the original sound; None for arrays.
+    track, channel: which sound track of the file, and which channel of it (None = all), as others are silent.
     words, phones: what is said when, in order, where it is known (a spoken text, a transcript); else empty.
+    voice: the synthetic voice that speaks, "" for a recording.
     """
 
     waveform: np.ndarray
@@ -60,8 +69,11 @@ class Speech:
     source: Path | None = None
     start: float = 0.0
     stamp: tuple[int, int] | None = None
+    track: int = 0
+    channel: int | None = None
     words: tuple[Word, ...] = ()
     phones: tuple[Phone, ...] = ()
+    voice: str = ""
 
     @classmethod
     def of(cls, waveform: np.ndarray, **about: Any) -> Speech:
@@ -81,10 +93,9 @@ class Speech:
     @property
     def level(self) -> float:
         """Root mean square of the whole waveform in dB relative to full scale (0 = loudest, -inf = silence)."""
-        power = float(np.dot(self.waveform, self.waveform)) / max(1, len(self.waveform))
-        return 10.0 * math.log10(power) if power > 0 else -math.inf
+        return decibels(self.waveform)
 
-    def frames(self, fps: float = 25.0) -> int:
+    def frames(self, fps: float = FPS) -> int:
         """Number of video frames that just cover the speech (the last one may end up to one frame later)."""
         return max(1, math.ceil(len(self.waveform) * fps / RATE - 1e-6))
 
@@ -103,8 +114,10 @@ class Speech:
             raise BadSpeech(f"The part from {start:g} s to {stop:g} s is too short: keep at least {min_seconds:g} s.")
         part = Speech.of(self.waveform[first:last])
         return replace(
-            self, waveform=part.waveform, seconds=part.seconds, digest=part.digest, start=self.start + first / RATE
-        )
+            self, waveform=part.waveform, seconds=part.seconds, digest=part.digest, start=self.start + first / RATE,
+            words=_within(self.words, first / RATE, last / RATE),
+            phones=_within(self.phones, first / RATE, last / RATE),
+        )  # fmt: skip
 
 
 def load_speech(
@@ -128,27 +141,27 @@ def load_speech(
     """
     about: dict[str, Any] = {}
     if isinstance(source, Speech):
-        waveform, about = source.waveform, {
-            "name": source.name, "notice": source.notice, "source": source.source,
-            "start": source.start, "stamp": source.stamp,
-        }  # fmt: skip
-        _check_length(len(waveform) / RATE, min_seconds, max_seconds)
+        waveform = source.waveform
+        about = {name: getattr(source, name) for name in KEPT}
+        check_length(len(waveform) / RATE, min_seconds, max_seconds)
     elif isinstance(source, tuple):
         waveform = _from_array(source, max_seconds, timeout)
     elif isinstance(source, (bytes, bytearray, memoryview)):
         if not len(source):
             raise BadSpeech("The speech is empty (0 bytes): choose another file.")
         with spooled([source]) as file:
-            waveform = _decode(file, UNTRUSTED, "speech", max_seconds, timeout)
+            waveform = decode(file, UNTRUSTED, "speech", max_seconds, timeout).samples
     elif isinstance(source, (str, os.PathLike)):
         if not os.fspath(source):
             raise BadSpeech("No speech was given: choose an audio file.")
         path = Path(source)
         with open_media(path, BadSpeech, "speech file", max_bytes) as file:
             status = os.fstat(file.fileno())
-            waveform = _decode(file, UNTRUSTED, f"speech file '{path.name}'", max_seconds, timeout)
-        stamp = (status.st_size, status.st_mtime_ns)
-        about = {"name": path.name, "source": path.resolve(), "stamp": stamp}
+            heard = decode(file, UNTRUSTED, f"speech file '{path.name}'", max_seconds, timeout)
+        waveform, stamp = heard.samples, (status.st_size, status.st_mtime_ns)
+        about = {
+            "name": path.name, "source": path.resolve(), "stamp": stamp, "track": heard.track, "channel": heard.channel,
+        }  # fmt: skip
     else:
         raise BadSpeech("No speech was given: choose an audio file, record one, or type a text.")
     return _checked(waveform, min_seconds, max_seconds, allow_silence, about)
@@ -157,7 +170,7 @@ def load_speech(
 def _checked(
     waveform: np.ndarray, min_seconds: float, max_seconds: float, allow_silence: bool, about: dict[str, Any]
 ) -> Speech:
-    _check_length(len(waveform) / RATE, min_seconds, max_seconds)
+    check_length(len(waveform) / RATE, min_seconds, max_seconds)
     peak = _peak(waveform)
     if not math.isfinite(peak):
         raise BadSpeech("The speech holds damaged samples (not numbers): record or export it again.")
@@ -168,58 +181,18 @@ def _checked(
     return Speech._owning(waveform, about)
 
 
+def _within(spans: Sequence[_Timed], start: float, end: float) -> tuple[_Timed, ...]:
+    """Words or phonemes whose middle lies in a part, their times counted from its start."""
+    return tuple(
+        replace(span, start=max(0.0, span.start - start), end=min(end, span.end) - start)
+        for span in spans
+        if start <= (span.start + span.end) / 2 < end
+    )
+
+
 def _peak(waveform: np.ndarray) -> float:
     """Largest absolute sample; NaN or infinite if any sample is. Makes no copy, as ten minutes are 38 MB."""
     return max(float(waveform.max()), -float(waveform.min())) if len(waveform) else 0.0
-
-
-def _check_length(seconds: float, min_seconds: float, max_seconds: float) -> None:
-    if seconds < min_seconds:
-        raise BadSpeech(f"The speech lasts only {seconds:.2f} s: give at least {min_seconds:g} s of sound.")
-    if seconds > max_seconds:
-        raise BadSpeech(f"The speech lasts {clock(seconds)} and the limit is {clock(max_seconds)}: cut it into parts.")
-
-
-def clock(seconds: float) -> str:
-    """A duration for people: "45 s", "2 min 5 s", "2 h 0 min"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.3g} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def _decode(file: IO[bytes], options: Sequence[str], what: str, max_seconds: float, timeout: float) -> np.ndarray:
-    """Decode an open file to (N,) float32 at 16 kHz, stopping as soon as it is known to be too long."""
-    limit = math.ceil((max_seconds + 1.0) * RATE) * 4
-    arguments = [
-        *options, "-i", "fd:", "-map", "0:a:0", "-vn", "-sn", "-dn",
-        "-af", f"{TIMING},aresample={RATE}:resampler=soxr:precision=24,aformat=sample_fmts=flt:channel_layouts=mono",
-        "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1",
-    ]  # fmt: skip
-    samples = bytearray()
-    checked = False
-    with Child(arguments, stdin=file, stdout=subprocess.PIPE, seconds=timeout) as child:
-        for piece in child.blocks():
-            if not checked:  # the container's own word, given before the first sample is out
-                stated, checked = header_seconds(child.text()), True
-                if stated is not None and stated > max_seconds + 1.0:
-                    _check_length(stated, 0.0, max_seconds)
-            samples += piece
-            if len(samples) >= limit:
-                raise BadSpeech(f"The {what} lasts longer than the limit of {clock(max_seconds)}: cut it into parts.")
-        child.wait(timeout)
-        log, timed_out = child.text(), child.timed_out
-    if timed_out:
-        raise BadSpeech(f"The {what} took longer than {timeout:g} s to read: convert it to wav or mp3 and try again.")
-    if len(samples) < 4:
-        if "Input #0" not in log:
-            raise BadSpeech(f"The {what} is not an audio or video file that can be read, or it is damaged.")
-        if not has_stream(log, "Audio"):
-            raise BadSpeech(f"The {what} has no sound track: choose a file with speech in it.")
-        raise BadSpeech(f"The {what} holds no sound that can be decoded: it is empty or damaged.")
-    return np.frombuffer(samples, dtype="<f4", count=len(samples) // 4).astype(np.float32, copy=False)
 
 
 def _from_array(pair: tuple[int, Any], max_seconds: float, timeout: float) -> np.ndarray:
@@ -236,7 +209,7 @@ def _from_array(pair: tuple[int, Any], max_seconds: float, timeout: float) -> np
         raise BadSpeech("The recorded speech is empty or not an array of samples: record it again.")
     if array.ndim == 2 and array.shape[0] < array.shape[1] and array.shape[0] <= 8:
         array = array.T  # channels first
-    _check_length(len(array) / rate, 0.0, max_seconds)
+    check_length(len(array) / rate, 0.0, max_seconds)
     if array.dtype.kind == "i":
         samples = array.astype(np.float64) / float(-np.iinfo(array.dtype).min)
     elif array.dtype.kind == "u":
@@ -244,11 +217,15 @@ def _from_array(pair: tuple[int, Any], max_seconds: float, timeout: float) -> np
         samples = array.astype(np.float64) / half - 1.0
     else:
         samples = array.astype(np.float64)
-    mono = (samples.mean(axis=1) if samples.ndim == 2 else samples).astype("<f4")
+    mono = samples.mean(axis=1) if samples.ndim == 2 else samples
+    if samples.ndim == 2:
+        channel = uncancelled(decibels(mono), [decibels(samples[:, k]) for k in range(samples.shape[1])])
+        mono = mono if channel is None else samples[:, channel]
+    mono = mono.astype("<f4")
     if rate == RATE:
         return mono.astype(np.float32)
     if not np.isfinite(mono).all():
         raise BadSpeech("The speech holds damaged samples (not numbers): record or export it again.")
     with spooled([mono.tobytes()]) as file:
         raw = ("-protocol_whitelist", "fd,pipe", "-f", "f32le", "-ar", str(rate), "-ac", "1")
-        return _decode(file, raw, "recorded speech", max_seconds, timeout)
+        return decode(file, raw, "recorded speech", max_seconds, timeout).samples

@@ -140,9 +140,10 @@ def _ask(request: dict[str, Any]) -> bytes:
     try:
         done = subprocess.run(
             [sys.executable, "-I", "-S", str(script)],
-            input=json.dumps(request).encode(),
+            input=json.dumps(request).encode("ascii"),
             capture_output=True,
             timeout=TIME_LIMIT,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
     except subprocess.TimeoutExpired:
         raise BadText("The offline voice took too long over this text: shorten it and try again.") from None

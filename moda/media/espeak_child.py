@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import sys
 
 SYNCHRONOUS, PHONEME_EVENTS, IPA, DONT_EXIT, CHARS_UTF8, END_PAUSE = 2, 1, 2, 0x8000, 1, 0x1000
@@ -58,7 +59,9 @@ def main() -> int:
     """Answer one request."""
     request = json.load(sys.stdin.buffer)
     library = ctypes.CDLL(request["library"])
-    rate = library.espeak_Initialize(SYNCHRONOUS, 0, request["data"].encode(), PHONEME_EVENTS | IPA | DONT_EXIT)
+    # espeak cuts the path of its data at 160 bytes, and on Windows reads it as ANSI: "." is short and plain.
+    os.chdir(os.path.dirname(request["data"]))  # noqa: PTH120 - pathlib takes longer to import than a word to say
+    rate = library.espeak_Initialize(SYNCHRONOUS, 0, b".", PHONEME_EVENTS | IPA | DONT_EXIT)
     out = sys.stdout.buffer
     if "text" not in request:
         library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(Voice))

@@ -16,11 +16,12 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from moda.errors import UserError
+from moda.errors import FfmpegUnusable, UserError
 
 FORMATS = (
     "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,eac3,flac,flv,gif,ivf,m4v,matroska,webm,mov,mp3,mpc,mpc8,mpeg,"
@@ -37,12 +38,72 @@ CHILD_MEMORY = 4 << 30  # address space of a decoding child in bytes; real use s
 BLOCK = 1 << 18
 
 
+NAMED_BY = "IMAGEIO_FFMPEG_EXE"
+"""Environment variable that names another ffmpeg than the one that imageio-ffmpeg carries."""
+
+
 @functools.cache
 def executable() -> str:
-    """Path of the ffmpeg that imageio-ffmpeg carries (or that IMAGEIO_FFMPEG_EXE names)."""
+    """Path of the ffmpeg that imageio-ffmpeg carries (or that IMAGEIO_FFMPEG_EXE names). Raises FfmpegUnusable."""
     import imageio_ffmpeg
 
-    return str(imageio_ffmpeg.get_ffmpeg_exe())
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError:
+        raise FfmpegUnusable(f"There is no ffmpeg on this machine: {_remedy('')}.") from None
+
+
+@dataclass(frozen=True)
+class Ffmpeg:
+    """The ffmpeg in use. fault: one sentence on why it cannot be used and what to do, "" if it can."""
+
+    path: str
+    version: str
+    fault: str
+
+
+@functools.cache
+def examine() -> Ffmpeg:
+    """Look at the ffmpeg in use: that it starts, which version it is, and that it can do what is needed of it.
+
+    Asked once, and only when something went wrong or by `moda doctor`. Raises nothing.
+    """
+    try:
+        path = executable()
+    except FfmpegUnusable as fault:
+        return Ffmpeg("", "", str(fault))
+    try:
+        done = subprocess.run(
+            [path, "-hide_banner", "-version"], capture_output=True, timeout=20, stdin=subprocess.DEVNULL
+        )
+        reads = subprocess.run(
+            [path, "-hide_banner", "-protocols"], capture_output=True, timeout=20, stdin=subprocess.DEVNULL
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired) as fault:
+        reason = getattr(fault, "strerror", None) or "it gives no answer"
+        return Ffmpeg(path, "", f"The ffmpeg '{path}' cannot be started ({reason.lower()}): {_remedy(path)}.")
+    found = re.match(rb"ffmpeg version (\S+)", done.stdout)
+    if found is None:
+        return Ffmpeg(path, "", f"The program '{path}' is not an ffmpeg: {_remedy(path)}.")
+    version = found[1].decode("utf-8", "replace")
+    if not re.search(rb"^\s*fd\s*$", reads.stdout, re.MULTILINE):
+        return Ffmpeg(
+            path, version, f"The ffmpeg '{path}' ({version}) is too old, it cannot read open files: {_remedy(path)}."
+        )
+    return Ffmpeg(path, version, "")
+
+
+def require() -> None:
+    """Asked before a file is called damaged: raises FfmpegUnusable if it is ffmpeg that is at fault."""
+    fault = examine().fault
+    if fault:
+        raise FfmpegUnusable(fault)
+
+
+def _remedy(path: str) -> str:
+    if path and os.environ.get(NAMED_BY) == path:
+        return f"unset {NAMED_BY}, or let it name an ffmpeg of version 6 or later"
+    return "install imageio-ffmpeg again with pip, which brings one"
 
 
 def open_media(path: str | os.PathLike[str], fault: type[UserError], what: str, max_bytes: int) -> IO[bytes]:
@@ -84,23 +145,25 @@ class Child:
         arguments: Sequence[str],
         stdin: IO[bytes] | int = subprocess.DEVNULL,
         stdout: IO[bytes] | int = subprocess.DEVNULL,
-        descriptors: Sequence[int] = (),
         seconds: float | None = 120.0,
         memory: int | None = CHILD_MEMORY,
     ) -> None:
         self.log: deque[str] = deque(maxlen=200)
         self.timed_out = False
-        extra: dict[str, Any] = {"pass_fds": tuple(descriptors)} if os.name == "posix" else {}
-        self.process = subprocess.Popen(
-            [executable(), "-nostdin", "-hide_banner", "-nostats", *arguments],
-            stdin=stdin,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            # Ctrl-C in a terminal must reach only us: we then stop the child and remove what it wrote.
-            start_new_session=os.name == "posix",
-            **extra,
-        )
+        try:
+            self.process = subprocess.Popen(
+                [executable(), "-nostdin", "-hide_banner", "-nostats", *arguments],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                # Ctrl-C in a terminal must reach only us: we then stop the child and remove what it wrote.
+                start_new_session=os.name == "posix",
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
+        except OSError:
+            require()
+            raise
         if memory is not None and sys.platform == "linux":
             import resource
 
@@ -193,3 +256,26 @@ def header_seconds(log: str) -> float | None:
 def has_stream(log: str, kind: str) -> bool:
     """Whether ffmpeg's description of its input lists a stream of `kind` ("Audio" or "Video")."""
     return re.search(rf"^\s*Stream #0:\d+.*?: {kind}: ", log, re.MULTILINE) is not None
+
+
+def packet_spans(pieces: Iterable[bytes]) -> dict[int, tuple[int, float]]:
+    """Packet count and length in seconds of each stream, from the pieces of ffmpeg's framecrc table."""
+    base: dict[int, float] = {}
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    count: dict[int, int] = {}
+    rest = b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            cells = line.split(b",")
+            if line.startswith(b"#tb "):
+                index, ratio = line[4:].split(b":")
+                over, under = ratio.split(b"/")
+                base[int(index)] = int(over) / int(under)
+            elif line[:1].isdigit() and len(cells) >= 4:
+                stream, shown, length = int(cells[0]), int(cells[2]), int(cells[3])
+                first[stream] = min(first.get(stream, shown), shown)
+                last[stream] = max(last.get(stream, shown + length), shown + length)
+                count[stream] = count.get(stream, 0) + 1
+    return {stream: (count[stream], (last[stream] - max(first[stream], 0)) * base.get(stream, 0.0)) for stream in count}

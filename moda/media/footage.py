@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from moda.errors import BadVideo
-from moda.media.audio import clock
-from moda.media.ffmpeg import UNTRUSTED, Child, header_seconds, open_media
+from moda.media.decode import clock
+from moda.media.ffmpeg import UNTRUSTED, Child, header_seconds, open_media, packet_spans, require
 
 MAX_BYTES = 2 << 30
 MAX_SECONDS = 3_600.0
@@ -54,17 +54,17 @@ def probe(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES, timeout: 
         arguments = [*UNTRUSTED, "-i", "fd:", "-map", "0:v:0", "-map", "0:a:0?", "-c", "copy",
                      "-f", "framecrc", "pipe:1"]  # fmt: skip
         with Child(arguments, stdin=file, stdout=subprocess.PIPE, seconds=timeout) as child:
-            table = b"".join(child.blocks())
+            spans = packet_spans(child.blocks())
             child.wait(timeout)
             log, timed_out = child.text(), child.timed_out
     if timed_out:
         raise BadVideo(f"The video '{name}' took longer than {timeout:g} s to read: convert it to mp4 and try again.")
     stream = re.search(r"^\s*Stream #0:\d+.*?: Video: (\w+)(.*)$", log, re.MULTILINE)
     if stream is None:
+        require()
         what = "has no picture track" if "Input #0" in log else "is not a video that can be read, or it is damaged"
         raise BadVideo(f"The video '{name}' {what}: choose another file.")
     size = re.search(r"[ ,](\d{1,5})x(\d{1,5})[ ,\[]", stream[2] + ",")
-    spans = _spans(table.decode("ascii", "replace"))
     if size is None or 0 not in spans:
         raise BadVideo(f"The video '{name}' holds no pictures that can be read: it is empty or damaged.")
     width, height = int(size[1]), int(size[2])
@@ -86,28 +86,6 @@ def probe(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES, timeout: 
         pixel_format=layout[1] if layout else "",
         metadata=read_metadata(path),
     )
-
-
-def _spans(table: str) -> dict[int, tuple[int, float]]:
-    """Packet count and length in seconds of each stream, from ffmpeg's framecrc table."""
-    base: dict[int, float] = {}
-    first: dict[int, int] = {}
-    last: dict[int, int] = {}
-    count: dict[int, int] = {}
-    for line in table.splitlines():
-        if line.startswith("#tb "):
-            index, ratio = line[4:].split(":")
-            over, under = ratio.split("/")
-            base[int(index)] = int(over) / int(under)
-        elif line and line[0].isdigit():
-            cells = line.split(",")
-            if len(cells) < 4:
-                continue
-            stream, shown, length = int(cells[0]), int(cells[2]), int(cells[3])
-            first[stream] = min(first.get(stream, shown), shown)
-            last[stream] = max(last.get(stream, shown + length), shown + length)
-            count[stream] = count.get(stream, 0) + 1
-    return {stream: (count[stream], (last[stream] - max(first[stream], 0)) * base.get(stream, 0.0)) for stream in count}
 
 
 def read_metadata(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[str, str]:
@@ -176,4 +154,5 @@ def read_frames(
     if timed_out:
         raise BadVideo(f"The video '{name}' took longer than {timeout:g} s to read: shorten it and try again.")
     if count == 0:
+        require()
         raise BadVideo(f"The video '{name}' holds no pictures that can be read: it is empty or damaged.")

@@ -30,25 +30,26 @@ def made_by(model: str, renderer: str, settings: Settings) -> dict[str, Any]:
     }
 
 
-def tags(metadata: Mapping[str, Any] | None) -> list[str]:
-    """ffmpeg's options that write the tags.
+def fields(metadata: Mapping[str, Any] | None) -> dict[str, str]:
+    """The tags of a video, by name.
 
     Keys that mp4 knows (`STANDARD`) become tags of their own; everything else becomes one JSON object in
     `description`, next to `"ai_generated": true`. A given comment follows the statement, it does not replace it.
-    Values reach ffmpeg as separate arguments, never through a shell or a filter.
     """
     given = dict(metadata or {})
     comment = str(given.pop("comment", "")).strip()
-    fields = {"title": str(given.pop("title", "") or "AI-generated talking-head video")}
-    fields["comment"] = f"{STATEMENT} {comment}" if comment and comment != STATEMENT else STATEMENT
-    fields.update({key: str(given.pop(key)) for key in STANDARD if key in given})
+    found = {"title": str(given.pop("title", "") or "AI-generated talking-head video")}
+    found["comment"] = f"{STATEMENT} {comment}" if comment and comment != STATEMENT else STATEMENT
+    found.update({key: str(given.pop(key)) for key in STANDARD if key in given})
     record = {"ai_generated": True, "generator": "MoDA Studio", **given}
     record["ai_generated"] = True
-    fields["description"] = json.dumps(record, ensure_ascii=False, default=str, sort_keys=True)
-    options: list[str] = []
-    for key, value in fields.items():
-        options += ["-metadata", f"{key}={_plain(value)}"]
-    return options
+    found["description"] = json.dumps(record, ensure_ascii=False, default=str, sort_keys=True)
+    return {key: _plain(value) for key, value in found.items()}
+
+
+def tags(metadata: Mapping[str, Any] | None) -> list[str]:
+    """ffmpeg's options that write the `fields`: separate arguments, never through a shell or a filter."""
+    return [part for key, value in fields(metadata).items() for part in ("-metadata", f"{key}={value}")]
 
 
 def record_of(metadata: Mapping[str, str]) -> dict[str, Any]:

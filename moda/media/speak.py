@@ -25,6 +25,18 @@ from moda.media.words import Sound, moved, phones_of, words_of
 MAX_TEXT = 5_000
 """Most letters that are spoken at once: about six minutes."""
 
+STYLED = frozenset(
+    "<" + kind for kind in ("wide", "narrow", "font", "circle", "isolated", "initial", "medial", "final")
+)
+"""Unicode's kinds of letters that only look different: an engine that knows the plain ones spells these."""
+
+KEYCAP = re.compile("([0-9#*])\ufe0f?\u20e3")
+EMOJI = re.compile(
+    "[\U0001f000-\U0001f0ff\U0001f1e6-\U0001f1ff\U0001f300-\U0001faff\U0001f900-\U0001f9ff\U000e0020-\U000e007f"
+    "\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\u3030\u303d\u3297\u3299\u200d\ufe0e\ufe0f\u25a0-\u25ff\u2190-\u21ff]+"
+)
+"""Pictures between words, with the marks that join and colour them. Their names are not read out."""
+
 LEVEL = -20.0  # dB full scale, root mean square while speaking
 PEAK = 0.89  # -1 dB full scale
 LEAD, TAIL, FADE = 0.12, 0.25, 0.02  # seconds of silence before and after, and of the fade; lips open before sound
@@ -92,6 +104,11 @@ def speak(
     asked = _resolve(voice, words)
     policy.ask("speak", text=words, voice=voice, rate=rate, pitch=pitch)
     notice = ""
+    if offline is True and asked.online is not None and ONLINE_NAME.match(voice.strip()):
+        hint = f"such as {asked.offline[0].name}" if asked.offline else "from the list of voices"
+        raise BadText(
+            f"The voice '{asked.online}' speaks online only: choose an offline voice {hint}, or allow online voices."
+        )
     if offline is not True and asked.online is not None:
         try:
             data = service().synthesise(words, asked.online, rate, pitch, timeout + len(words) / 100.0)
@@ -216,13 +233,21 @@ def clean(text: str, max_text: int = MAX_TEXT) -> str:
         raise BadText("There is no text to speak: type a sentence.")
     if len(text) > max_text:
         raise BadText(f"The text has {len(text):,} letters and the limit is {max_text:,}: speak it in parts.")
-    composed = unicodedata.normalize("NFC", text)
+    plain = "".join(_plain(letter) for letter in EMOJI.sub(" ", KEYCAP.sub(r"\1", text)))
+    composed = unicodedata.normalize("NFC", plain)
     kept = "".join(letter if unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Co", "Cn") else
                    (" " if letter.isspace() else "") for letter in composed)  # fmt: skip
     words = re.sub(r"\s+", " ", kept).strip()
     if not any(unicodedata.category(letter)[0] in "LN" for letter in words):
         raise BadText("The text holds nothing that can be spoken: type words.")
     return words
+
+
+def _plain(letter: str) -> str:
+    """A full-width or styled letter as the plain one that it stands for; fractions and raised digits as they are."""
+    kind = unicodedata.decomposition(letter).partition(">")[0]
+    ligature = kind == "<compat" and letter.isalpha()
+    return unicodedata.normalize("NFKC", letter) if kind in STYLED or ligature else letter
 
 
 @dataclass(frozen=True)
@@ -312,4 +337,4 @@ def _finish(wave: np.ndarray, sounds: tuple[Sound, ...], text: str, name: str, n
     whole = np.concatenate([np.zeros(round(LEAD * RATE)), wave, np.zeros(math.ceil(tail * RATE))])
     timed = moved(sounds, round(LEAD * RATE) / RATE - began / RATE)
     words, phones = words_of(text, timed), phones_of(timed)
-    return Speech.of(whole.astype(np.float32), name=name, notice=notice.strip(), words=words, phones=phones)
+    return Speech.of(whole.astype(np.float32), name=name, notice=notice.strip(), words=words, phones=phones, voice=name)

@@ -1,9 +1,9 @@
-"""Frames to an mp4, streamed: H.264 (yuv420p) and AAC, index in front, exact timing, all or nothing.
+"""Frames to a video, streamed: encoded while they are rendered, exact timing, all or nothing.
 
 Frames go to ffmpeg through a bounded queue and a pipe, so rendering and encoding overlap and memory does not grow
-with length. The file is written in the same folder without a visible name and takes its own only when it is
-complete. If this process is killed, the child sees the end of its input and ends, and nothing is left of the file
-(see `partial`).
+with length. The sound is encoded meanwhile (see `sound_track`) and joined at the end. Everything is written in the
+same folder without a visible name and the video takes its own only when it is complete. If this process is killed,
+the child sees the end of its input and ends, and nothing is left of the file (see `atomic`).
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ from typing import IO, Any
 import numpy as np
 
 from moda.errors import BadSetting, OutputFailed
+from moda.media import embedded, encoding
 from moda.media.atomic import PartialFile
-from moda.media.audio import TIMING, Speech, load_speech
-from moda.media.ffmpeg import UNTRUSTED, Child
+from moda.media.audio import Speech, load_speech
+from moda.media.ffmpeg import Child, require
 from moda.media.footage import Footage, probe, read_frames
+from moda.media.formats import target_of
 from moda.media.provenance import tags
-from moda.media.tempfiles import spooled
+from moda.media.sound_track import SoundTrack
+from moda.motion.space import FPS
 
 __all__ = ["Footage", "VideoWriter", "probe", "read_frames"]
 
@@ -38,34 +41,38 @@ STALLED = 120.0  # seconds without progress after which the encoder counts as st
 
 
 class VideoWriter:
-    """Write an mp4 frame by frame.
+    """Write a video frame by frame.
 
         with VideoWriter("out.mp4", fps=25, size=(512, 512), audio=speech, metadata={"seed": 7}) as video:
             for frame in frames:          # (H, W, 3) uint8 RGB
                 video.write(frame)
 
-    path: ends in .mp4; parents are made; an existing file is replaced only at the very end.
-    fps: frames a second. size: (width, height); an odd last column or row is cut, as H.264 needs even sizes.
+    path: its ending decides the format (see `formats`; PNG pictures have a writer of their own, `output.open_writer`
+        knows both); parents are made; an existing file is replaced only at the very end.
+    fps: frames a second. size: (width, height); an odd last column or row is cut where the codec needs even sizes.
     audio: Speech, a path, or None. The sound track is the original recording where it is still there, else the
-        waveform. It is padded or cut to the length of the frames.
-    frames: how many frames are going to be written (default: as many as cover the speech). Writing fewer works but
-        costs one more pass over the file.
+        waveform. It is padded or cut to the length of the frames. Formats without sound leave it out.
+    frames: how many frames are going to be written (default: as many as cover the speech).
     metadata: what made the video (model, seed, settings hash ...); that it is AI-generated is always written.
+    alpha: frames are (H, W, 4) uint8, straight (not premultiplied) RGBA, and the video is transparent.
+    captions: text of an SRT file, for a subtitle track that players can switch on, where the container has them.
     crf, preset, threads: x264's quality (19 = visually lossless), speed and threads (0 = let it choose).
 
     Leaving the block by an exception removes everything that was written. Raises OutputFailed where the file
-    cannot be written, BadSetting for an impossible size, rate or name.
+    cannot be written, BadSetting for an impossible size, rate, name or format, FfmpegUnusable.
     """
 
     def __init__(
         self,
         path: str | os.PathLike[str],
-        fps: float = 25.0,
+        fps: float = FPS,
         size: tuple[int, int] = (512, 512),
         audio: Speech | str | os.PathLike[str] | None = None,
         metadata: Mapping[str, Any] | None = None,
         *,
         frames: int | None = None,
+        alpha: bool = False,
+        captions: str = "",
         crf: int = 19,
         preset: str = "veryfast",
         threads: int = 0,
@@ -73,45 +80,34 @@ class VideoWriter:
         self.path = Path(path)
         self.frames = 0
         width, height = (int(value) for value in size)
-        if not (2 <= width <= 8192 and 2 <= height <= 8192):
+        self._format = form = target_of(self.path, alpha).format
+        if form.is_sequence:
+            raise BadSetting(f"The output '{self.path.name}' must be a video, not pictures.")
+        if not (2 <= width <= form.longest_side and 2 <= height <= form.longest_side):
             raise BadSetting(f"A video of {width} x {height} pixels cannot be made: use 2 to 8192 on each side.")
         if not 1.0 <= fps <= 240.0:
             raise BadSetting(f"A video of {fps:g} frames a second cannot be made: use 1 to 240.")
-        if self.path.suffix.lower() != ".mp4":
-            raise BadSetting(f"The output '{self.path.name}' must be an mp4: give a name that ends in .mp4.")
-        self._shape = (height, width, 3)
+        self._shape = (height, width, 4 if alpha else 3)
         self._rate = rate = Fraction(fps).limit_denominator(1001)
+        self._tags, self._record = tags(metadata), metadata
         speech = load_speech(audio, allow_silence=True) if isinstance(audio, (str, os.PathLike)) else audio
+        self._captions = captions if form.captions else ""
+        self._sound: SoundTrack | None = None
         self._partial = PartialFile(self.path)
         try:
-            length = 0.0 if speech is None else (frames or speech.frames(fps)) / float(rate)
-            self._planned = None if speech is None else frames or speech.frames(fps)
-            sound, options = (None, []) if speech is None else _sound_track(speech, length)
-            with sound or contextlib.nullcontext():
-                self._child = Child(
-                    [
-                        "-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{width}x{height}",
-                        "-framerate", str(rate), "-i", "pipe:0", *options,
-                        "-map", "0:v", "-vf", "crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0,"
-                        "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd,format=yuv420p",
-                        "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709",
-                        # B-frames would shift the brightness of the whole face by a level from frame to frame.
-                        "-c:v", "libx264", "-preset", preset, "-crf", str(crf), "-bf", "0", "-threads", str(threads),
-                        # As usual, rounding down, it would take the grain off skin and canvas.
-                        "-x264-params", "deadzone-inter=6:deadzone-intra=6",
-                        *tags(metadata), "-movflags", "+faststart", "-f", "mp4", "-y",
-                        f"file:{self._partial.temporary}",
-                    ],
-                    stdin=subprocess.PIPE,
-                    descriptors=[] if sound is None else [sound.fileno()],
-                    seconds=None,
-                    memory=None,
-                )  # fmt: skip
-        except OSError as fault:
+            if speech is not None and form.sound:
+                planned = frames or speech.frames(fps)
+                self._sound = SoundTrack(speech, planned / float(rate), form, self.path)
+            arguments = encoding.encode(form, (width, height), rate, alpha, crf, preset, threads)
+            self._child = Child(
+                [*arguments, *self._first_container()], stdin=subprocess.PIPE, seconds=None, memory=None
+            )
+        except BaseException as fault:
             self._partial.discard()
-            raise OutputFailed(f"The video encoder could not be started ({fault.strerror or fault}).") from None
-        except BaseException:
-            self._partial.discard()
+            if self._sound is not None:
+                self._sound.discard()
+            if isinstance(fault, OSError):
+                raise OutputFailed(f"The video encoder could not be started ({fault.strerror or fault}).") from None
             raise
         self._queue: queue.Queue[bytes | None] = queue.Queue(QUEUE)
         pipe = self._child.process.stdin
@@ -120,7 +116,17 @@ class VideoWriter:
         self._thread = threading.Thread(target=_feed, args=(self._queue, pipe), name="video-writer", daemon=True)
         self._thread.start()
         # Left without closing (an abandoned generator, the end of the interpreter): still remove everything.
-        self._abandon = weakref.finalize(self, _abort, self._child, self._queue, self._partial)
+        self._abandon = weakref.finalize(self, _abort, self._child, self._queue, self._partial, self._sound)
+
+    @property
+    def _one_pass(self) -> bool:
+        return self._sound is None and not self._captions and not self._format.finish
+
+    def _first_container(self) -> list[str]:
+        target = self._partial.temporary
+        if self._one_pass:
+            return encoding.container(self._format, self._tags, target)
+        return [*([] if self._format.finish else ["-f", self._format.muxer]), "-y", f"file:{target}"]
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -148,44 +154,52 @@ class VideoWriter:
             self.abort()
             raise OutputFailed("The video has no frames: nothing was written.")
         self._put(None)
+        try:
+            sound = None if self._sound is None else self._sound.finish()  # while the last frames are encoded
+        except BaseException:
+            self.abort()
+            raise
         self._thread.join()
         status = self._child.wait(STALLED + self.frames)
         if status != 0:
             self._fail()
         self._abandon.detach()
         self._child.close()
-        if self._planned is not None and self.frames < self._planned:
-            self._shorten()
-        self._partial.keep()
+        try:
+            if not self._one_pass:
+                self._finish(sound)
+            embedded.write(self._partial.temporary, self._format, self._record)
+            self._partial.keep()
+        except BaseException:
+            self._partial.discard()
+            raise
+        finally:
+            if self._sound is not None:
+                self._sound.discard()
         return self.path
 
-    def _shorten(self) -> None:
-        """Cut the sound to the frames that came, without encoding again."""
-        whole, self._partial = self._partial, PartialFile(self.path)
-        seconds = f"{self.frames / float(self._rate):.6f}"
+    def _finish(self, sound: Path | None) -> None:
+        """Pictures and sound into one file; or the second pass of a format that needs it."""
+        form, pictures = self._format, self._partial
+        self._partial = PartialFile(self.path)
+        captions = PartialFile(self.path) if self._captions else None
         try:
-            with whole.temporary.open("rb") as file:
-                copy = [
-                    "-protocol_whitelist",
-                    "fd,pipe",
-                    "-f",
-                    "mov",
-                    "-i",
-                    "fd:",
-                    "-map",
-                    "0",
-                    "-c",
-                    "copy",
-                    "-t",
-                    seconds,
-                ]
-                rest = ["-movflags", "+faststart", "-f", "mp4", "-y", f"file:{self._partial.temporary}"]
-                with Child([*copy, *rest], stdin=file, seconds=STALLED + self.frames) as child:
-                    status, log = child.wait(), child.text()
+            if captions is not None:
+                captions.temporary.write_text(self._captions, encoding="utf-8", newline="\n")
+            if form.finish:
+                arguments = encoding.second_pass(form, pictures.temporary)
+            else:
+                seconds = self.frames / float(self._rate)
+                text = None if captions is None else captions.temporary
+                arguments = encoding.join(pictures.temporary, sound, text, seconds, form)
+            ending = encoding.container(form, self._tags, self._partial.temporary)
+            with Child([*arguments, *ending], seconds=STALLED + self.frames) as child:
+                status, log = child.wait(), child.text()
         finally:
-            whole.discard()
+            pictures.discard()
+            if captions is not None:
+                captions.discard()
         if status != 0:
-            self._partial.discard()
             raise OutputFailed(_reason(self.path, log))
 
     def abort(self) -> None:
@@ -208,6 +222,7 @@ class VideoWriter:
         self._child.wait(1.0)
         log = self._child.text()
         self.abort()
+        require()
         raise OutputFailed(_reason(self.path, log))
 
 
@@ -242,7 +257,7 @@ def _feed(frames: queue.Queue[bytes | None], pipe: IO[bytes]) -> None:
         pipe.close()
 
 
-def _abort(child: Child, frames: queue.Queue[bytes | None], partial: PartialFile) -> None:
+def _abort(child: Child, frames: queue.Queue[bytes | None], partial: PartialFile, sound: SoundTrack | None) -> None:
     child.process.kill()  # first, so that a blocked write to its pipe returns
     with contextlib.suppress(queue.Empty):
         while True:
@@ -250,6 +265,8 @@ def _abort(child: Child, frames: queue.Queue[bytes | None], partial: PartialFile
     frames.put(None)
     child.close()
     partial.discard()
+    if sound is not None:
+        sound.discard()
 
 
 def _widen(pipe: IO[bytes]) -> None:
@@ -258,22 +275,3 @@ def _widen(pipe: IO[bytes]) -> None:
         import fcntl
 
         fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, 1 << 20)  # type: ignore[attr-defined,unused-ignore]
-
-
-def _sound_track(speech: Speech, seconds: float) -> tuple[IO[Any], list[str]]:
-    """An open file with the sound, and ffmpeg's options to read it, fit it to `seconds` exactly and encode it."""
-    fit = f"apad=whole_dur={seconds:.6f},atrim=end={seconds:.6f}"
-    encode = ["-map", "1:a:0", "-af", f"{TIMING},{fit}", "-c:a", "aac", "-b:a", "160k", "-ar", "48000"]
-    if speech.source is not None and speech.stamp is not None:
-        with contextlib.suppress(OSError):
-            file: IO[Any] = speech.source.open("rb")
-            status = os.fstat(file.fileno())
-            if (status.st_size, status.st_mtime_ns) == speech.stamp:
-                part = f"{TIMING},atrim=start={speech.start:.6f}:duration={speech.seconds:.6f},asetpts=PTS-STARTPTS"
-                encode[3] = f"{part},{fit}"
-                return file, [*UNTRUSTED, "-fd", str(file.fileno()), "-i", "fd:", *encode, "-ac", "2"]
-            file.close()
-    parts = (np.clip(speech.waveform[k : k + (1 << 18)], -1.0, 1.0) for k in range(0, len(speech.waveform), 1 << 18))
-    file = spooled((part * 32767.0).round().astype("<i2").tobytes() for part in parts)
-    raw = ["-protocol_whitelist", "fd,pipe", "-f", "s16le", "-ar", "16000", "-ac", "1"]
-    return file, [*raw, "-fd", str(file.fileno()), "-i", "fd:", *encode, "-ac", "1"]

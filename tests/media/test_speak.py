@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from moda.errors import BadText
 from moda.media import online
+from moda.media.audio import load_speech
 from moda.media.espeak import languages
 from moda.media.speak import clean, speak, voices
 from moda.media.voices import guess_language, to_online
@@ -137,7 +140,7 @@ def test_without_the_internet_the_offline_voice_speaks_soon(monkeypatch: pytest.
     speech = speak("Guten Tag", "de-DE-ConradNeural")
     assert time.monotonic() - started < 8
     assert speech.name == "de+m1" and "an offline voice speaks" in speech.notice
-    assert speak("Guten Tag", "de-DE-ConradNeural", offline=True).digest == speech.digest
+    assert speak("Guten Tag", "de+m1", offline=True).digest == speech.digest
     with pytest.raises(BadText, match="internet"):
         speak("Guten Tag", "de", offline=False)
     with pytest.raises(BadText, match="offline one"):
@@ -160,3 +163,54 @@ def test_unknown_voices_are_named_in_one_printable_line(voice: str) -> None:
     with pytest.raises(BadText, match="There is no voice") as caught:
         speak("Hello.", voice, offline=True)
     assert str(caught.value).isprintable() and len(str(caught.value)) < 300
+
+
+def test_a_long_install_path_does_not_silence_the_voice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """espeak-ng cuts the path of its data at 160 bytes."""
+    import espeakng_loader
+
+    from moda.media import espeak
+
+    deep = tmp_path / ("a long folder name, é 用户 " * 4) / ("b" * 90)
+    deep.mkdir(parents=True)
+    (deep / "espeak-ng-data").symlink_to(espeakng_loader.get_data_path())
+    expected = espeak.synthesise("Hello", "en-us").samples
+    monkeypatch.setattr(espeakng_loader, "get_data_path", lambda: str(deep / "espeak-ng-data"))
+    assert np.array_equal(espeak.synthesise("Hello", "en-us").samples, expected)
+
+
+def test_styled_letters_are_read_as_plain_ones_and_pictures_not_at_all() -> None:
+    assert clean("Ｈｅｌｌｏ　ｗｏｒｌｄ １２３") == "Hello world 123"
+    assert clean("𝐛𝐨𝐥𝐝 𝒔𝒄𝒓𝒊𝒑𝒕 ⓒircle ﬁne ｶﾀｶﾅ") == "bold script circle fine カタカナ"
+    assert clean("½ x² 20 °C © ™ №5") == "½ x² 20 °C © ™ №5"
+    assert clean("Hi 👩‍👩‍👧 there 🇩🇪 3️⃣ ❤️ 👍🏽→ go") == "Hi there 3 go"
+    assert clean("नमस्ते 你好，世界 안녕 مرحبا") == unicodedata.normalize("NFC", "नमस्ते 你好,世界 안녕 مرحبا")
+    assert speak("Hello 😀 world", "en", offline=True).digest == speak("Hello world", "en", offline=True).digest
+    assert speak("１２", "en", offline=True).digest == speak("12", "en", offline=True).digest
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=60))
+def test_cleaning_twice_changes_nothing_more(text: str) -> None:
+    try:
+        once = clean(text)
+    except BadText:
+        return
+    assert clean(once) == once
+
+
+def test_a_named_online_voice_is_not_silently_replaced() -> None:
+    with pytest.raises(BadText, match=r"'en-US-AvaNeural' speaks online only: choose an offline voice such as \w+"):
+        speak("hi", "en-US-AvaNeural", offline=True)
+    assert speak("hi", "en-US", offline=True).seconds > 0.3
+
+
+def test_a_part_of_a_spoken_text_keeps_its_words_and_voice() -> None:
+    speech = speak("Hello there, Dr. Smith! It costs 25 euros.", "en-us+f2", offline=True)
+    assert speech.voice == "en-us+f2"
+    begins = next(word.start for word in speech.words if word.text == "It")
+    part = speech.trim(begins, speech.seconds)
+    assert [word.text for word in part.words] == ["It", "costs", "25", "euros."]
+    assert part.words[0].start == pytest.approx(0.0, abs=1e-6) and part.words[-1].end <= part.seconds
+    again = load_speech(part)
+    assert (again.words, again.phones, again.voice) == (part.words, part.phones, "en-us+f2") and part.phones

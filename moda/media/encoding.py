@@ -1,0 +1,61 @@
+"""ffmpeg's arguments for writing videos: how pictures are encoded, joined with their sound, and finished."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from moda.media.formats import COLOUR, EVEN, GIF, MP4, WEBM, WEBP, Format
+
+LOSSLESS = ("-c:v", "libx264rgb", "-qp", "0", "-preset", "ultrafast", "-f", "matroska")
+"""Pictures kept exactly for a second pass."""
+
+
+def encode(
+    form: Format, size: tuple[int, int], rate: Fraction, alpha: bool, crf: int, preset: str, threads: int
+) -> list[str]:
+    """Raw frames on standard input to an encoded stream, up to but without the output's container.
+
+    size: (width, height). crf, preset: as x264 counts them; other codecs take their nearest.
+    """
+    raw = ["-f", "rawvideo", "-pixel_format", "rgba" if alpha else "rgb24", "-video_size", f"{size[0]}x{size[1]}",
+           "-framerate", str(rate), "-i", "pipe:0", "-map", "0:v"]  # fmt: skip
+    if form.finish:
+        return [*raw, *LOSSLESS]
+    pixels = form.alpha_pixels if alpha else form.pixels
+    even = f"{EVEN}," if form in (MP4, WEBM) else ""
+    codec = [*form.codec, *(form.alpha_codec if alpha else ())]
+    if form is MP4:
+        codec += ["-preset", preset, "-crf", str(crf)]
+    elif form is WEBM:
+        codec += ["-crf", str(round(1.4 * crf))]
+    if form is not WEBP:
+        codec += ["-threads", str(threads)]
+    colour = f"format={pixels}" if form is WEBP else COLOUR.format(pixels=pixels)
+    return [*raw, "-vf", f"{even}{colour}", *codec]
+
+
+def container(form: Format, tags: Sequence[str], target: Path) -> list[str]:
+    """The finished file: its tags, index and name."""
+    return [*tags, *form.container, "-f", form.muxer, "-y", f"file:{target}"]
+
+
+def join(pictures: Path, sound: Path | None, captions: Path | None, seconds: float, form: Format) -> list[str]:
+    """Encoded pictures with their sound (cut to `seconds`) and captions, copied as they are."""
+    ours = ["-protocol_whitelist", "file"]
+    inputs, maps = [*ours, "-i", f"file:{pictures}"], ["-map", "0:v"]
+    if sound is not None:
+        inputs += [*ours, "-t", f"{seconds:.6f}", "-i", f"file:{sound}"]
+        maps += ["-map", "1:a"]
+    if captions is not None:
+        inputs += [*ours, "-f", "srt", "-i", f"file:{captions}"]
+        maps += ["-map", f"{1 + (sound is not None)}:s", "-c:s", form.captions]
+    return [*inputs, *maps, "-c:v", "copy", "-c:a", "copy", "-map_metadata:g", "-1"]
+
+
+def second_pass(form: Format, pictures: Path) -> list[str]:
+    """Lossless pictures read twice, for a format that must see all of them before it writes the first."""
+    again = ["-protocol_whitelist", "file", "-i", f"file:{pictures}"]
+    assert form is GIF
+    return [*again, *again, *form.finish]
