@@ -161,7 +161,7 @@ class VideoWriter:
             raise
         self._thread.join()
         status = self._child.wait(STALLED + self.frames)
-        if status != 0:
+        if status != 0 or self._partial.temporary.stat().st_size == 0:
             self._fail()
         self._abandon.detach()
         self._child.close()
