@@ -43,8 +43,11 @@ class Renderer(Protocol):
         start: int = 0,
         stop: int | None = None,
         cancel: Cancel | None = None,
+        alpha: bool = False,
     ) -> Iterator[np.ndarray]:
         """Yield frames ``start`` to ``stop`` (exclusive) of ``motion``, uint8 (H, W, 3) RGB, at ``motion.fps``.
+
+        With ``alpha`` they are (H, W, 4): the person alone, straight RGBA, without what is behind.
 
         ``size`` is the side of the square crop in pixels; with ``whole`` the face is put back into the whole
         picture instead and frames have the picture's size. Memory does not grow with the number of frames.

@@ -16,6 +16,7 @@ from moda.renderer.mesh.analysis import mouth as mouth_
 from moda.renderer.mesh.analysis import teeth
 from moda.renderer.mesh.analysis.geometry import build_mesh
 from moda.renderer.mesh.analysis.head_weights import HeadField, head_field
+from moda.renderer.mesh.analysis.layers import Layers, layers_of
 from moda.renderer.mesh.analysis.shading import SkinShade, build_shade, skin_lines
 from moda.renderer.mesh.analysis.topology import EYES
 from moda.renderer.mesh.drawing.compiled import compile_ahead
@@ -36,7 +37,7 @@ SMALLEST, LARGEST = 64, 2048
 class Prepared:
     """A portrait ready to be moved; made once, never changed."""
 
-    image: np.ndarray
+    layers: Layers
     rig: Rig
     field: HeadField
     eyes: tuple[eyes_.Eye, eyes_.Eye]
@@ -70,8 +71,6 @@ class MeshRenderer:
         the head. ``breathing``: the shoulders rise and fall a little. ``glasses``: the person wears glasses, as found
         by the portrait when not given.
         """
-        from moda.portrait.mediapipe_graphs import person_mask
-
         image, head = portrait.image, portrait.placement
         iod = float(head.scale)
         height, width = image.shape[:2]
@@ -86,10 +85,12 @@ class MeshRenderer:
             min(float(width - 1), window[0] + window[2] + grow),
             min(float(height - 1), window[1] + window[2] + grow),
         )
+        layers = layers_of(portrait, background_still)
         x0, y0, x1, y1 = (round(v) for v in region)
-        person = person_mask(image[y0 : y1 + 1, x0 : x1 + 1])
+        person = _person(portrait, layers)[y0 : y1 + 1, x0 : x1 + 1]
         window = with_headroom(window, person, region, iod)
-        field = head_field(person, points, head, region, (height, width), background_still)
+        mode = "loose" if not background_still else "sheet" if layers.alpha is None else "layer"
+        field = head_field(person, points, head, region, (height, width), mode)
         if glasses is None:
             glasses = portrait.rest["glasses"] > 0.5
         mesh = build_mesh(points, head, region, field)
@@ -102,18 +103,8 @@ class MeshRenderer:
         tones = teeth.measure_tones(image, points, iod, sclera)
         mouth = mouth_.build_mouth(image, points, iod, tones, mesh.position)
         rig = build_rig(mesh, head, mouth.gap, lids, (balls[0].ratio, balls[1].ratio), glasses, portrait.rest["smile"])
-        return Prepared(
-            image,
-            rig,
-            field,
-            balls,
-            mouth,
-            build_shade(mesh.position, iod, rig.smiling, skin_lines(image, points, iod)),
-            region,
-            window,
-            glasses,
-            breathing,
-        )
+        shade = build_shade(mesh.position, iod, rig.smiling, skin_lines(image, points, iod))
+        return Prepared(layers, rig, field, balls, mouth, shade, region, window, glasses, breathing)
 
     def frames(
         self,
@@ -125,6 +116,7 @@ class MeshRenderer:
         start: int = 0,
         stop: int | None = None,
         cancel: Cancel | None = None,
+        alpha: bool = False,
     ) -> Iterator[np.ndarray]:
         """Yield frames ``start`` to ``stop`` of ``motion``; see :class:`moda.renderer.base.Renderer`.
 
@@ -134,7 +126,9 @@ class MeshRenderer:
         """
         if not whole and (not SMALLEST <= size <= LARGEST or size % 2):
             raise BadSetting(f"The frame size must be an even number from {SMALLEST} to {LARGEST}, not {size}.")
-        viewport = build_viewport(prepared.image, prepared.region, prepared.window, size, whole, prepared.field.moves)
+        viewport = build_viewport(
+            prepared.layers, prepared.region, prepared.window, size, whole, prepared.field.moves, alpha
+        )
         painter = Painter(prepared.rig, prepared.eyes, prepared.mouth, prepared.shade, viewport)
         assert motion.reference is not None
         at_rest = read_actions(motion.reference[None, :63], motion.neutral)[0].astype(np.float64)
@@ -169,6 +163,15 @@ class MeshRenderer:
         )
         moved, unposed = move(rig, actions, lids, turn, breath)
         return painter.paint(moved, unposed, actions, lids, turn)
+
+
+def _person(portrait: Portrait, layers: Layers) -> np.ndarray:
+    """(H, W) how surely each pixel is the person."""
+    if layers.alpha is not None:
+        return layers.alpha
+    from moda.portrait.person_mask import person_mask
+
+    return person_mask(portrait.image, portrait.face)
 
 
 def breath_at(seconds: float) -> float:

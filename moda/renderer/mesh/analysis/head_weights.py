@@ -15,6 +15,13 @@ CELLS = 20  # samples per IOD
 RIM = 0.45
 REACH, LOOSE_REACH = 0.88, 3.2
 """How far beyond the head, in IOD, its motion fades out: with a still background, and with one that moves along."""
+THROAT = ((0.0, 0.5, 1.0, 1.6), (0.0, 0.12, 0.6, 0.9))
+LAYER_THROAT = ((0.0, 0.5, 1.0, 1.6), (0.0, 0.08, 0.45, 0.6))
+"""How far beside the middle, and below the chin there, the neck begins: hair hangs lower at the sides."""
+NECK, LAYER_NECK = (0.05, 1.45), (0.0, 1.0)
+"""From where to where below that the head's motion fades out: the neck stretches, the collar stays."""
+SHOULDERS = 0.07
+"""How far the shoulders of a separate layer follow the head."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +78,12 @@ def head_field(
     pose: Pose,
     region: tuple[float, float, float, float],
     picture: tuple[int, int],
-    still: bool = True,
+    mode: str,
 ) -> HeadField:
-    """person: (h, w) float probability of "person" over the region, any size; picture: (height, width) px.
+    """person: (h, w) opacity or probability of the person over the region, any size; picture: (height, width) px.
 
-    still: the background stays where it is; otherwise it sways with the head, the less the farther away.
+    mode: what carries the head. "layer": the person alone, before a plate; "sheet": the whole picture, whose background
+    fades to rest close to the head; "loose": the whole picture, swaying the less the farther from the head.
     """
     iod = float(pose.scale)
     x0, y0, x1, y1 = region
@@ -102,20 +110,38 @@ def head_field(
     head = (labels == labels[nose[1], nose[0]]).astype(np.uint8)
     head = cv2.morphologyEx(head, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
 
-    def away(shape: np.ndarray) -> np.ndarray:
-        return cv2.distanceTransform((1 - shape).astype(np.uint8), cv2.DIST_L2, 5) / CELLS
-
-    weight = 1.0 - smoothstep(away(head), 0.0, REACH)
-    throat = np.interp(np.abs(ux), [0, 0.5, 1.0, 1.6], [chin, chin + 0.12, chin + 0.6, chin + 0.9])
-    weight = np.minimum(weight, 1.0 - smoothstep(uy - throat, 0.05, 1.45))
-    blurred = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), 0.18 * CELLS, borderType=cv2.BORDER_REPLICATE)
-    # What would hardly move does not move at all: most of a background then stays as it is, to the bit.
-    weight = np.maximum(0.0, np.asarray(blurred) - 0.03) / 0.97
-    weight = np.maximum(weight, 1.0 - smoothstep(away(face), 0.0, 0.25))
-    if not still:  # spread over more room, the same motion bends straight lines less; shoulders stay where they are
-        loose = np.minimum(1.0 - smoothstep(away(head), 0.0, LOOSE_REACH), 1.0 - smoothstep(uy - chin, 0.05, 1.45))
+    weight = 1.0 - smoothstep(_away(head), 0.0, REACH)
+    below = uy - np.interp(np.abs(ux), *(LAYER_THROAT if mode == "layer" else THROAT)) - chin
+    if mode == "layer":
+        weight = np.minimum(weight, 1.0 - smoothstep(below, *LAYER_NECK))
+        weight = _carried_over(np.maximum(weight, SHOULDERS), (mask > 0.1) | (face > 0))
+        weight = cv2.GaussianBlur(weight, (0, 0), 0.12 * CELLS, borderType=cv2.BORDER_REPLICATE)
+    else:
+        weight = np.minimum(weight, 1.0 - smoothstep(below, *NECK))
+        weight = weight.astype(np.float32)
+        weight = cv2.GaussianBlur(weight, (0, 0), 0.18 * CELLS, borderType=cv2.BORDER_REPLICATE)
+        # What would hardly move does not move at all: most of a background then stays as it is, to the bit.
+        weight = np.maximum(0.0, weight - 0.03) / 0.97
+    weight = np.maximum(weight, 1.0 - smoothstep(_away(face), 0.0, 0.25))
+    if mode == "loose":  # spread over more room, the same motion bends straight lines less; shoulders stay
+        loose = np.minimum(1.0 - smoothstep(_away(head), 0.0, LOOSE_REACH), 1.0 - smoothstep(uy - chin, *NECK))
         weight = np.maximum(weight, loose)
     soft = cv2.GaussianBlur(body.astype(np.float32), (0, 0), 0.08 * CELLS, borderType=cv2.BORDER_REPLICATE)
     height, width = picture
     sides = (x0 > 0.5, y0 > 0.5, x1 < width - 0.5, y1 < height - 0.5)
     return HeadField(region, origin, iod, turn, chin, np.ascontiguousarray(weight, np.float32), soft, sides)
+
+
+def _away(shape: np.ndarray) -> np.ndarray:
+    """(h, w) distance from ``shape`` in IOD."""
+    return np.asarray(cv2.distanceTransform((1 - shape).astype(np.uint8), cv2.DIST_L2, 5)) / CELLS
+
+
+def _carried_over(weight: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """Outside ``shape`` the weight of its nearest cell: what surrounds the person is not seen, and must not pull."""
+    _, labels = cv2.distanceTransformWithLabels(
+        (~shape).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    of_label = np.zeros(int(labels.max()) + 1)
+    of_label[labels[shape]] = weight[shape]
+    return of_label[labels].astype(np.float32)

@@ -21,12 +21,13 @@ def jit(signature: Any = None) -> Callable[[Jitted], Jitted]:
     (numba compiles those anew when their own file has changed, and only then)."""
 
     def decorate(function: Jitted) -> Jitted:
+        if signature is None:
+            return njit(inline="always")(function)  # type: ignore[no-any-return]
         try:
             compiled = njit(cache=True, fastmath=False, nogil=True)(function)
         except RuntimeError:  # no writable cache folder
             compiled = njit(fastmath=False, nogil=True)(function)
-        if signature is not None:
-            PLANNED.append((compiled, signature))
+        PLANNED.append((compiled, signature))
         return compiled
 
     return decorate

@@ -123,5 +123,5 @@ def draw_seam(frame: np.ndarray, line: np.ndarray, unit: float, colour: np.ndarr
     cv2.polylines(mask, [spots], False, (255,), max(1, round(0.009 * unit)), cv2.LINE_AA, 4)
     soft = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), max(0.6, 0.007 * unit))
     alpha = np.asarray(soft)[..., None] * (0.8 * strength)
-    part = frame[low[1] : high[1], low[0] : high[0]]
+    part = frame[low[1] : high[1], low[0] : high[0], :3]
     part[:] = np.round(part * (1 - alpha) + colour * alpha).astype(np.uint8)

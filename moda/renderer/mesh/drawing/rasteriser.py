@@ -85,7 +85,7 @@ def rasterise(
 def soften_edges(
     frame: np.ndarray, flow_x: np.ndarray, flow_y: np.ndarray, box: tuple[int, int, int, int], jump: float
 ) -> None:
-    """Blur ``frame`` (h, w, 3) uint8 a little, in place, where the flow jumps by more than ``jump`` px.
+    """Blur ``frame`` (h, w, c) uint8 a little, in place, where the flow jumps by more than ``jump`` px.
 
     Only inside ``box`` x0, y0, x1, y1. There one sheet hides another (cheek before background): without this the edge
     would be a staircase.
@@ -118,7 +118,7 @@ def _blur_at_jumps(
                 abs(flow_x[y + 1, x] - fx) + abs(flow_y[y + 1, x] - fy),
             )
             if max(across, along) > limit:
-                for c in range(3):
+                for c in range(frame.shape[2]):
                     corners = int(before[v - 1, u - 1, c]) + before[v - 1, u + 1, c]
                     corners += int(before[v + 1, u - 1, c]) + before[v + 1, u + 1, c]
                     sides = int(before[v - 1, u, c]) + before[v + 1, u, c]

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from moda.renderer.mesh.analysis.curves import smoothstep
+from moda.renderer.mesh.analysis.layers import Layers
 from moda.renderer.mesh.analysis.texture import ENLARGED, crisp, enlarged, resampled
 
 MAX_WHOLE = (1920, 1080)
@@ -42,9 +43,10 @@ class Viewport:
     size: tuple[int, int]  # width, height of the frame
     to_frame: Affine2D  # picture px -> frame px (pixel positions)
     box: tuple[int, int, int, int]  # x0, y0, x1, y1 of the moving part, frame px
-    texture: np.ndarray  # (h, w, 3) uint8
+    texture: np.ndarray  # (h, w, 4) uint8, straight alpha
     to_texture: Affine2D  # frame px -> texture px
-    base: np.ndarray  # (H, W, 3) uint8
+    base: np.ndarray  # (H, W, c) uint8: the picture at rest; c = 4: the person alone, straight alpha
+    plate: np.ndarray  # (H, W, c) uint8: what is behind; c = 4: nothing
     places: tuple[np.ndarray, np.ndarray]  # (h, w) float32 x, y: where the box's pixels lie in the texture at rest
 
 
@@ -87,16 +89,19 @@ def whole_size(picture: tuple[int, int]) -> tuple[int, int]:
 
 
 def build_viewport(
-    image: np.ndarray,
+    layers: Layers,
     region: tuple[float, float, float, float],
     window: tuple[float, float, float],
     size: int,
     whole: bool,
     moves: Callable[[np.ndarray], np.ndarray],
+    alpha: bool = False,
 ) -> Viewport:
     """Lay out the frame. region: (x0, y0, x1, y1) px of the picture that may move; window: from `crop_window`;
-    moves: points (n, 2) px of the picture -> (n,) 0 where it rests to 1."""
-    size_px, to_frame, base = _frame(image, window, size, whole)
+    moves: points (n, 2) px of the picture -> (n,) 0 where it rests to 1; alpha: frames have a fourth channel, the
+    person's opacity."""
+    image = layers.picture
+    size_px, to_frame = _frame(image.shape[:2], window, size, whole)
     low, high = to_frame(np.array(region[:2])), to_frame(np.array(region[2:]))
     x0, y0 = (int(max(0, np.floor(low[k] / 2) * 2)) for k in range(2))
     x1, y1 = (int(min(size_px[k], np.ceil(high[k] / 2) * 2)) for k in range(2))
@@ -107,7 +112,6 @@ def build_viewport(
     raster_scale = texture_scale / ENLARGED
     to_raster = Affine2D(raster_scale, -raster_scale * np.array([x0 - margin, y0 - margin])).after(to_frame)
     shape = tuple(int(np.ceil((hi - lo + 2 * margin) * raster_scale)) for lo, hi in ((x0, x1), (y0, y1)))
-    raster = resampled(image, to_raster.scale, to_raster.offset, (shape[0], shape[1]))
     origin = np.array([x0 - margin, y0 - margin]) - 0.5 * (ENLARGED - 1) / texture_scale
     to_texture = Affine2D(texture_scale, -texture_scale * origin)
     gx, gy = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
@@ -120,33 +124,102 @@ def build_viewport(
     moving = cv2.resize(moves(there).reshape(WEIGHED, WEIGHED).astype(np.float32), shape)
     seen, shown = _middle(window, to_frame, (x0, y0), image.shape, (y1 - y0, x1 - x0))
     at = (places[0][shown], places[1][shown])
-    texture = enlarged(crisp(raster, raster_scale, image[seen], to_frame.scale, at, moving))
-    # The base is the texture seen without motion, so that what moves and what rests look alike.
-    still = cv2.remap(texture, *places, cv2.INTER_LINEAR)
-    base = base.copy()
-    if whole:
-        fade = _border_fade((y1 - y0, x1 - x0), (x0 > 0, y0 > 0, x1 < size_px[0], y1 < size_px[1]))[..., None]
-        base[y0:y1, x0:x1] = np.round(base[y0:y1, x0:x1] * (1 - fade) + still * fade).astype(np.uint8)
-    else:
-        base[y0:y1, x0:x1] = still
-    return Viewport(size_px, to_frame, (x0, y0, x1, y1), texture, to_texture, base, places)
+    picture, foreground, opaque, behind = _rasters(layers, to_raster, (shape[0], shape[1]))
+    texture = np.dstack([enlarged(foreground), enlarged(opaque, cv2.INTER_LINEAR)])
+    box = (slice(y0, y1), slice(x0, x1))
+    base = _filled(image, size_px, to_frame, whole)
+    still = cv2.remap(enlarged(picture), *places, cv2.INTER_LINEAR)
+    inner = _border_fade((y1 - y0, x1 - x0), (x0 > 0, y0 > 0, x1 < size_px[0], y1 < size_px[1]))[..., None]
+    base[box] = np.round(base[box] * (1 - inner) + still * inner).astype(np.uint8)
+    person = cv2.remap(texture, *places, cv2.INTER_LINEAR)
+    plate = base.copy()
+    filled = cv2.remap(enlarged(behind), *places, cv2.INTER_LINEAR)
+    plate[box] = np.where(person[..., 3:] > 0, filled, base[box])
+    # What moves is sharpened by as much as sampling it between its pixels will take.
+    sharper = crisp(picture, raster_scale, image[seen], to_frame.scale, at, moving)
+    gain = enlarged(sharper.astype(np.float32) - picture)
+    gain *= texture[..., 3:].astype(np.float32) / 255
+    texture[..., :3] = np.clip(np.round(texture[..., :3] + gain), 0, 255).astype(np.uint8)
+    if alpha:
+        base, plate = _cut_out(layers, size_px, to_frame, whole, box, person)
+    return Viewport(size_px, to_frame, (x0, y0, x1, y1), texture, to_texture, base, plate, places)
+
+
+def _rasters(layers: Layers, to_raster: Affine2D, size: tuple[int, int]) -> tuple[np.ndarray, ...]:
+    """Picture, foreground, opacity and plate at the raster's ``size``, uint8.
+
+    What is resampled is each layer times its opacity: so the layers together are the resampled picture again.
+    """
+
+    height, width = layers.picture.shape[:2]
+    corners = to_raster.inverse()(np.array([[0.0, 0.0], size]))
+    (x0, y0), (x1, y1) = np.clip([np.floor(corners[0]) - 8, np.ceil(corners[1]) + 8], 0, (width, height)).astype(int)
+    part = (slice(y0, y1), slice(x0, x1))
+    offset = to_raster(np.array([x0, y0], np.float64))
+
+    def raster(layer: np.ndarray) -> np.ndarray:
+        return resampled(layer, to_raster.scale, offset, size)
+
+    picture = raster(layers.picture[part])
+    if layers.alpha is None:
+        return picture, picture, np.full(size[::-1], 255, np.uint8), picture
+    alpha = layers.alpha[part]
+    share = np.clip(raster(alpha), 0, 1)[..., None]
+    front = layers.foreground[part] * alpha[..., None]
+
+    def apart(weighted: np.ndarray, weight: np.ndarray, plain: np.ndarray) -> np.ndarray:
+        """The colours of a layer, resampled with its opacity; where there is too little of it, without."""
+        known = smoothstep(weight, 0.02, 0.06)
+        mixed = raster(weighted) / np.maximum(weight, 0.02) * known + raster(plain) * (1 - known)
+        return np.clip(np.round(mixed), 0, 255).astype(np.uint8)
+
+    foreground = apart(front, share, layers.foreground[part])
+    plate = apart(layers.picture[part] - front, 1 - share, layers.plate[part])
+    return picture, foreground, np.round(share[..., 0] * 255).astype(np.uint8), plate
+
+
+def _cut_out(
+    layers: Layers,
+    size: tuple[int, int],
+    to_frame: Affine2D,
+    whole: bool,
+    box: tuple[slice, slice],
+    person: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The person alone at rest, (H, W, 4) straight alpha, and the same without any opacity."""
+    opaque = np.full(layers.picture.shape[:2], 255, np.uint8)
+    if layers.alpha is not None:
+        opaque = np.round(layers.alpha * 255).astype(np.uint8)
+    base = np.dstack([_filled(layer, size, to_frame, whole) for layer in (layers.foreground, opaque)])
+    base[box] = person
+    nothing = base.copy()
+    nothing[..., 3] = 0
+    return base, nothing
 
 
 def _frame(
-    image: np.ndarray, window: tuple[float, float, float], size: int, whole: bool
-) -> tuple[tuple[int, int], Affine2D, np.ndarray]:
-    """Size of the frame, the way from the picture into it, and the frame without what moves."""
-    height, width = image.shape[:2]
+    picture: tuple[int, ...], window: tuple[float, float, float], size: int, whole: bool
+) -> tuple[tuple[int, int], Affine2D]:
+    """Size of the frame, and the way from the picture (height, width) into it."""
+    height, width = picture
     if not whole:
         scale = size / window[2]
         offset = np.array([-window[0] * scale + (scale - 1) / 2, -window[1] * scale + (scale - 1) / 2])
-        return (size, size), Affine2D(scale, offset), np.zeros((size, size, 3), np.uint8)
+        return (size, size), Affine2D(scale, offset)
     frame = whole_size((height, width))
     if frame[0] in (width, width - 1) and frame[1] in (height, height - 1):
-        return frame, Affine2D(1.0, np.zeros(2)), image[: frame[1], : frame[0]]
+        return frame, Affine2D(1.0, np.zeros(2))
     scale = frame[0] / width
-    offset = np.array([(scale - 1) / 2, (scale - 1) / 2])
-    return frame, Affine2D(scale, offset), cv2.resize(image, frame, interpolation=cv2.INTER_AREA)
+    return frame, Affine2D(scale, np.array([(scale - 1) / 2, (scale - 1) / 2]))
+
+
+def _filled(layer: np.ndarray, size: tuple[int, int], to_frame: Affine2D, whole: bool) -> np.ndarray:
+    """The picture, or a layer of it, as it fills a frame of ``size``; a crop is all box, and filled later."""
+    if not whole:
+        return np.zeros((size[1], size[0], *layer.shape[2:]), np.uint8)
+    if to_frame.scale == 1.0:
+        return layer[: size[1], : size[0]].copy()
+    return np.asarray(cv2.resize(layer, size, interpolation=cv2.INTER_AREA))
 
 
 def _middle(
