@@ -128,9 +128,13 @@ class LivePortraitRenderer:
         start: int = 0,
         stop: int | None = None,
         cancel: Cancel | None = None,
+        alpha: bool = False,
     ) -> Iterator[np.ndarray]:
-        """See :class:`moda.renderer.base.Renderer`. Raises Cancelled, and UserError when one frame alone
-        needs more GPU memory than there is."""
+        """See :class:`moda.renderer.base.Renderer`; ``alpha`` is refused (BadSetting).
+
+        Raises Cancelled, and UserError when one frame alone needs more GPU memory than there is."""
+        if alpha:
+            raise BadSetting("Transparent frames are drawn by the mesh renderer.")
         choose_mode(prepared.mode, motion)  # a bad mode is refused before the first frame is asked for
         last = len(motion) if stop is None else min(stop, len(motion))
         return self._frames(prepared, motion, size, whole, range(max(start, 0), last), cancel)

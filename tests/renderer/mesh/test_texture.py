@@ -8,7 +8,7 @@ import pytest
 from moda.evaluate.pictures import COMPARED, detail_at, eye_distance
 from moda.media.footage import read_frames
 from moda.media.video import VideoWriter
-from moda.renderer.mesh.analysis.texture import ENLARGED, crisp, enlarged
+from moda.renderer.mesh.analysis.texture import BETWEEN, ENLARGED, crisp, enlarged
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -39,7 +39,7 @@ def test_what_rests_is_not_sharpened() -> None:
     moves[:, 32:] = 1.0
     x, y = (axis.astype(np.float32) for axis in np.meshgrid(np.arange(8, 56), np.arange(8, 56)))
     places = (ENLARGED * x + 1, ENLARGED * y + 1)
-    sharp = crisp(picture, 1.0, picture[8:56, 8:56], 1.0, places, moves)
+    sharp = crisp(picture, 1.0, picture[8:56, 8:56], 1.0, places, moves, BETWEEN)
     assert (sharp[:, :32] == picture[:, :32]).all()
     assert np.abs(sharp[:, 40:].astype(int) - picture[:, 40:]).mean() > 2
 

@@ -115,21 +115,26 @@ def head_field(
     if mode == "layer":
         weight = np.minimum(weight, 1.0 - smoothstep(below, *LAYER_NECK))
         weight = _carried_over(np.maximum(weight, SHOULDERS), (mask > 0.1) | (face > 0))
-        weight = cv2.GaussianBlur(weight, (0, 0), 0.12 * CELLS, borderType=cv2.BORDER_REPLICATE)
+        weight = _blurred(weight, 0.12)
     else:
         weight = np.minimum(weight, 1.0 - smoothstep(below, *NECK))
-        weight = weight.astype(np.float32)
-        weight = cv2.GaussianBlur(weight, (0, 0), 0.18 * CELLS, borderType=cv2.BORDER_REPLICATE)
+        weight = _blurred(weight, 0.18)
         # What would hardly move does not move at all: most of a background then stays as it is, to the bit.
         weight = np.maximum(0.0, weight - 0.03) / 0.97
     weight = np.maximum(weight, 1.0 - smoothstep(_away(face), 0.0, 0.25))
     if mode == "loose":  # spread over more room, the same motion bends straight lines less; shoulders stay
         loose = np.minimum(1.0 - smoothstep(_away(head), 0.0, LOOSE_REACH), 1.0 - smoothstep(uy - chin, *NECK))
         weight = np.maximum(weight, loose)
-    soft = cv2.GaussianBlur(body.astype(np.float32), (0, 0), 0.08 * CELLS, borderType=cv2.BORDER_REPLICATE)
+    soft = _blurred(body, 0.08)
     height, width = picture
     sides = (x0 > 0.5, y0 > 0.5, x1 < width - 0.5, y1 < height - 0.5)
     return HeadField(region, origin, iod, turn, chin, np.ascontiguousarray(weight, np.float32), soft, sides)
+
+
+def _blurred(raster: np.ndarray, sigma: float) -> np.ndarray:
+    """sigma in IOD."""
+    raster = raster.astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(raster, (0, 0), sigma * CELLS, borderType=cv2.BORDER_REPLICATE))
 
 
 def _away(shape: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 ENLARGED = 3  # odd, so that each pixel of the picture is one of the texture too
 BETWEEN = np.array([(0.0, 0.25), (0.25, 0.75), (0.5, 0.0), (0.75, 0.5)], np.float32)
 """Where a moving face may lie beside the picture's pixels, px."""
+AT_REST = np.zeros((1, 2), np.float32)
 LOST_LATER = 0.15  # of the finest detail: bending the face and encoding take so much; less of a picture shown larger
 COMPARED = 0.8  # of the smaller size: the finest octave does not survive encoding
 
@@ -33,13 +34,14 @@ def crisp(
     scale: float,
     places: tuple[np.ndarray, np.ndarray],
     moves: np.ndarray,
+    between: np.ndarray,
 ) -> np.ndarray:
     """The raster sharpened so far that a moving face shows the fine detail that it has in the picture: sampling between
     pixels takes up to a third of it. Never softened, and what rests stays as it is.
 
     raster_scale: raster px per frame px. picture: (h, w, 3) the face as it is in the picture. scale: frame px per
     picture px. places: where the frame's pixels of the still face lie in `enlarged(raster)`; what a moving one shows is
-    the mean over the places `BETWEEN`. moves: (h, w) float32, 0 (rests) to 1 (moves), of the raster.
+    the mean over the places ``between``. moves: (h, w) float32, 0 (rests) to 1 (moves), of the raster.
     """
     if min(*picture.shape[:2], *places[0].shape) < 16:
         return raster
@@ -51,7 +53,7 @@ def crisp(
     ratio = COMPARED * min(1.0, scale)
     wanted, amount = (1 + LOST_LATER / max(1.0, scale) ** 2) * detail(picture, ratio), 0.0
     soft = cv2.GaussianBlur(raster, (0, 0), raster_scale * max(1.0, scale))
-    steps = np.float32(ENLARGED * raster_scale) * BETWEEN
+    steps = np.float32(ENLARGED * raster_scale) * between
     seen, blurred = (
         [cv2.remap(large, places[0] + dx, places[1] + dy, cv2.INTER_LINEAR) for dx, dy in steps]
         for large in (enlarged(raster), enlarged(soft))

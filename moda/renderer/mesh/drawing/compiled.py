@@ -22,7 +22,7 @@ def jit(signature: Any = None) -> Callable[[Jitted], Jitted]:
 
     def decorate(function: Jitted) -> Jitted:
         if signature is None:
-            return njit(inline="always")(function)  # type: ignore[no-any-return]
+            return njit(inline="always")(function)
         try:
             compiled = njit(cache=True, fastmath=False, nogil=True)(function)
         except RuntimeError:  # no writable cache folder

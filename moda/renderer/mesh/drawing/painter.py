@@ -105,17 +105,17 @@ class Painter:
                     strips.append((slice(row, end), slice(left, right)))
         part = np.empty((b1 - b0, a1 - a0, 4), np.uint8)
         for strip in strips:
-            maps = [
+            map_x, map_y = (
                 cv2.scaleAdd(plane[strip], viewport.to_texture.scale, grid[b0:b1, a0:a1][strip])
                 for plane, grid in zip(flow, viewport.places)
-            ]
-            part[strip] = cv2.remap(viewport.texture, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+            )
+            part[strip] = cv2.remap(viewport.texture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         # Folds come about at the outline of the face, the nose and the lips.
         face = position[: topology.COUNT] - corner
         margin = 0.2 * float(self.rig.head.scale) * viewport.to_frame.scale
         left, upper = (int(v) for v in face.min(0) - margin)
         right, lower = (int(v) for v in face.max(0) + margin)
-        rasteriser.soften_edges(part, *flow, (left, upper, right, lower), EDGE_JUMP)
+        rasteriser.soften_edges(part, flow[0], flow[1], (left, upper, right, lower), EDGE_JUMP)
         if shade is not None:
             self._shade(part, shade, small, face, (x0 + a0, y0 + b0))
         for rows, columns in strips:

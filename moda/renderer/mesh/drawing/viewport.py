@@ -10,11 +10,13 @@ import numpy as np
 
 from moda.renderer.mesh.analysis.curves import smoothstep
 from moda.renderer.mesh.analysis.layers import Layers
-from moda.renderer.mesh.analysis.texture import ENLARGED, crisp, enlarged, resampled
+from moda.renderer.mesh.analysis.texture import AT_REST, BETWEEN, ENLARGED, crisp, enlarged, resampled
 
 MAX_WHOLE = (1920, 1080)
 TEXTURE_PER_PX, LEAST_PER_PX = 3.0, 1.25
 MAX_TEXTURE = 3600
+PLATE_SHARE = 1 / 40
+"""How little of what the two layers do not explain may be the plate's, where both are seen alike."""
 WEIGHED = 96  # places across and down at which it is asked what moves
 
 
@@ -124,11 +126,17 @@ def build_viewport(
     moving = cv2.resize(moves(there).reshape(WEIGHED, WEIGHED).astype(np.float32), shape)
     seen, shown = _middle(window, to_frame, (x0, y0), image.shape, (y1 - y0, x1 - x0))
     at = (places[0][shown], places[1][shown])
+
+    def sharper(raster: np.ndarray, between: np.ndarray) -> np.ndarray:
+        return crisp(raster, raster_scale, image[seen], to_frame.scale, at, moving, between)
+
     picture, foreground, opaque, behind = _rasters(layers, to_raster, (shape[0], shape[1]))
     texture = np.dstack([enlarged(foreground), enlarged(opaque, cv2.INTER_LINEAR)])
     box = (slice(y0, y1), slice(x0, x1))
     base = _filled(image, size_px, to_frame, whole)
-    still = cv2.remap(enlarged(picture), *places, cv2.INTER_LINEAR)
+    as_it_is = whole and to_frame.scale == 1.0
+    rested = picture if as_it_is else sharper(picture, AT_REST)
+    still = cv2.remap(enlarged(rested), *places, cv2.INTER_LINEAR)
     inner = _border_fade((y1 - y0, x1 - x0), (x0 > 0, y0 > 0, x1 < size_px[0], y1 < size_px[1]))[..., None]
     base[box] = np.round(base[box] * (1 - inner) + still * inner).astype(np.uint8)
     person = cv2.remap(texture, *places, cv2.INTER_LINEAR)
@@ -136,8 +144,7 @@ def build_viewport(
     filled = cv2.remap(enlarged(behind), *places, cv2.INTER_LINEAR)
     plate[box] = np.where(person[..., 3:] > 0, filled, base[box])
     # What moves is sharpened by as much as sampling it between its pixels will take.
-    sharper = crisp(picture, raster_scale, image[seen], to_frame.scale, at, moving)
-    gain = enlarged(sharper.astype(np.float32) - picture)
+    gain = enlarged(sharper(picture, BETWEEN).astype(np.float32) - picture)
     gain *= texture[..., 3:].astype(np.float32) / 255
     texture[..., :3] = np.clip(np.round(texture[..., :3] + gain), 0, 255).astype(np.uint8)
     if alpha:
@@ -175,7 +182,10 @@ def _rasters(layers: Layers, to_raster: Affine2D, size: tuple[int, int]) -> tupl
 
     foreground = apart(front, share, layers.foreground[part])
     plate = apart(layers.picture[part] - front, 1 - share, layers.plate[part])
-    return picture, foreground, np.round(share[..., 0] * 255).astype(np.uint8), plate
+    # Overshoot at sharp edges is the person's, as far as it is seen: in the plate it would be left behind as a line.
+    left = picture - share * foreground - (1 - share) * plate
+    foreground = np.clip(np.round(foreground + left * share / (share**2 + PLATE_SHARE * (1 - share) ** 2)), 0, 255)
+    return picture, foreground.astype(np.uint8), np.round(share[..., 0] * 255).astype(np.uint8), plate
 
 
 def _cut_out(
