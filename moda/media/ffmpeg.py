@@ -260,7 +260,7 @@ def has_stream(log: str, kind: str) -> bool:
 
 def packet_spans(pieces: Iterable[bytes]) -> dict[int, tuple[int, float]]:
     """Packet count and length in seconds of each stream, from the pieces of ffmpeg's framecrc table."""
-    base: dict[int, float] = {}
+    base: dict[int, tuple[int, int]] = {}
     first: dict[int, int] = {}
     last: dict[int, int] = {}
     count: dict[int, int] = {}
@@ -272,10 +272,14 @@ def packet_spans(pieces: Iterable[bytes]) -> dict[int, tuple[int, float]]:
             if line.startswith(b"#tb "):
                 index, ratio = line[4:].split(b":")
                 over, under = ratio.split(b"/")
-                base[int(index)] = int(over) / int(under)
+                base[int(index)] = (int(over), int(under))
             elif line[:1].isdigit() and len(cells) >= 4:
                 stream, shown, length = int(cells[0]), int(cells[2]), int(cells[3])
                 first[stream] = min(first.get(stream, shown), shown)
                 last[stream] = max(last.get(stream, shown + length), shown + length)
                 count[stream] = count.get(stream, 0) + 1
-    return {stream: (count[stream], (last[stream] - max(first[stream], 0)) * base.get(stream, 0.0)) for stream in count}
+    found = {}
+    for stream, packets in count.items():
+        over, under = base.get(stream, (0, 1))
+        found[stream] = (packets, (last[stream] - max(first[stream], 0)) * over / under)
+    return found
