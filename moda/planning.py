@@ -12,6 +12,7 @@ from moda.errors import BadSetting, Cancelled
 from moda.generator.noise_scale import NoiseScale
 from moda.models.motion_model import MotionModel, Start
 from moda.models.threads import cpu_threads
+from moda.motion.closures import close_lips, is_bilabial
 from moda.motion.emotions import CLASSES
 from moda.motion.space import FPS, POSE, Motion, denormalise, normalise
 from moda.settings import Settings
@@ -104,4 +105,7 @@ def sample(
             sampled = sample_clip(model.network, request, options, watch)
     vectors = denormalise(sampled.numpy())
     vectors[:, PLACED] *= np.float32(start.ratio)
-    return Motion(vectors, FPS, model.name, reference=start.reference, neutral=start.neutral), notes
+    motion = Motion(vectors, FPS, model.name, reference=start.reference, neutral=start.neutral)
+    if speech.phones and settings.preset != "reference":
+        motion = close_lips(motion, [(p.start, p.end) for p in speech.phones if is_bilabial(p.symbol)])
+    return motion, notes
