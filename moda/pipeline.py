@@ -199,12 +199,11 @@ class TalkingHead:
     ) -> Path:
         """A small quick clip of the take with the mesh renderer, whatever the renderer of the video will be."""
         from moda.media.provenance import made_by
-        from moda.models import load_renderer
         from moda.preview.clip import quick_clip
 
         facts: dict[str, Any] = {"face": portrait.face.box, "model": take.model, "renderer": "mesh"}
         policy.ask("render", portrait.image, None if speech is None else speech.waveform, take.settings, **facts)
-        mesh = self.renderer if self.renderer.name == "mesh" else load_renderer("mesh", "cpu")
+        mesh = self._mesh()
         report = None if progress is None else lambda done, total: progress("quick clip", done, total)
         return quick_clip(
             mesh, self._prepare(mesh, portrait, take.settings.background_still), take.motion, speech, path,
@@ -224,6 +223,18 @@ class TalkingHead:
             while len(self._prepared) > KEPT_PORTRAITS:
                 self._prepared.popitem(last=False)
         return prepared
+
+    def rig(self, portrait: Portrait, background_still: bool = True) -> bytes:
+        """The rig bundle of a portrait for the browser's stage (docs/rig.md), whatever the renderer of the video."""
+        from moda.stage.bundle import rig_bytes
+
+        return rig_bytes(self._prepare(self._mesh(), portrait, background_still))
+
+    def _mesh(self) -> Renderer:
+        """The renderer of everything quick: the mesh one, whatever this object renders videos with."""
+        from moda.models import load_renderer
+
+        return self.renderer if self.renderer.name == "mesh" else load_renderer("mesh", "cpu")
 
     def write_preview(
         self, take: Take, portrait: Portrait, speech: Speech, folder: Path, *, progress: Progress | None = None

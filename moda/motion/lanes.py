@@ -40,7 +40,8 @@ MAIN: dict[str, tuple[str, ...]] = {
 }
 """What a lane moves when it is shifted as a whole; gaze and head must say which part."""
 
-_SHORT = {"left": "blink_left", "right": "blink_right", "x": "gaze_x", "y": "gaze_y"}
+PART_NAMES = {"left": "blink_left", "right": "blink_right", "x": "gaze_x", "y": "gaze_y"}
+"""Short names of parts within their lane: eyes.left, gaze.x."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def lane_parts(lane: str) -> tuple[str, ...]:
         raise BadSetting(f"There is no lane called {_shown(lane)}; lanes are {', '.join(LANES)}.")
     if not part:
         return LANES[name]
-    chosen = _SHORT.get(part, part)
+    chosen = PART_NAMES.get(part, part)
     if chosen not in LANES[name]:
         parts = some(LANES[name], 12)
         raise BadSetting(f"The lane {name} has no part called {_shown(part)}; its parts are {parts}.")
