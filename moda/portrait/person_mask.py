@@ -63,7 +63,7 @@ def segment(image: np.ndarray, face: Face) -> np.ndarray:
 
 
 def close_holes(mask: np.ndarray, iod: float) -> np.ndarray:
-    """Fill what is enclosed by the person in `mask` (H, W), small and not clearly background, and what lies deep inside.
+    """Fill in `mask` (H, W) what the person encloses, if small and not clearly background, and what lies deep inside.
 
     The network doubts mirrors, badges and bright folds on clothes; a gap between arm and body it knows.
     """

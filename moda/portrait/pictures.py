@@ -1,4 +1,4 @@
-"""Load any picture a person may have: every mode, depth and orientation -> (H, W, 3) uint8 RGB.
+"""Load any picture a person may have: every mode, depth, colour profile and orientation -> (H, W, 3) uint8 sRGB.
 
 Everything that is not a usable picture raises `BadPicture` with one sentence, before it is decoded where possible.
 """
@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from moda.errors import BadPicture
+from moda.portrait.colour_profile import to_srgb
 
 MAX_MEGAPIXELS = 40.0
 MAX_FILE_MEGABYTES = 200
 MIN_SIDE = 32
+MOST_FRAMES = 8
+"""Frames of an animation, or pages of a document, that are looked at for a face, evenly spaced."""
 NEUTRAL = (214, 214, 214)
 """Background under transparent pixels: a light grey that neither darkens nor tints the edge of hair."""
 
@@ -36,21 +41,51 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"PK\x03\x04", "an archive or office document"),
 )
 _STILL_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis")
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "ICO", "TGA", "AVIF", "JPEG2000")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "ICO", "TGA", "AVIF", "JPEG2000", "HEIF")
 """What Pillow may open. Of its others, some start programs (EPS: Ghostscript) and none is what a camera writes."""
+_BITS, _ORIENTATION, _PLANES, _PROFILE = 258, 274, 284, 34675
+"""TIFF tags."""
+_APART = 2
+"""Value of `_PLANES`: one plane a colour."""
+_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.swapaxes(0, 1),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
+    8: lambda stored: np.rot90(stored, 1),
+}
+"""What undoes each orientation tag."""
+TIFF = (b"II*\x00", b"MM\x00*")
 _HOW = "please give a JPEG, PNG or WebP picture of a face"
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A picture as it is looked at, and its transparency."""
+
+    pixels: np.ndarray
+    """(H, W, 3) uint8 sRGB, contiguous, upright; transparent parts lie on `NEUTRAL`."""
+    alpha: np.ndarray | None = None
+    """(H, W) float32 in 0..1, None when nothing is transparent."""
+
+
 def load_picture(source: Any, max_megapixels: float = MAX_MEGAPIXELS) -> np.ndarray:
-    """Load a picture upright, on a neutral background, in 8-bit RGB.
+    """The pixels of the first frame of `source`, (H, W, 3) uint8; see `read_pictures`."""
+    return next(read_pictures(source, max_megapixels)).pixels
+
+
+def read_pictures(source: Any, max_megapixels: float = MAX_MEGAPIXELS) -> Iterator[Picture]:
+    """Load a picture upright, on a neutral background, in 8-bit sRGB.
 
     Args:
         source: path, encoded bytes, open binary file, `PIL.Image.Image`, or array (H, W), (H, W, 1|2|3|4) of uint8,
             uint16, bool, or floats in 0..1.
         max_megapixels: larger pictures are refused before they are decoded.
 
-    Returns:
-        (H, W, 3) uint8, contiguous.
+    Yields:
+        The first frame, then, where there are more (an animation, the pages of a TIFF), up to `MOST_FRAMES` of them.
 
     Raises:
         BadPicture: missing, empty, not a picture, damaged, too large or too small.
@@ -58,22 +93,27 @@ def load_picture(source: Any, max_megapixels: float = MAX_MEGAPIXELS) -> np.ndar
     from PIL import Image
 
     if isinstance(source, np.ndarray):
-        pixels = _from_array(source, max_megapixels)
-    elif isinstance(source, Image.Image):
-        pixels = _from_image(source, "The picture", max_megapixels)
+        yield _large_enough(_from_array(source, max_megapixels))
+        return
+    name = "The picture"
+    if isinstance(source, Image.Image):
+        frames = _from_image(source, name, max_megapixels)
     elif isinstance(source, bytes | bytearray | memoryview):
-        pixels = _from_bytes(bytes(source), "The picture", max_megapixels)
+        frames = _from_bytes(bytes(source), name, max_megapixels)
     elif isinstance(source, str | Path):
-        data, name = _read(source)
-        pixels = _from_bytes(data, name, max_megapixels)
+        frames = _from_bytes(*_read(source), max_megapixels)
     elif hasattr(source, "read"):
-        pixels = _from_bytes(_read_stream(source), "The picture", max_megapixels)
+        frames = _from_bytes(_read_stream(source), name, max_megapixels)
     else:
         raise BadPicture(f"A {type(source).__name__} is not a picture; {_HOW}.")
-    height, width = pixels.shape[:2]
+    yield from map(_large_enough, frames)
+
+
+def _large_enough(picture: Picture) -> Picture:
+    height, width = picture.pixels.shape[:2]
     if min(height, width) < MIN_SIDE:
         raise BadPicture(f"The picture is only {width}x{height} pixels; please give one of at least 256x256.")
-    return np.ascontiguousarray(pixels)
+    return picture
 
 
 def _read(source: str | Path) -> tuple[bytes, str]:
@@ -126,7 +166,7 @@ def _what_it_is(data: bytes) -> str | None:
     return None
 
 
-def _from_bytes(data: bytes, name: str, max_megapixels: float) -> np.ndarray:
+def _from_bytes(data: bytes, name: str, max_megapixels: float) -> Iterator[Picture]:
     from PIL import Image
 
     if not data:
@@ -136,34 +176,81 @@ def _from_bytes(data: bytes, name: str, max_megapixels: float) -> np.ndarray:
         raise BadPicture(f"{name} is {what}; {_HOW}.")
     try:
         Image.init()  # the plugins of the formats below are not all loaded by themselves
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        if data[4:8] == b"ftyp":
+            _register_heif()
+        image = Image.open(io.BytesIO(data), formats=[kind for kind in FORMATS if kind in Image.OPEN])
     except Image.DecompressionBombError as fault:
         raise BadPicture(f"{name} has far more than {max_megapixels:g} megapixels; please make it smaller.") from fault
     except Exception as fault:  # Pillow's readers raise nearly anything on damaged headers
         if data[4:8] == b"ftyp":
-            raise BadPicture(f"{name} is a HEIC picture; please save it as JPEG or PNG first.") from fault
-        if data[:4] in (b"II*\x00", b"MM\x00*"):
-            return _from_array(_deep_tiff(data, name, max_megapixels), max_megapixels)
+            raise BadPicture(
+                f"{name} is a HEIC or AVIF picture that cannot be read here; please save it as JPEG or PNG first."
+            ) from fault
+        if data[:4] in TIFF:
+            yield from _deep_tiff(data, name, max_megapixels)
+            return
         raise BadPicture(f"{name} is damaged or not a picture at all; {_HOW}.") from fault
-    return _from_image(image, name, max_megapixels)
+    if data[:4] in TIFF and max(getattr(image, "tag_v2", {}).get(_BITS, (8,))) > 8:
+        try:
+            yield from _deep_tiff(data, name, max_megapixels)
+            return
+        except BadPicture:  # compressed in a way that only Pillow undoes
+            if image.tag_v2.get(_PLANES) == _APART:  # and there Pillow mixes the planes up
+                raise
+    yield from _from_image(image, name, max_megapixels)
 
 
-def _deep_tiff(data: bytes, name: str, max_megapixels: float) -> np.ndarray:
-    """16-bit colour TIFF, which Pillow does not read."""
+def _register_heif() -> None:
+    """Teach Pillow HEIC, the format of iPhone photos, where the decoder is installed."""
+    with contextlib.suppress(ImportError):
+        import pi_heif
+
+        pi_heif.register_heif_opener()
+
+
+def _deep_tiff(data: bytes, name: str, max_megapixels: float) -> Iterator[Picture]:
+    """TIFF with more than 8 bits a colour, which Pillow does not read or reads wrongly."""
+    from PIL import Image
+
     try:
         import tifffile
 
         with tifffile.TiffFile(io.BytesIO(data)) as file:
-            page: Any = file.pages[0]
-            _check_size(int(page.imagewidth), int(page.imagelength), name, max_megapixels)
-            if page.nbytes > 16 * page.imagewidth * page.imagelength:  # a header may claim 65,535 colours
-                raise ValueError("too many samples a pixel")
-            pixels = np.asarray(page.asarray())
+            for number in _spaced(len(file.pages)):
+                page: Any = file.pages[number]
+                _check_size(int(page.imagewidth), int(page.imagelength), name, max_megapixels)
+                if page.nbytes > 16 * page.imagewidth * page.imagelength:  # a header may claim 65,535 colours
+                    raise ValueError("too many samples a pixel")
+                yield _from_page(page, max_megapixels)
     except BadPicture:
         raise
     except Exception as fault:
         raise BadPicture(f"{name} is a TIFF of an unusual kind; please save it as JPEG or PNG first.") from fault
-    return pixels
+
+
+def _from_page(page: Any, max_megapixels: float) -> Picture:
+    from PIL import Image
+
+    pixels = np.asarray(page.asarray())
+    if pixels.ndim == 3 and int(page.planarconfig) == _APART:
+        pixels = np.moveaxis(pixels, 0, -1)
+    array, alpha = _to_bytes(pixels, max_megapixels)
+    if int(page.photometric) == 0:  # white is zero
+        array = 255 - array
+    if int(page.photometric) == 5 and alpha is not None:
+        image = Image.frombytes("CMYK", alpha.shape[::-1], np.dstack([array, alpha]).tobytes())
+        alpha = None
+    else:
+        image = Image.fromarray(np.squeeze(array, axis=2) if array.shape[2] == 1 else array)
+    profile, turn = page.tags.get(_PROFILE), page.tags.get(_ORIENTATION)
+    colours = np.asarray(to_srgb(image, None if profile is None else bytes(profile.value)))
+    upright = _UPRIGHT.get(1 if turn is None else int(turn.value), lambda stored: stored)
+    return _laid_on_neutral(upright(colours), None if alpha is None else upright(alpha))
+
+
+def _spaced(count: int) -> list[int]:
+    """The first of `count` frames and up to `MOST_FRAMES` - 1 others, evenly spaced."""
+    return sorted({round(v) for v in np.linspace(0, count - 1, min(count, MOST_FRAMES))})
 
 
 def _check_size(width: int, height: int, name: str, max_megapixels: float) -> None:
@@ -174,41 +261,60 @@ def _check_size(width: int, height: int, name: str, max_megapixels: float) -> No
         )
 
 
-def _from_image(image: Any, name: str, max_megapixels: float) -> np.ndarray:
-    from PIL import Image, ImageOps
+def _from_image(image: Any, name: str, max_megapixels: float) -> Iterator[Picture]:
+    for number in _spaced(getattr(image, "n_frames", 1)):
+        try:
+            if number:
+                image.seek(number)
+            _check_size(image.width, image.height, name, max_megapixels)
+            image.load()
+        except BadPicture:
+            raise
+        except Exception as fault:  # Pillow's decoders raise nearly anything on damaged data
+            if number:
+                return  # what came before was whole
+            raise BadPicture(f"{name} is damaged and cannot be read to its end; please give another file.") from fault
+        yield _from_frame(image, max_megapixels)
 
-    _check_size(image.width, image.height, name, max_megapixels)
-    try:
-        image.load()
-    except Exception as fault:  # Pillow's decoders raise nearly anything on damaged data
-        raise BadPicture(f"{name} is damaged and cannot be read to its end; please give another file.") from fault
+
+def _from_frame(image: Any, max_megapixels: float) -> Picture:
+    profile = image.info.get("icc_profile")
     # A broken EXIF block must not cost the picture: it is then taken as it lies.
     with contextlib.suppress(Exception):
+        from PIL import ImageOps
+
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
-        return _from_array(np.asarray(image), max_megapixels)
+        from PIL import Image
+
+        array, _ = _to_bytes(np.asarray(image), max_megapixels)
+        return _laid_on_neutral(np.asarray(to_srgb(Image.fromarray(array[..., 0]), profile)), None)
+    alpha = None
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        ground = Image.new("RGBA", layer.size, (*NEUTRAL, 255))
-        return np.asarray(Image.alpha_composite(ground, layer).convert("RGB"))
-    return np.asarray(_to_srgb(image))
+        grey = image.mode in ("L", "LA", "La", "1")
+        image = image.convert("RGBA")
+        alpha = np.asarray(image.getchannel("A"))
+        image = image.convert("RGB").getchannel("R") if grey else image.convert("RGB")
+    return _laid_on_neutral(np.asarray(to_srgb(image, profile)), alpha)
 
 
-def _to_srgb(image: Any) -> Any:
-    """RGB by the embedded colour profile, so that CMYK and wide-gamut photos keep their skin tones."""
-    profile = image.info.get("icc_profile")
-    if profile and image.mode in ("RGB", "CMYK"):
-        from PIL import ImageCms
-
-        with contextlib.suppress(Exception):  # an unusable profile is common and harmless
-            embedded = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if "srgb" not in ImageCms.getProfileDescription(embedded).lower():
-                return ImageCms.profileToProfile(image, embedded, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    return image.convert("RGB")
+def _laid_on_neutral(pixels: np.ndarray, alpha: np.ndarray | None) -> Picture:
+    """Colours (H, W, 1|3) uint8 with opacity (H, W) uint8 or None -> a picture."""
+    if pixels.ndim == 2 or pixels.shape[2] == 1:
+        pixels = np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
+    if alpha is None or int(alpha.min()) == 255:
+        return Picture(np.ascontiguousarray(pixels))
+    share = alpha.astype(np.float32)[..., None] / 255
+    laid = np.rint(pixels * share + np.array(NEUTRAL, np.float32) * (1 - share)).astype(np.uint8)
+    return Picture(laid, share[..., 0])
 
 
-def _from_array(array: np.ndarray, max_megapixels: float) -> np.ndarray:
-    """Any sensible array -> (H, W, 3) uint8."""
+def _from_array(array: np.ndarray, max_megapixels: float) -> Picture:
+    return _laid_on_neutral(*_to_bytes(array, max_megapixels))
+
+
+def _to_bytes(array: np.ndarray, max_megapixels: float) -> tuple[np.ndarray, np.ndarray | None]:
+    """Any sensible array -> colours (H, W, 1|3) uint8 and opacity (H, W) uint8 or None."""
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or 0 in array.shape:
@@ -221,9 +327,8 @@ def _from_array(array: np.ndarray, max_megapixels: float) -> np.ndarray:
     elif array.dtype != np.uint8:
         array = _numbers_to_bytes(array)
     if array.shape[2] in (2, 4):
-        alpha = array[..., -1:].astype(np.float32) / 255.0
-        array = np.rint(array[..., :-1] * alpha + np.float32(NEUTRAL[0]) * (1 - alpha)).astype(np.uint8)
-    return np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array
+        return array[..., :-1], array[..., -1]
+    return array, None
 
 
 def _numbers_to_bytes(array: np.ndarray) -> np.ndarray:

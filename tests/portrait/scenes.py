@@ -1,4 +1,4 @@
-"""People with known opacity over known backgrounds: a photograph, drawn hair, a solid character; and scores for mattes."""
+"""People with known opacity over known backgrounds (a photograph, drawn hair, a solid character), scores for mattes."""
 
 from __future__ import annotations
 
