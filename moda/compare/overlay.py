@@ -14,9 +14,10 @@ import numpy as np
 
 from moda.compare.figures import DASHES, GRID, LINE, STYLE, colours, draw_sound, new_figure, save, wrapped
 from moda.evaluate.blinks import closure
-from moda.evaluate.signals import GAP_PER_JAW, RATE, Array, Signals
+from moda.evaluate.signals import RATE, Array, Signals
 from moda.media.audio import RATE as SAMPLES
 from moda.media.audio import Speech
+from moda.motion.actions import GAP_PER_JAW
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

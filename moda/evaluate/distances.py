@@ -20,8 +20,9 @@ from itertools import combinations
 
 import numpy as np
 
-from moda.evaluate.signals import GAP_PER_JAW, RATE, Array, Signals
+from moda.evaluate.signals import RATE, Array, Signals
 from moda.evaluate.sync import score_against
+from moda.motion.actions import GAP_PER_JAW
 
 WINDOW, STEP = int(RATE), int(RATE) // 2
 FEATURES = 16

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from moda.evaluate.blinks import spans
 from moda.evaluate.head import share_above
-from moda.evaluate.signals import GAP_PER_JAW, RATE, REGIONS, Array, Signals
+from moda.evaluate.signals import RATE, REGIONS, Array, Signals
+from moda.motion.actions import GAP_PER_JAW
 
 RAISE = 0.045
 PAUSE_FRAMES = 10

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from moda.errors import BadSpeech
-from moda.evaluate.signals import GAP_PER_JAW, RATE, Array, Signals
+from moda.evaluate.signals import RATE, Array, Signals
 from moda.evaluate.sync import Regressor, Sync, fit, score, sound_features
+from moda.motion.actions import GAP_PER_JAW
 
 VIDEO_ENDINGS = (".mp4", ".mpg", ".mov", ".webm", ".mkv")
 

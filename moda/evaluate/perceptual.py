@@ -212,7 +212,7 @@ def face_cuts(frames: Iterator[np.ndarray], landmarks: npt.NDArray, fps: float, 
     """
     import cv2
 
-    from moda.portrait.cuts import square
+    from moda.portrait.crop import square
 
     centre = np.median(landmarks[:, :468, :2].mean(1), axis=0)
     side = AROUND * float(np.median(np.ptp(landmarks[:, :468, 0], axis=1)))

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from moda.motion.actions import GAP_PER_JAW
+from moda.motion.space import KEYPOINT_UNIT
+
 if TYPE_CHECKING:
     from moda.motion.space import Motion
     from moda.portrait.track import Track
@@ -20,10 +23,6 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 
 RATE = 25.0
-#: Inner-lip gap in IOD that counts as jaw_open 1 (see `moda.motion.actions`).
-GAP_PER_JAW = 0.30
-#: LivePortrait's canonical units in one IOD, measured on its own before and after pictures.
-UNITS_PER_IOD = 0.23
 #: Height in IOD that one unit of brow_raise and of brow_furrow gives the brow.
 BROW_PER_RAISE, BROW_PER_FURROW = 0.055, -0.018
 
@@ -138,7 +137,7 @@ def signals_of_motion(motion: Motion) -> Signals:
     eyes = eye_openness(actions).astype(np.float64)
     size = motion.scale.astype(np.float64)
     typical = float(np.median(size))
-    shift = motion.translation[:, :2].astype(np.float64) / (UNITS_PER_IOD * max(typical, 1e-6))
+    shift = motion.translation[:, :2].astype(np.float64) / (KEYPOINT_UNIT * max(typical, 1e-6))
     return Signals(
         opening=np.maximum(opening, 0.0),
         width=width,

@@ -41,7 +41,7 @@ class BaseModel:
 
         source = read_face(self.extractor, portrait.crop.network_input())
         first = first_motion(source)
-        neutral = with_gap(source.vector[EXPRESSION], -portrait.rest.get("gap", 0.0))
+        neutral = with_gap(source.vector[EXPRESSION], -portrait.rest.gap)
         return Start(first.keypoints, first.vector, source.vector, neutral, first.ratio)
 
 

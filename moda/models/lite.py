@@ -39,5 +39,5 @@ class LiteModel:
     def start(self, portrait: Portrait) -> Start:
         resting = neutral_reference(*portrait.pose)
         shown = resting.copy()
-        shown[EXPRESSION] = with_gap(resting[EXPRESSION], portrait.rest.get("gap", 0.0))
+        shown[EXPRESSION] = with_gap(resting[EXPRESSION], portrait.rest.gap)
         return Start(portrait.identity, normalise(resting), shown, NEUTRAL)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moda.generator.noise_scale import NoiseScale
-from moda.motion.actions import INDEX, change_actions
+from moda.motion.actions import GAP_PER_JAW, INDEX, change_actions
 
 if TYPE_CHECKING:
     from moda.generator.network import MoDA
@@ -47,10 +47,6 @@ class MotionModel(Protocol):
     def features(self, speech: Speech, preset: str) -> Any: ...
 
     def start(self, portrait: Portrait) -> Start: ...
-
-
-GAP_PER_JAW = 0.30
-"""Inner-lip gap over eye distance that one unit of jaw_open makes."""
 
 
 def with_gap(expression: FloatArray, gap: float) -> FloatArray:

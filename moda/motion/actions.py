@@ -52,6 +52,8 @@ EYE_OPEN = 0.33
 EYE_PER_BLINK = 0.35
 #: Inner-lip opening ratio (gap / mouth width) that one unit of jaw_open makes.
 LIP_PER_JAW = 0.34
+#: Inner-lip gap over the distance of the eye centres (IOD) that one unit of jaw_open makes.
+GAP_PER_JAW = 0.30
 
 
 @lru_cache(maxsize=1)

@@ -28,6 +28,8 @@ FPS = 25.0
 #: The published code divides by std + 1e-5, because some keypoint axes hardly move.
 STD_FLOOR = 1e-5
 
+KEYPOINT_UNIT = 0.23
+"""Distance of the eye centres (IOD) in canonical units of LivePortrait's keypoints."""
 NECK = (-0.36, 0.18, 0.45)
 """t_x = NECK0 sin(yaw) + NECK1 sin(roll), t_y = NECK2 sin(pitch), canonical units.
 

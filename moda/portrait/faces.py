@@ -11,7 +11,7 @@ import numpy as np
 from moda.errors import BadSetting, NoFaceFound
 from moda.portrait import mediapipe_graphs
 from moda.portrait.canonical import Pose, fit_pose, mirror_map
-from moda.portrait.cuts import from_cut, square, upright
+from moda.portrait.crop import from_cut, square, upright
 from moda.portrait.detection import candidates, distinct, overlap
 
 LOOKS = (5.0, 7.5)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from moda.portrait.canonical import fit_pose
-from moda.portrait.cuts import upright
+from moda.portrait.crop import upright
+
+if TYPE_CHECKING:
+    from moda.portrait.faces import Face
 
 _UNIT = 120
 """Pixels per IOD of the cut that is looked at."""
@@ -16,15 +20,14 @@ Measured: 13.3 and 16.4 with glasses, at most 10.3 on 33 faces without. Rimless 
 """
 
 
-def rim_strength(image: np.ndarray, landmarks: np.ndarray) -> float:
+def rim_strength(image: np.ndarray, face: Face) -> float:
     """The weaker of two steps, at the bridge of the nose and under the eyes, in `image` (H, W, 3) uint8 RGB."""
     import cv2
 
-    pose = fit_pose(landmarks)
-    cut, matrix = upright(image, pose, 2.4, round(2.4 * _UNIT))
+    cut, matrix = upright(image, face.pose, 2.4, round(2.4 * _UNIT))
     light = cv2.cvtColor(cut, cv2.COLOR_RGB2LAB)[..., 0].astype(np.float32)
     light = np.asarray(cv2.GaussianBlur(light, (0, 0), 1.5))
-    points = landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+    points = face.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
 
     def step(middle: np.ndarray, top: float, bottom: float, half: float) -> float:
         rows = slice(max(int(middle[1] + top * _UNIT), 0), max(int(middle[1] + bottom * _UNIT), 0))
@@ -39,6 +42,6 @@ def rim_strength(image: np.ndarray, landmarks: np.ndarray) -> float:
     return min(bridge, sum(under) / 2)
 
 
-def wears_glasses(image: np.ndarray, landmarks: np.ndarray) -> bool:
-    """Whether the face with `landmarks` (478, 3) px seems to wear framed glasses."""
-    return rim_strength(image, landmarks) >= STEP
+def wears_glasses(image: np.ndarray, face: Face) -> bool:
+    """Whether `face` in `image` (H, W, 3) uint8 RGB seems to wear framed glasses."""
+    return rim_strength(image, face) >= STEP

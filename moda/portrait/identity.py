@@ -6,7 +6,8 @@ import functools
 
 import numpy as np
 
-from moda.portrait.canonical import fit_pose, mirror_map, straighten
+from moda.motion.space import KEYPOINT_UNIT
+from moda.portrait.canonical import Pose, mirror_map, straighten
 
 POINTS = np.array(
     [
@@ -21,9 +22,6 @@ POINTS = np.array(
 )
 """MediaPipe landmark of each of the 21 points; none of them lies on lips, lids or brows."""
 
-UNIT = 0.23
-"""One IOD in LivePortrait's canonical keypoint space."""
-
 _LIP_UPPER, _LIP_LOWER, _CHIN = 13, 14, 20
 _JAW_SHARE = np.array([0.0, 0.46, 0.35], np.float32)
 """How far the chin goes (down and back) for each unit of inner-lip opening, the median of fits on 18 talking videos;
@@ -37,25 +35,25 @@ def _twins() -> np.ndarray:
     return np.array([order[int(twin)] for twin in mirror_map()[POINTS]])
 
 
-def face_points(landmarks: np.ndarray) -> np.ndarray:
+def face_points(landmarks: np.ndarray, pose: Pose | None = None) -> np.ndarray:
     """The 21 points without pose, size and jaw opening: landmarks (468|478, 3) px -> (21, 3) float32 in IOD."""
-    still = straighten(landmarks, fit_pose(landmarks))
+    still = straighten(landmarks, pose)
     points = still[POINTS].copy()
     opening = max(float(still[_LIP_LOWER, 1] - still[_LIP_UPPER, 1]), 0.0)
     points[_CHIN] -= _JAW_SHARE * opening
     return points
 
 
-def identity_descriptor(landmarks: np.ndarray) -> np.ndarray:
-    """Identity (63,) float32 of a face with `landmarks` (468|478, 3) px.
+def identity_descriptor(landmarks: np.ndarray, pose: Pose | None = None) -> np.ndarray:
+    """Identity (63,) float32 of a face with `landmarks` (468|478, 3) px; `pose` is fitted when not given.
 
     21 points x (x, y, z), mean 0, on the scale of LivePortrait's canonical keypoints; made symmetric, because what is
     left of pose after the fit shows as asymmetry. Turning, moving or scaling the picture does not change it.
     """
-    points = face_points(landmarks)
+    points = face_points(landmarks, pose)
     points = (points + points[_twins()] * np.array([-1, 1, 1], np.float32)) / 2
     points -= points.mean(0)
-    return (points * UNIT).astype(np.float32).reshape(63)
+    return (points * KEYPOINT_UNIT).astype(np.float32).reshape(63)
 
 
 def identity_drift(landmarks_a: np.ndarray, landmarks_b: np.ndarray) -> float:
@@ -66,4 +64,4 @@ def identity_drift(landmarks_a: np.ndarray, landmarks_b: np.ndarray) -> float:
     """
     a = identity_descriptor(landmarks_a).reshape(21, 3)
     b = identity_descriptor(landmarks_b).reshape(21, 3)
-    return float(np.linalg.norm(a - b, axis=1).mean() / UNIT)
+    return float(np.linalg.norm(a - b, axis=1).mean() / KEYPOINT_UNIT)

@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from moda.errors import InstallationIncomplete
+
 LANDMARKS = 478
 """Points of the refined face mesh: 468 on the face, 5 on each iris."""
 
@@ -44,7 +46,7 @@ def _solution(name: str) -> types.ModuleType:
         for shell in _SHELLS:
             spec = importlib.util.find_spec(shell)
             if spec is None:
-                raise ModuleNotFoundError("mediapipe 0.10.21 is not installed; run `make install`")
+                raise InstallationIncomplete("mediapipe 0.10.21 is not installed; please install the package again.")
             # The package as it is, only without running its __init__, which would import everything.
             sys.modules[shell] = importlib.util.module_from_spec(spec)
         sys.modules["mediapipe"].solutions = sys.modules[_SHELLS[2]]  # type: ignore[attr-defined]

@@ -190,12 +190,13 @@ def _from_bytes(data: bytes, name: str, max_megapixels: float) -> Iterator[Pictu
             yield from _deep_tiff(data, name, max_megapixels)
             return
         raise BadPicture(f"{name} is damaged or not a picture at all; {_HOW}.") from fault
-    if data[:4] in TIFF and max(getattr(image, "tag_v2", {}).get(_BITS, (8,))) > 8:
+    tags: dict[int, Any] = getattr(image, "tag_v2", {})
+    if data[:4] in TIFF and max(tags.get(_BITS, (8,))) > 8:
         try:
             yield from _deep_tiff(data, name, max_megapixels)
             return
         except BadPicture:  # compressed in a way that only Pillow undoes
-            if image.tag_v2.get(_PLANES) == _APART:  # and there Pillow mixes the planes up
+            if tags.get(_PLANES) == _APART:  # and there Pillow mixes the planes up
                 raise
     yield from _from_image(image, name, max_megapixels)
 
@@ -210,7 +211,6 @@ def _register_heif() -> None:
 
 def _deep_tiff(data: bytes, name: str, max_megapixels: float) -> Iterator[Picture]:
     """TIFF with more than 8 bits a colour, which Pillow does not read or reads wrongly."""
-    from PIL import Image
 
     try:
         import tifffile
@@ -238,7 +238,7 @@ def _from_page(page: Any, max_megapixels: float) -> Picture:
     if int(page.photometric) == 0:  # white is zero
         array = 255 - array
     if int(page.photometric) == 5 and alpha is not None:
-        image = Image.frombytes("CMYK", alpha.shape[::-1], np.dstack([array, alpha]).tobytes())
+        image = Image.frombytes("CMYK", (alpha.shape[1], alpha.shape[0]), np.dstack([array, alpha]).tobytes())
         alpha = None
     else:
         image = Image.fromarray(np.squeeze(array, axis=2) if array.shape[2] == 1 else array)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from moda.errors import FaceNotUsable, NoFaceFound
-from moda.portrait.canonical import Pose, fit_pose
+from moda.portrait.canonical import Pose
 from moda.portrait.crop import Crop, crop_face
 from moda.portrait.faces import Face, find_all, measure_face, pick_face
-from moda.portrait.glasses import wears_glasses
 from moda.portrait.identity import identity_descriptor
 from moda.portrait.matte import Matte, person_matte
-from moda.portrait.measures import brow_height, eye_openness, lip_gap, mouth_width, smile_corner
-from moda.portrait.pictures import MAX_MEGAPIXELS, load_picture
+from moda.portrait.mouth_cover import mouth_is_covered
+from moda.portrait.pictures import MAX_MEGAPIXELS, Picture, read_pictures
 from moda.portrait.plate import fill_plate
-from moda.portrait.sharpness import BLURRED, sharpness
+from moda.portrait.resting import RestingFace, resting_face
+from moda.portrait.sharpness import BLURRED, picture_fault
 
 MIN_FACE = 80
 """Smallest usable face: width of the face hull in pixels."""
@@ -28,6 +28,10 @@ SMALL_FACE = 160
 MAX_YAW, HINT_YAW = 40.0, 25.0
 """Degrees of source yaw beyond which the face is refused, or a hint is given."""
 MAX_PITCH = 38.0
+MAX_LEAN, HINT_LEAN = 63.0, 40.0
+"""Degrees of roll beyond which the picture, not the head, is taken to lie on its side, or a hint is given."""
+DARK = 40.0
+"""Mean brightness of the face, of 255."""
 OPEN_MOUTH = 0.06
 MAX_OUTSIDE = 0.06
 """Part of the face landmarks that may lie outside the picture."""
@@ -45,24 +49,47 @@ class Portrait:
     """LivePortrait's source crop (512 px), with the matrices to and from the full picture."""
     identity: np.ndarray
     """(63,) float32, see `identity_descriptor`."""
-    pose: tuple[float, float, float]
-    """pitch, yaw, roll in degrees; + = down, nose to image left, clockwise (see `canonical`)."""
-    placement: Pose
-    """The full fit behind `pose`: scale (px per IOD), rotation, translation."""
-    rest: dict[str, float]
-    """What the face does in the picture: gap (inner lips / IOD), mouth_width, smile, eye_left, eye_right (height /
-    width), brow_left, brow_right (/ IOD), glasses (1.0 if framed glasses are seen),
-    sharpness (0.3 blurred to 0.7 crisp)."""
-    hints: list[str] = field(default_factory=list)
-    """What could be better about the picture, a sentence each."""
+    rest: RestingFace
+    """What the face does in the picture."""
+    mouth_covered: bool = False
+    """A mask, hand or microphone is before the mouth: nothing may be drawn there."""
+    others: tuple[Face, ...] = ()
+    """The further human faces that were found in the picture."""
+    chosen: bool = False
+    """The face was asked for by number or place."""
+    quarter_turns: int = 0
+    """By how many quarter turns, counter-clockwise, the picture was turned to stand upright."""
+    alpha: np.ndarray | None = None
+    """(H, W) float32 in 0..1: the picture's own transparency, None when it has none."""
     name: str = "portrait"
     digest: str = ""
     """sha256 over the pixels and the chosen face."""
 
+    @property
+    def placement(self) -> Pose:
+        """Where the face stands: scale (px per IOD), rotation, translation."""
+        return self.face.pose
+
+    @property
+    def pose(self) -> tuple[float, float, float]:
+        """pitch, yaw, roll in degrees; + = down, nose to image left, clockwise (see `canonical`)."""
+        pitch, yaw, roll = (float(angle) for angle in self.face.pose.angles)
+        return pitch, yaw, roll
+
+    @property
+    def face_count(self) -> int:
+        """How many human faces were found in the picture."""
+        return 1 + len(self.others)
+
+    @functools.cached_property
+    def hints(self) -> list[str]:
+        """What could be better about the picture, or is to be known about it, a sentence each."""
+        return [*_about_choice(self), *_about_face(self)]
+
     @functools.cached_property
     def matte(self) -> Matte:
         """The person cut out of the picture; made when first asked for."""
-        return person_matte(self.image, self.face)
+        return person_matte(self.image, self.face, self.alpha, self.others)
 
     @functools.cached_property
     def plate(self) -> np.ndarray:
@@ -100,14 +127,24 @@ def open_portrait(
         FaceNotUsable: too small, cut off, turned too far, or not human.
         BadSetting: no face with that index.
     """
-    image = load_picture(source, max_megapixels)
     name = Path(source).stem if isinstance(source, str | Path) else "portrait"
+    first: FaceNotUsable | NoFaceFound | None = None
+    for picture in read_pictures(source, max_megapixels):
+        try:
+            return _portrait_in(picture, face_index, point, name)
+        except (FaceNotUsable, NoFaceFound) as fault:  # an animation may fade in, a document have a cover
+            first = first or fault
+    assert first is not None
+    raise first
+
+
+def _portrait_in(picture: Picture, face_index: int | None, point: tuple[float, float] | None, name: str) -> Portrait:
+    """The portrait of one frame; see `open_portrait`."""
+    image, turns = picture.pixels, 0
     explicit = face_index is not None or point is not None
     found = find_all(image, every=explicit)
     human = [face for face in found if face.human]
-    turns = 0
-    if not human and not explicit:
-        # Upside down is the one way of lying that the detectors cannot see.
+    if not human and not explicit:  # the detectors miss faces that stand on their head
         turned = find_all(np.ascontiguousarray(np.rot90(image, 2)), every=False)
         human = [face for face in turned if face.human]
         turns = 2 if human else 0
@@ -120,39 +157,46 @@ def open_portrait(
         # The largest face may be cut off while a smaller one is fine.
         face = next((other for other in human if face_fault(image, other) is None), face)
         fault = face_fault(image, face)
-    quarter = round(float(fit_pose(face.landmarks).angles[2]) / 90) % 4
+    others = [other for other in human if other is not face]
+    roll = float(face.pose.angles[2])
+    quarter = round(roll / 90) % 4 if abs(roll) > MAX_LEAN else 0
     if fault is None and quarter and not turns:
-        image, face, turns = _raise_up(image, face, quarter)
+        image, face, others, turns = _raise_up(image, face, others, quarter)
         fault = face_fault(image, face)
     if fault is not None:
         raise FaceNotUsable(fault)
-    portrait = learn_face(image, face, name)
-    if turns:
-        portrait.hints.insert(0, "The picture did not stand upright and was turned.")
-    if len(human) > 1 and not explicit:
-        portrait.hints.insert(0, f"The picture has {len(human)} faces; the largest usable one was taken.")
-    return portrait
+    alpha = picture.alpha
+    if alpha is not None and turns:
+        alpha = np.ascontiguousarray(np.rot90(alpha, turns))
+    return learn_face(image, face, name, others=tuple(others), chosen=explicit, quarter_turns=turns, alpha=alpha)
 
 
-def _raise_up(image: np.ndarray, face: Face, quarter: int) -> tuple[np.ndarray, Face, int]:
-    """Turn a picture that lies on its side by quarter turns and measure its face anew."""
+def _raise_up(
+    image: np.ndarray, face: Face, others: list[Face], quarter: int
+) -> tuple[np.ndarray, Face, list[Face], int]:
+    """Turn a picture that lies on its side by quarter turns and measure its faces anew."""
     upright = np.ascontiguousarray(np.rot90(image, quarter))
-    height, width = image.shape[:2]
-    middle = ((face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2)
+    again = [_measured_again(upright, image.shape[:2], one, quarter) for one in (face, *others)]
+    if again[0] is None:
+        return image, face, others, 0
+    return upright, again[0], [one for one in again[1:] if one is not None], quarter
+
+
+def _measured_again(upright: np.ndarray, before: tuple[int, ...], face: Face, quarter: int) -> Face | None:
+    """`face`, found in a picture of `before` (height, width), in `upright`, the picture after quarter turns."""
+    height, width = before
+    x, y = (face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2
     for _ in range(quarter):  # np.rot90 takes (x, y) to (y, width - x)
-        middle, (height, width) = (middle[1], width - middle[0]), (width, height)
+        x, y, height, width = y, width - x, width, height
     half = face.size / 2
-    again = measure_face(upright, (middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half))
-    return (upright, again, quarter) if again is not None else (image, face, 0)
+    return measure_face(upright, (x - half, y - half, x + half, y + half))
 
 
-def learn_face(image: np.ndarray, face: Face, name: str = "portrait") -> Portrait:
-    """Everything about one face of `image` (H, W, 3) uint8 RGB, without judging whether it is usable."""
-    placement = fit_pose(face.landmarks)
-    rest = rest_of(face.landmarks)
-    rest["glasses"] = float(wears_glasses(image, face.landmarks))
-    rest["sharpness"] = sharpness(image, face.landmarks)
-    pitch, yaw, roll = (float(angle) for angle in placement.angles)
+def learn_face(image: np.ndarray, face: Face, name: str = "portrait", **facts: Any) -> Portrait:
+    """Everything about one face of `image` (H, W, 3) uint8 RGB, without judging whether it is usable.
+
+    `facts` are further fields of `Portrait`.
+    """
     digest = hashlib.sha256(str(image.shape).encode())
     digest.update(np.ascontiguousarray(image).data)
     digest.update(np.round(np.array(face.box)).astype(np.int64).tobytes())
@@ -160,28 +204,13 @@ def learn_face(image: np.ndarray, face: Face, name: str = "portrait") -> Portrai
         image=image,
         face=face,
         crop=crop_face(image, face.landmarks),
-        identity=identity_descriptor(face.landmarks),
-        pose=(pitch, yaw, roll),
-        placement=placement,
-        rest=rest,
-        hints=hints_for(image, face, placement, rest),
+        identity=identity_descriptor(face.landmarks, face.pose),
+        rest=resting_face(image, face),
+        mouth_covered=mouth_is_covered(image, face),
         name=name,
         digest=digest.hexdigest(),
+        **facts,
     )
-
-
-def rest_of(landmarks: np.ndarray) -> dict[str, float]:
-    """The measures of `Portrait.rest` for one face (478, 3) px."""
-    eyes, brows = eye_openness(landmarks), brow_height(landmarks)
-    return {
-        "gap": float(lip_gap(landmarks)),
-        "mouth_width": float(mouth_width(landmarks)),
-        "smile": float(smile_corner(landmarks)),
-        "eye_left": float(eyes[0]),
-        "eye_right": float(eyes[1]),
-        "brow_left": float(brows[0]),
-        "brow_right": float(brows[1]),
-    }
 
 
 def _refuse(image: np.ndarray, found: list[Face]) -> None:
@@ -189,13 +218,16 @@ def _refuse(image: np.ndarray, found: list[Face]) -> None:
     for face in found:
         if face.score > 0.5 and _outside(image, face) > MAX_OUTSIDE:
             raise FaceNotUsable(CUT_OFF)
-        if face.score > 0.8 and abs(fit_pose(face.landmarks).angles[1]) > MAX_YAW:
+        if face.score > 0.8 and abs(face.pose.angles[1]) > MAX_YAW:
             raise FaceNotUsable("The face is turned too far to the side; please use a picture from the front.")
     if any(face.score > 0.6 and face.mirror_error < 0.2 for face in found):
         raise FaceNotUsable(
             "The face does not look human (an animal, or hardly visible); please use a clear picture of a person "
             "or a human-like character from the front."
         )
+    fault = picture_fault(image)
+    if fault is not None:
+        raise NoFaceFound(f"No face was found: {fault}.")
     raise NoFaceFound("No face was found; please use a picture that shows a face clearly from the front.")
 
 
@@ -216,7 +248,7 @@ def face_fault(image: np.ndarray, face: Face) -> str | None:
         )
     if _outside(image, face) > MAX_OUTSIDE:
         return CUT_OFF
-    pitch, yaw, _ = fit_pose(face.landmarks).angles
+    pitch, yaw, _ = face.pose.angles
     if abs(yaw) > MAX_YAW:
         return (
             f"The face is turned {abs(yaw):.0f} degrees to the side; please use a picture from the front "
@@ -228,22 +260,36 @@ def face_fault(image: np.ndarray, face: Face) -> str | None:
     return None
 
 
-def hints_for(image: np.ndarray, face: Face, placement: Pose, rest: dict[str, float]) -> list[str]:
-    """What could be better about this picture, a plain sentence each."""
-    height, width = image.shape[:2]
+def _about_choice(portrait: Portrait) -> list[str]:
+    hints = []
+    if portrait.face_count > 1 and not portrait.chosen:
+        hints.append(f"The picture has {portrait.face_count} faces; the largest usable one was taken.")
+    if portrait.quarter_turns:
+        hints.append("The picture did not stand upright and was turned.")
+    return hints
+
+
+def _about_face(portrait: Portrait) -> list[str]:
+    (width, height), face, rest = portrait.size, portrait.face, portrait.rest
+    _, yaw, roll = portrait.pose
     hints = []
     if face.box[2] - face.box[0] < SMALL_FACE:
         hints.append("The face is small, so the video will look soft; a face of 200 pixels or more is better.")
-    elif rest["sharpness"] < BLURRED:
+    if rest.sharpness < BLURRED:
         hints.append("The face is blurred; a sharper picture gives a sharper video.")
-    yaw = float(placement.angles[1])
+    if rest.brightness < DARK:
+        hints.append("The face is dark; a brighter picture gives a better video.")
     if abs(yaw) > HINT_YAW:
         hints.append("The face is turned to the side, so head movement is kept small.")
-    if rest["gap"] > OPEN_MOUTH:
+    if abs(roll) > HINT_LEAN:
+        hints.append("The head leans far to the side; a picture with an upright head moves more naturally.")
+    if portrait.mouth_covered:
+        hints.append("The mouth is covered; no lips are drawn, only jaw and cheeks move what is before them.")
+    elif rest.gap > OPEN_MOUTH:
         hints.append("The mouth is open; a picture with closed lips gives better teeth and lip closure.")
-    if min(rest["eye_left"], rest["eye_right"]) < 0.12:
+    if min(rest.eye_left, rest.eye_right) < 0.12:
         hints.append("The eyes are nearly closed; a picture with open eyes gives better blinks.")
-    if rest["glasses"]:
+    if rest.glasses:
         hints.append("Glasses may bend a little when the eyes close; a picture without them gives cleaner blinks.")
     x0, y0, x1, y1 = face.box
     margin = 0.12 * (x1 - x0)

@@ -12,7 +12,7 @@ from moda.errors import BadVideo
 from moda.media.footage import MAX_SECONDS, read_frames
 from moda.portrait import mediapipe_graphs
 from moda.portrait.canonical import fit_pose
-from moda.portrait.cuts import square
+from moda.portrait.crop import square
 from moda.portrait.faces import find_all
 from moda.portrait.measures import brow_height, eye_openness, lip_gap, mouth_width, smile_corner
 

@@ -87,7 +87,7 @@ def seen(tab: MakeTab, engine: Engine, session: Session, choosing: bool) -> dict
         tab.portrait_say: say,
         **({} if session.takes else cleared(tab)),
     }
-    several = choosing or any(hint.startswith("The picture has") for hint in portrait.hints)
+    several = choosing or portrait.face_count > 1
     if not several:
         return {**changes, tab.faces: gr.update(visible=False, value=None), tab.face: gr.update(visible=False)}
     image, faces = engine.faces(session)

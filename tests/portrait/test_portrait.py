@@ -23,16 +23,16 @@ def test_what_is_learnt(hopper_portrait: Portrait, hopper: np.ndarray) -> None:
     assert portrait.crop.image.shape == (512, 512, 3)
     assert portrait.identity.shape == (63,) and portrait.identity.dtype == np.float32
     assert all(abs(angle) < 12 for angle in portrait.pose)
-    assert portrait.rest["gap"] < 0.05 and 0.15 < portrait.rest["eye_left"] < 0.5
-    assert portrait.rest["glasses"] == 1.0
+    assert portrait.rest.gap < 0.05 and 0.15 < portrait.rest.eye_left < 0.5
+    assert portrait.rest.glasses
     assert len(portrait.digest) == 64
     assert any("lasses" in hint for hint in portrait.hints)
 
 
 def test_open_mouth_and_small_face_are_hinted_at(astronaut: np.ndarray) -> None:
     portrait = open_portrait(astronaut)
-    assert portrait.rest["gap"] > 0.1 and portrait.rest["glasses"] == 0.0
-    assert portrait.rest["smile"] > 0.1
+    assert portrait.rest.gap > 0.1 and not portrait.rest.glasses
+    assert portrait.rest.smile > 0.1
     assert any("mouth is open" in hint for hint in portrait.hints)
     assert any("small" in hint for hint in portrait.hints)
 

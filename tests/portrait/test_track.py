@@ -90,7 +90,7 @@ def test_a_face_measured_in_video_equals_the_face_in_the_picture(hopper: np.ndar
     iod = hopper_portrait.placement.scale
     error = np.linalg.norm((track.landmarks[-1] - hopper_portrait.landmarks)[:468, :2], axis=1).mean() / iod
     assert error < 0.03
-    assert track.gap[-1] == pytest.approx(hopper_portrait.rest["gap"], abs=0.03)
+    assert track.gap[-1] == pytest.approx(hopper_portrait.rest.gap, abs=0.03)
 
 
 def test_it_can_be_cancelled(hopper: np.ndarray) -> None:

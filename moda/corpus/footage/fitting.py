@@ -13,10 +13,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from moda.evaluate.signals import BROW_PER_RAISE, GAP_PER_JAW, UNITS_PER_IOD
+from moda.evaluate.signals import BROW_PER_RAISE
 from moda.motion import statistics as st
-from moda.motion.actions import ACTIONS, EYE_PER_BLINK, INDEX, LIP_PER_JAW, write_actions, write_matrix
-from moda.motion.space import DIM, EXPRESSION, ROTATION, SCALE, TRANSLATION, FloatArray
+from moda.motion.actions import ACTIONS, EYE_PER_BLINK, GAP_PER_JAW, INDEX, LIP_PER_JAW, write_actions, write_matrix
+from moda.motion.space import DIM, EXPRESSION, KEYPOINT_UNIT, ROTATION, SCALE, TRANSLATION, FloatArray
 
 Array = npt.NDArray[np.float64]
 
@@ -231,7 +231,7 @@ def pose_values(reading: Reading) -> FloatArray:
     moved = _smooth(reading.place[:, :2] * unit - turned, PLACE_SMOOTH)
     pose = np.zeros((len(reading), 7))
     pose[:, 0] = st.MEAN[SCALE] * zoom
-    pose[:, 1:3] = (moved - moved[0]) * UNITS_PER_IOD * st.MEAN[SCALE]
+    pose[:, 1:3] = (moved - moved[0]) * KEYPOINT_UNIT * st.MEAN[SCALE]
     pose[:, 4:7] = angles
     return pose.astype(np.float32)
 

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from moda.corpus.footage.fitting import Reading
 from moda.errors import BadSetting
-from moda.evaluate.signals import GAP_PER_JAW, RATE
+from moda.evaluate.signals import RATE
 from moda.evaluate.sync import REACH, score
+from moda.motion.actions import GAP_PER_JAW
 
 FAR = 3
 """Frames by which the lips may be early or late: 120 ms."""

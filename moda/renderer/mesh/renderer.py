@@ -92,7 +92,7 @@ class MeshRenderer:
         mode = "loose" if not background_still else "sheet" if layers.alpha is None else "layer"
         field = head_field(person, points, head, region, (height, width), mode)
         if glasses is None:
-            glasses = portrait.rest["glasses"] > 0.5
+            glasses = portrait.rest.glasses
         mesh = build_mesh(points, head, region, field)
         lids = eyes_.lid_rows(mesh.position[:468], glasses, iod)
         balls = (
@@ -102,7 +102,7 @@ class MeshRenderer:
         sclera = teeth.sclera_of([ball.white[..., :3] for ball in balls], [ball.iris for ball in balls])
         tones = teeth.measure_tones(image, points, iod, sclera)
         mouth = mouth_.build_mouth(image, points, iod, tones, mesh.position)
-        rig = build_rig(mesh, head, mouth.gap, lids, (balls[0].ratio, balls[1].ratio), glasses, portrait.rest["smile"])
+        rig = build_rig(mesh, head, mouth.gap, lids, (balls[0].ratio, balls[1].ratio), glasses, portrait.rest.smile)
         shade = build_shade(mesh.position, iod, rig.smiling, skin_lines(image, points, iod))
         return Prepared(layers, rig, field, balls, mouth, shade, region, window, glasses, breathing)
 

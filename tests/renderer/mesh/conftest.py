@@ -26,7 +26,7 @@ class Sitter:
     def motion(self, *frames: dict[str, float]) -> Motion:
         """A motion with one frame per dict of action and relative pose values; what is not named is at rest."""
         rest = np.zeros(len(ACTIONS))
-        rest[INDEX["jaw_open"]] = self.portrait.rest["gap"] / 0.30
+        rest[INDEX["jaw_open"]] = self.portrait.rest.gap / 0.30
         reference = neutral_reference(*self.portrait.pose)
         reference[:63] = write_actions(rest[None])[0]
         rows = []

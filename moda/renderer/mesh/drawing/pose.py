@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moda.motion.space import KEYPOINT_UNIT
 from moda.portrait.canonical import Pose
 
 YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT = 19.0, 15.0, 14.0
@@ -19,9 +20,6 @@ TURN_LIMIT = 33.0
 
 PIVOT = np.array([0.0, 0.35, 0.10])
 """What the head turns about in this renderer: between the eyes and the throat, in the head's frame."""
-
-KEYPOINT_UNIT = 0.23
-"""One IOD in LivePortrait's canonical keypoint space (measured on its templates)."""
 
 
 def hold(value: np.ndarray | float, limit: float, straight: float = 0.55) -> np.ndarray:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from moda.motion.actions import ACTIONS, INDEX
+from moda.motion.actions import ACTIONS, GAP_PER_JAW, INDEX
 from moda.portrait.canonical import Pose, canonical_face
 from moda.renderer.mesh.analysis import displacements
 from moda.renderer.mesh.analysis.deform import action_fields
@@ -26,9 +26,6 @@ from moda.renderer.mesh.drawing.pose import Turn
 TABLE_ACTIONS = tuple(
     name for name in ACTIONS if name in displacements.MOUTH_ACTIONS or name in displacements.BROW_ACTIONS
 )
-JAW_GAP = 0.300
-"""Inner-lip opening in IOD that jaw_open = 1 makes."""
-
 
 BREATH = 0.010
 """IOD by which the shoulders rise and fall."""
@@ -72,7 +69,7 @@ def build_rig(
         lids[2 * side, list(LASH_ROWS[side]), 2] -= 0.04 * iod
         lids[2 * side, list(EYES[side].crease), 2] -= 0.03 * iod
     down = rotation[:2, 1] / np.linalg.norm(rotation[:2, 1])
-    close = _closing_row(mesh.position, fields[TABLE_ACTIONS.index("jaw_open")], gap / JAW_GAP, down)
+    close = _closing_row(mesh.position, fields[TABLE_ACTIONS.index("jaw_open")], gap / GAP_PER_JAW, down)
     rows = np.vstack([fields, lids, close[None]])
     basis = np.stack([mesh.follow @ row for row in rows])
     smiling = float(np.clip((corners - 0.03) / 0.15, 0, 1))
@@ -109,7 +106,7 @@ def relative_actions(values: np.ndarray, at_rest: np.ndarray, gap: float, smilin
     """
     relative = values - at_rest
     jaw = INDEX["jaw_open"]
-    own = gap / JAW_GAP
+    own = gap / GAP_PER_JAW
     if own > 0.01:
         known = max(float(at_rest[jaw]), 0.0)
         if known > 0.02:
@@ -158,7 +155,7 @@ def move(
     rig: Rig, actions: np.ndarray, lids: tuple[float, float, float, float], turn: Turn, breath: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """One frame. actions (17,) relative; breath -1..1. Returns moved vertices (V, 3) and the same without the pose."""
-    own = rig.gap / JAW_GAP
+    own = rig.gap / GAP_PER_JAW
     closing = float(np.clip(-actions[INDEX["jaw_open"]] / own, 0, 1)) if own > 0.01 else 0.0
     weights = np.concatenate([actions[[INDEX[name] for name in TABLE_ACTIONS]], lids, [closing]]).astype(np.float32)
     # einsum, not BLAS: its threads would only wait for each other here.
