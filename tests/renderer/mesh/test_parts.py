@@ -12,7 +12,7 @@ from moda.portrait.canonical import canonical_face, mirror_map
 from moda.renderer.mesh.analysis import displacements, teeth, topology
 from moda.renderer.mesh.analysis.curves import spline_matrix
 from moda.renderer.mesh.analysis.deform import action_fields
-from moda.renderer.mesh.drawing import rasteriser
+from moda.renderer.mesh.drawing import compose, rasteriser
 from moda.renderer.mesh.drawing.pose import hold, rotation_of
 
 
@@ -89,17 +89,37 @@ def test_rasteriser_interpolates_and_prefers_the_near_sheet() -> None:
 
 def test_edges_are_blurred_where_the_flow_jumps_and_nowhere_else() -> None:
     rng = np.random.default_rng(2)
-    frame = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
-    flow_x = np.tile(np.linspace(0, 20, 50, dtype=np.float32), (40, 1))
-    flow_x[:, 20:] += 4  # one sheet ends between columns 19 and 20
+    frame = rng.integers(0, 256, (40, 50, 4), dtype=np.uint8)
+    flow_x = np.tile(np.linspace(0, 20, 25, dtype=np.float32), (20, 1))
+    flow_x[:, 10:] += 8  # one sheet ends between pixel columns 19 and 20
     flow_y = np.zeros_like(flow_x)
-    before, blurred = frame.copy(), cv2.GaussianBlur(frame, (3, 3), 0)
-    rasteriser.soften_edges(frame, flow_x, flow_y, (5, 6, 45, 30), 2.5)
-    expected = before.copy()
-    expected[7:29, 19:21] = blurred[7:29, 19:21]
+    expected, blurred = frame.copy(), cv2.GaussianBlur(frame, (3, 3), 0)
+    expected[7:29, 18:22] = blurred[7:29, 18:22]
+    rasteriser.blur_at_jumps(frame, frame[6:30, 4:46].copy(), flow_x, flow_y, 4, 6, 5.0)
     assert np.array_equal(frame, expected)
-    rasteriser.soften_edges(frame, flow_x, flow_y, (60, 0, 80, 30), 2.5)  # a box outside the frame
-    assert np.array_equal(frame, expected)
+
+
+def test_extents_hold_what_moved_where_it_was_and_where_it_is() -> None:
+    rest = np.array([[10, 10], [30, 10], [10, 30], [60, 60], [70, 60], [60, 70]], np.float32)
+    source = np.zeros_like(rest)
+    source[:3] = -25.0
+    triangles = np.array([[0, 1, 2], [3, 4, 5]], np.int32)
+    strips = np.empty((4, 4))
+    rasteriser.extents(rest - source, rest, source, triangles, 20.0, strips)
+    assert strips[:3].tolist() == [[7, 7, 58, 20], [7, 20, 58, 40], [7, 40, 58, 58]]
+    assert strips[3, 2] < strips[3, 0], "the second triangle rests"
+
+
+def test_laying_over_mixes_by_opacity_and_leaves_what_rests() -> None:
+    rng = np.random.default_rng(3)
+    part, plate = rng.integers(0, 256, (12, 9, 4), dtype=np.uint8), rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    frame = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    flow = rng.integers(0, 2, (2, 12, 9)).astype(np.float32)
+    expected, share = frame.copy(), part[..., 3:] / 255
+    mixed = np.round(share * part[..., :3] + (1 - share) * plate[3:15, 5:14])
+    expected[3:15, 5:14] = np.where(flow.any(0)[..., None], mixed, expected[3:15, 5:14])
+    compose.lay_over(frame, part, plate, flow[0], flow[1], 5, 3, 0, 0, 9, 12)
+    assert (frame == expected).all()
 
 
 def test_teeth_are_light_and_the_gum_is_above_them() -> None:

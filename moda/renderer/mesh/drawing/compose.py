@@ -11,7 +11,10 @@ from moda.renderer.mesh.drawing.compiled import jit
 IMAGE, MAP = types.uint8[:, :, ::1], types.float32[:, ::1]
 
 
-@jit(types.void(IMAGE, IMAGE, IMAGE, MAP, MAP, types.uint64, types.uint64))
+INDEX = types.uint64
+
+
+@jit(types.void(IMAGE, IMAGE, IMAGE, MAP, MAP, INDEX, INDEX, INDEX, INDEX, INDEX, INDEX))
 def lay_over(
     frame: np.ndarray,
     part: np.ndarray,
@@ -20,24 +23,28 @@ def lay_over(
     flow_y: np.ndarray,
     left: int,
     top: int,
+    x0: int,
+    y0: int,
+    x1: int,
+    y1: int,
 ) -> None:
-    """Lay ``part`` (h, w, 4) uint8, straight alpha, over ``plate`` (H, W, c) into ``frame`` (H, W, c) at left, top.
+    """Lay columns x0 to x1 and rows y0 to y1 of ``part`` (h, w, 4) uint8, straight alpha, over ``plate`` (H, W, c)
+    into ``frame`` (H, W, c), of which ``part`` begins at left, top.
 
     Pixels whose displacement ``flow_x, flow_y`` (h, w) is 0 keep what the frame shows: the picture at rest, to the
     bit. With four channels the frame takes the part as it is, colours and alpha.
     """
-    height, width = np.uint64(part.shape[0]), np.uint64(part.shape[1])
     one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
     if frame.shape[2] == 4:
-        for v in range(height):
-            for u in range(width):
+        for v in range(y0, y1):
+            for u in range(x0, x1):
                 y, x = v + top, u + left
                 still = (flow_x[v, u] == 0) & (flow_y[v, u] == 0)
                 for c in range(np.uint64(4)):
                     frame[y, x, c] = frame[y, x, c] if still else part[v, u, c]
         return
-    for v in range(height):
-        for u in range(width):
+    for v in range(y0, y1):
+        for u in range(x0, x1):
             y, x = v + top, u + left
             alpha = np.int32(part[v, u, three])
             rest = np.int32(255) - alpha

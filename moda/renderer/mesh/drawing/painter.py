@@ -38,6 +38,7 @@ class Painter:
 
     def __init__(self, rig: Rig, eyes: tuple[Eye, Eye], mouth: Mouth, shade: SkinShade, viewport: Viewport) -> None:
         self.rig, self.eyes, self.mouth, self.shade, self.viewport = rig, eyes, mouth, shade, viewport
+        self.buffers: dict[str, np.ndarray] = {}
         position = rig.mesh.position
         self.rest = viewport.to_frame(position[:, :2])
         triangles = np.ascontiguousarray(np.vstack([rig.mesh.skin, rig.mesh.holes]), np.int32)
@@ -50,8 +51,14 @@ class Painter:
             reach = 0.25 * float(rig.head.scale)
             near = ((centres > spots.min(0) - reach) & (centres < spots.max(0) + reach)).all(1)
             self.parts.append((np.ascontiguousarray(self.triangles[near]), np.ascontiguousarray(self.sides[near])))
-        corners = (self.rest - viewport.box[:2])[self.triangles]
-        self.reach = (corners.min(1), corners.max(1))  # (T, 2) px of the box: each triangle at rest
+        self.spots = (self.rest - viewport.box[:2]).astype(np.float32)  # px of the box
+
+    def _buffer(self, name: str, shape: tuple[int, ...], kind: type) -> np.ndarray:
+        """A contiguous array that this painter reuses from frame to frame; it comes with what was in it."""
+        count = int(np.prod(shape))
+        if name not in self.buffers or self.buffers[name].size < count:
+            self.buffers[name] = np.empty(count, kind)
+        return self.buffers[name][:count].reshape(shape)
 
     def _seen(self, triangles: np.ndarray) -> np.ndarray:
         """(T,) which triangles show any of the person; the others are all plate and need not be drawn."""
@@ -82,46 +89,43 @@ class Painter:
         position = (placed - (x0, y0)).astype(np.float32)
         source = (self.rest - placed).astype(np.float32)
         source[np.abs(source).max(1) < UNSEEN] = 0.0  # what hardly moves does not: it stays as it is, to the bit
-        live = source.any(1)[self.triangles].any(1)
-        if not live.any():
+        rows = np.empty((-(-(y1 - y0) // STRIP_ROWS), 4))
+        rasteriser.extents(position, self.spots, source, self.triangles, STRIP_ROWS, rows)
+        rows = rows.clip(0, (x1 - x0, y1 - y0) * 2).astype(int)
+        rows = rows[(rows[:, 2:] > rows[:, :2]).all(1)]
+        if not len(rows):
             return
-        # What changes: where a moved triangle lies now, and where it lay.
-        corners = position[self.triangles[live]]
-        low = np.minimum(corners.min(1), self.reach[0][live]) - 3
-        high = np.maximum(corners.max(1), self.reach[1][live]) + 3
-        a0, b0 = (int(max(0, v) // STEP * STEP) for v in low.min(0))
-        a1, b1 = (int(min(limit, -(-v // STEP) * STEP)) for v, limit in zip(high.max(0), (x1 - x0, y1 - y0)))
+        a0, b0 = (int(v) // STEP * STEP for v in rows[:, :2].min(0))
+        a1, b1 = (int(v) for v in rows[:, 2:].max(0))
         if a1 <= a0 or b1 <= b0:
             return
+        strips = (rows - (a0, b0, a0, b0)).tolist()
         corner = np.array([a0, b0], np.float32)
         small, flow = self._displacements(position - corner, depth.astype(np.float32), source, (a1 - a0, b1 - b0))
-        strips = []
-        for row in range(0, b1 - b0, STRIP_ROWS):
-            end = min(row + STRIP_ROWS, b1 - b0)
-            here = (low[:, 1] < end + b0) & (high[:, 1] > row + b0)
-            if here.any():
-                left, right = max(int(low[here, 0].min()) - a0, 0), min(int(high[here, 0].max()) + 1 - a0, a1 - a0)
-                if right > left:
-                    strips.append((slice(row, end), slice(left, right)))
-        part = np.empty((b1 - b0, a1 - a0, 4), np.uint8)
-        for strip in strips:
+        part = self._buffer("part", (b1 - b0, a1 - a0, 4), np.uint8)
+        for left, top, right, bottom in strips:
+            strip = (slice(top, bottom), slice(left, right))
             map_x, map_y = (
                 cv2.scaleAdd(plane[strip], viewport.to_texture.scale, grid[b0:b1, a0:a1][strip])
                 for plane, grid in zip(flow, viewport.places)
             )
             part[strip] = cv2.remap(viewport.texture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        # Folds come about at the outline of the face, the nose and the lips.
         face = position[: topology.COUNT] - corner
-        margin = 0.2 * float(self.rig.head.scale) * viewport.to_frame.scale
-        left, upper = (int(v) for v in face.min(0) - margin)
-        right, lower = (int(v) for v in face.max(0) + margin)
-        rasteriser.soften_edges(part, flow[0], flow[1], (left, upper, right, lower), EDGE_JUMP)
+        self._soften(part, small, face)
         if shade is not None:
             self._shade(part, shade, small, face, (x0 + a0, y0 + b0))
-        for rows, columns in strips:
-            piece = np.ascontiguousarray(part[rows, columns])
-            still = [np.ascontiguousarray(plane[rows, columns]) for plane in flow]
-            compose.lay_over(frame, piece, viewport.plate, *still, x0 + a0 + columns.start, y0 + b0 + rows.start)
+        for strip in strips:
+            compose.lay_over(frame, part, viewport.plate, flow[0], flow[1], x0 + a0, y0 + b0, *strip)
+
+    def _soften(self, part: np.ndarray, small: list[np.ndarray], face: np.ndarray) -> None:
+        """Folds come about at the outline of the face, the nose and the lips: no staircase there."""
+        margin = 0.2 * float(self.rig.head.scale) * self.viewport.to_frame.scale
+        height, width = part.shape[:2]
+        x0, y0 = (max(int(v) // STEP * STEP, 0) for v in face.min(0) - margin)
+        x1, y1 = (min(int(v), limit) for v, limit in zip(face.max(0) + margin, (width, height)))
+        if x1 - x0 > 3 and y1 - y0 > 3:
+            before = part[y0:y1, x0:x1].copy()
+            rasteriser.blur_at_jumps(part, before, small[0], small[1], x0, y0, EDGE_JUMP * STEP)
 
     def _displacements(
         self, position: np.ndarray, depth: np.ndarray, source: np.ndarray, size: tuple[int, int]
@@ -131,8 +135,12 @@ class Painter:
         position (V, 2) px of the part of ``size`` (width, height); source (V, 2) what each vertex is displaced by.
         """
         width, height = size
-        small = [np.full((-(-height // STEP), -(-width // STEP)), UNCOVERED, np.float32) for _ in range(2)]
-        far = np.full(small[0].shape, 1e9, np.float32)
+        shape = (-(-height // STEP), -(-width // STEP))
+        small = [self._buffer(name, shape, np.float32) for name in ("x", "y")]
+        far = self._buffer("far", shape, np.float32)
+        small[0].fill(UNCOVERED)
+        small[1].fill(UNCOVERED)
+        far.fill(1e9)
         # Pixel k of the small one covers full pixels 2k and 2k + 1: its centre is at 2k + 0.5.
         spots = (position - np.float32(0.5 * (STEP - 1))) / np.float32(STEP)
         rasteriser.rasterise(spots, depth, source, self.triangles, self.sides, small[0], small[1], far)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import types
 
 from moda.renderer.mesh.drawing.compiled import jit
 
@@ -82,45 +83,89 @@ def rasterise(
                     out_y[y, x0 + k] = v0 + k * step_v
 
 
-def soften_edges(
-    frame: np.ndarray, flow_x: np.ndarray, flow_y: np.ndarray, box: tuple[int, int, int, int], jump: float
+@jit(
+    types.void(
+        types.float32[:, ::1],
+        types.float32[:, ::1],
+        types.float32[:, ::1],
+        types.int32[:, ::1],
+        types.float64,
+        types.float64[:, ::1],
+    )
+)
+def extents(
+    position: np.ndarray,
+    rest: np.ndarray,
+    source: np.ndarray,
+    triangles: np.ndarray,
+    rows: float,
+    out: np.ndarray,
 ) -> None:
-    """Blur ``frame`` (h, w, c) uint8 a little, in place, where the flow jumps by more than ``jump`` px.
+    """Where anything changes, by strips of ``rows`` px: out (n, 4) left, top, right, bottom; right < left: nothing.
 
-    Only inside ``box`` x0, y0, x1, y1. There one sheet hides another (cheek before background): without this the edge
-    would be a staircase.
+    A moved triangle changes the picture where it is, ``position`` (V, 2), and where it was, ``rest`` (V, 2).
     """
-    height, width = flow_x.shape
-    x0, y0, x1, y1 = max(box[0], 0), max(box[1], 0), min(box[2], width), min(box[3], height)
-    if x1 - x0 < 3 or y1 - y0 < 3:
-        return
-    _blur_at_jumps(frame, frame[y0:y1, x0:x1].copy(), flow_x, flow_y, x0, y0, jump)
+    out[:, :2] = 1e9
+    out[:, 2:] = -1e9
+    count = out.shape[0]
+    for t in range(triangles.shape[0]):
+        moved = False
+        low_x, low_y, high_x, high_y = 1e9, 1e9, -1e9, -1e9
+        for k in range(3):
+            v = triangles[t, k]
+            moved = moved or source[v, 0] != 0 or source[v, 1] != 0
+            low_x, high_x = min(low_x, position[v, 0], rest[v, 0]), max(high_x, position[v, 0], rest[v, 0])
+            low_y, high_y = min(low_y, position[v, 1], rest[v, 1]), max(high_y, position[v, 1], rest[v, 1])
+        if not moved:
+            continue
+        first = min(max(int((low_y - 3.0) / rows), 0), count)
+        last = min(max(int((high_y + 3.0) / rows) + 1, 0), count)
+        for i in range(first, last):
+            out[i, 0], out[i, 1] = min(out[i, 0], low_x - 3.0), min(out[i, 1], max(low_y - 3.0, i * rows))
+            out[i, 2], out[i, 3] = max(out[i, 2], high_x + 3.0), max(out[i, 3], min(high_y + 3.0, (i + 1) * rows))
 
 
-@jit("void(u1[:,:,::1], u1[:,:,::1], f4[:,::1], f4[:,::1], i8, i8, f8)")
-def _blur_at_jumps(
+@jit(
+    types.void(
+        types.uint8[:, :, ::1],
+        types.uint8[:, :, ::1],
+        types.float32[:, ::1],
+        types.float32[:, ::1],
+        types.int64,
+        types.int64,
+        types.float64,
+    )
+)
+def blur_at_jumps(
     frame: np.ndarray, before: np.ndarray, flow_x: np.ndarray, flow_y: np.ndarray, x0: int, y0: int, jump: float
 ) -> None:
-    """Blur by 1-2-1 both ways where a pixel's flow differs from a neighbour's; ``before`` (h, w, 3): a copy of the part
-    of ``frame`` that begins at x0, y0."""
+    """Blur ``frame`` (h, w, c) uint8 by 1-2-1 both ways, in place, where the displacement jumps.
+
+    ``before``: a copy of the part of ``frame`` that begins at x0, y0, both even. flow_x, flow_y: one sample for two by
+    two pixels; ``jump``: px between neighbouring samples. There one sheet hides another (cheek before hair), and
+    without this the edge would be a staircase.
+    """
     limit = np.float32(jump)
-    for v in range(1, before.shape[0] - 1):
-        y = y0 + v
-        for u in range(1, before.shape[1] - 1):
-            x = x0 + u
-            fx, fy = flow_x[y, x], flow_y[y, x]
+    height, width, channels = before.shape
+    rows, columns = flow_x.shape
+    for j in range(max(y0 // 2, 1), min((y0 + height) // 2, rows - 1)):
+        for i in range(max(x0 // 2, 1), min((x0 + width) // 2, columns - 1)):
+            fx, fy = flow_x[j, i], flow_y[j, i]
             across = max(
-                abs(flow_x[y, x - 1] - fx) + abs(flow_y[y, x - 1] - fy),
-                abs(flow_x[y, x + 1] - fx) + abs(flow_y[y, x + 1] - fy),
+                abs(flow_x[j, i - 1] - fx) + abs(flow_y[j, i - 1] - fy),
+                abs(flow_x[j, i + 1] - fx) + abs(flow_y[j, i + 1] - fy),
             )
             along = max(
-                abs(flow_x[y - 1, x] - fx) + abs(flow_y[y - 1, x] - fy),
-                abs(flow_x[y + 1, x] - fx) + abs(flow_y[y + 1, x] - fy),
+                abs(flow_x[j - 1, i] - fx) + abs(flow_y[j - 1, i] - fy),
+                abs(flow_x[j + 1, i] - fx) + abs(flow_y[j + 1, i] - fy),
             )
-            if max(across, along) > limit:
-                for c in range(frame.shape[2]):
-                    corners = int(before[v - 1, u - 1, c]) + before[v - 1, u + 1, c]
-                    corners += int(before[v + 1, u - 1, c]) + before[v + 1, u + 1, c]
-                    sides = int(before[v - 1, u, c]) + before[v + 1, u, c]
-                    sides += int(before[v, u - 1, c]) + before[v, u + 1, c]
-                    frame[y, x, c] = (corners + 2 * sides + 4 * int(before[v, u, c]) + 8) >> 4
+            if max(across, along) <= limit:
+                continue
+            for v in range(max(2 * j - y0, 1), min(2 * j - y0 + 2, height - 1)):
+                for u in range(max(2 * i - x0, 1), min(2 * i - x0 + 2, width - 1)):
+                    for c in range(channels):
+                        corners = int(before[v - 1, u - 1, c]) + before[v - 1, u + 1, c]
+                        corners += int(before[v + 1, u - 1, c]) + before[v + 1, u + 1, c]
+                        sides = int(before[v - 1, u, c]) + before[v + 1, u, c]
+                        sides += int(before[v, u - 1, c]) + before[v, u + 1, c]
+                        frame[y0 + v, x0 + u, c] = (corners + 2 * sides + 4 * int(before[v, u, c]) + 8) >> 4
