@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from moda.media.audio import Speech
     from moda.models.motion_model import MotionModel
+    from moda.portrait.faces import Face
     from moda.portrait.portrait import Portrait
     from moda.renderer.base import Renderer
 
@@ -103,6 +104,12 @@ class TalkingHead:
         from moda.portrait.portrait import open_portrait
 
         return open_portrait(source, face_index=face, point=point, max_megapixels=self.limits.max_portrait_pixels / 1e6)
+
+    def faces(self, portrait: Portrait) -> list[Face]:
+        """Every face in the portrait's picture, largest first."""
+        from moda.portrait.faces import find_faces
+
+        return find_faces(portrait.image)
 
     def speech(self, source: Any) -> Speech:
         """Reads any sound or video file (path or (rate, samples)) as speech. Raises BadSpeech."""

@@ -7,8 +7,7 @@ Every fault a caller can mend comes back as an error with one sentence.
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import gradio as gr
@@ -16,13 +15,14 @@ import gradio as gr
 from moda.errors import BadSetting, UserError
 from moda.motion.takes import Take
 from moda.settings import CONTROLS, POSE_PRIORS
-from moda.studio import compare_tab, controls
-from moda.studio.events import HEAVY, LIGHT, OOPS, Reporter, log, visitor_of, working
+from moda.studio.compare import NOTHING, VARIED, packed, varied
+from moda.studio.components import PictureFile, control, model_choice, renderer_choice, settings_of
+from moda.studio.events import HEAVY, LIGHT, OOPS, Reporter, log, requires_consent, visitor_of, working
 from moda.studio.service import Engine
 from moda.studio.sessions import Session
-from moda.studio.upload import PictureFile
 
 PLANNED = [name for name in CONTROLS if CONTROLS[name].group != "video"]
+CONSENT = "Set consent to true: you may use this picture and this voice."
 DRAWN = [name for name in CONTROLS if CONTROLS[name].group == "video"]
 
 
@@ -39,9 +39,9 @@ def _said(function: Callable[..., Any]) -> Callable[..., Any]:
     """Errors as one sentence for the caller, never a traceback."""
 
     @functools.wraps(function)
-    def run(*arguments: Any) -> Any:
+    def run(*arguments: Any, **named: Any) -> Any:
         try:
-            return function(*arguments)
+            return function(*arguments, **named)
         except UserError as fault:
             raise gr.Error(str(fault), print_exception=False) from None
         except gr.Error:
@@ -53,20 +53,15 @@ def _said(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _named(function: Callable[..., Any], first: Sequence[str], settings: Sequence[str]) -> Callable[..., Any]:
-    """Gives `function(*values)` the parameter names that callers see, then Gradio's request and progress."""
-    plain, kind = inspect.Parameter.POSITIONAL_OR_KEYWORD, {"request": gr.Request}
-    given = [inspect.Parameter(name, plain) for name in (*first, *settings)]
-    request = inspect.Parameter("request", plain, annotation=gr.Request)
-    progress = inspect.Parameter("progress", plain, default=gr.Progress())
-    function.__signature__ = inspect.Signature([*given, request, progress])  # type: ignore[attr-defined]
-    function.__annotations__ = dict(kind)
-    return function
+def _explained(names: Iterable[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Puts what these settings do into a docstring, where it says {settings}: assistants read nothing else."""
+    settings = " ".join(f"{name}: {CONTROLS[name].help.rstrip('.')}." for name in names)
 
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        function.__doc__ = (function.__doc__ or "").replace("{settings}", settings)
+        return function
 
-def _agreed(public: bool, consent: bool) -> None:
-    if public and not consent:
-        raise BadSetting("Set consent to true: you may use this picture and this voice.")
+    return decorate
 
 
 def _inputs(engine: Engine, portrait: str | None, speech: str | None) -> Session:
@@ -123,14 +118,23 @@ def _speak(engine: Engine) -> None:
 
 def _plan(engine: Engine, public: bool) -> None:
     portrait, speech, consent = _common(public)
-    values = {name: controls.build(name, elem_id=None) for name in PLANNED if name != "pose_prior"}
+    values = {name: control(name, elem_id=None) for name in PLANNED if name != "pose_prior"}
     values["pose_prior"] = gr.Dropdown(list(POSE_PRIORS), value="none", label=CONTROLS["pose_prior"].label)
-    model = gr.Dropdown(["auto", "moda-lite", "moda-base"], value="auto", label="model")
+    model = model_choice(label="model")
     take, table, report = gr.File(label="take"), gr.File(label="trajectories"), gr.JSON(label="report")
 
     @_said
-    def plan(portrait: str, speech: str, model: str, consent: bool, *rest: Any) -> tuple[str, str, dict[str, Any]]:
-        """Plan a take: portrait and speech to motion, before a single picture is rendered.
+    @_explained(values)
+    def plan(
+        portrait: str,
+        speech: str,
+        model: str,
+        consent: bool,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it among the defaults
+        **settings: Any,
+    ) -> tuple[str, str, dict[str, Any]]:
+        """Plan a take: portrait and speech to motion, before a single picture is rendered. {settings}
 
         Args:
             portrait: a picture with one face.
@@ -143,13 +147,12 @@ def _plan(engine: Engine, public: bool) -> None:
         from moda.evaluate.report import summary
         from moda.evaluate.takes import evaluate_take
 
-        *chosen, request, progress = rest
-        _agreed(public, consent)
-        settings = controls.read(list(values), tuple(chosen))
+        requires_consent(consent or not public, CONSENT)
+        wanted = settings_of(settings)
         with working(engine, request, "plan") as job:
             session = _inputs(engine, portrait, speech)
             _adopt(engine, request, session)
-            engine.plan(session, settings, 1, model, Reporter(progress, "steps"), job.cancelled)
+            engine.plan(session, wanted, 1, model, Reporter(progress, "steps"), job.cancelled)
             files = engine.write_files(session)
             found = engine.chosen(session)
             measured = evaluate_take(found, session.speech)
@@ -160,9 +163,10 @@ def _plan(engine: Engine, public: bool) -> None:
         return str(files["take.npz"]), str(files["trajectories.csv"]), facts
 
     gr.Button(visible=False).click(
-        _named(plan, ("portrait", "speech", "model", "consent"), list(values)),
-        [portrait, speech, model, consent, *values.values()],
+        plan,
+        None,
         [take, table, report],
+        inputs_kwargs={"portrait": portrait, "speech": speech, "model": model, "consent": consent, **values},
         api_name="plan",
         **HEAVY,
     )
@@ -171,15 +175,23 @@ def _plan(engine: Engine, public: bool) -> None:
 def _render(engine: Engine, public: bool) -> None:
     portrait, speech, consent = _common(public)
     take = gr.File(label="take", file_types=[".npz", ".pkl"])
-    renderer = gr.Dropdown(["auto", "mesh", "liveportrait"], value="auto", label="renderer")
-    values = {name: controls.build(name, elem_id=None) for name in DRAWN}
+    renderer = renderer_choice(label="renderer")
+    values = {name: control(name, elem_id=None) for name in DRAWN}
     video, facts = gr.Video(label="video", interactive=False), gr.JSON(label="facts")
 
     @_said
+    @_explained(values)
     def render(
-        portrait: str, speech: str, take: str, renderer: str, consent: bool, *rest: Any
+        portrait: str,
+        speech: str,
+        take: str,
+        renderer: str,
+        consent: bool,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it among the defaults
+        **drawn: Any,
     ) -> tuple[str, dict[str, Any]]:
-        """Render a take as a video: exactly the planned motion, never sampled again.
+        """Render a take as a video: exactly the planned motion, never sampled again. {settings}
 
         Args:
             portrait: the picture.
@@ -190,11 +202,9 @@ def _render(engine: Engine, public: bool) -> None:
 
         Returns: the video (.mp4), and frames, duration, seconds by stage and the real-time factor.
         """
-        *chosen, request, progress = rest
-        _agreed(public, consent)
+        requires_consent(consent or not public, CONSENT)
         if not take:
             raise BadSetting("Give a take: /plan makes one.")
-        drawn = dict(zip(values, chosen))
         with working(engine, request, "render") as job:
             session = _inputs(engine, portrait, speech)
             _adopt(engine, request, session)
@@ -207,20 +217,25 @@ def _render(engine: Engine, public: bool) -> None:
         return str(result.output), told
 
     gr.Button(visible=False).click(
-        _named(render, ("portrait", "speech", "take", "renderer", "consent"), list(values)),
-        [portrait, speech, take, renderer, consent, *values.values()], [video, facts], api_name="render",
+        render,
+        None,
+        [video, facts],
+        inputs_kwargs={
+            "portrait": portrait, "speech": speech, "take": take, "renderer": renderer, "consent": consent, **values,
+        },
+        api_name="render",
         **HEAVY,
     )  # fmt: skip
 
 
 def _compare(engine: Engine, public: bool) -> None:
     portrait, speech, consent = _common(public)
-    first = gr.Dropdown(compare_tab.VARIED, value="seed", label="vary")
+    first = gr.Dropdown(VARIED, value="seed", label="vary")
     values = gr.Textbox("1, 2", label="values")
-    second = gr.Dropdown([compare_tab.NOTHING, *compare_tab.VARIED], value=compare_tab.NOTHING, label="vary_second")
+    second = gr.Dropdown([NOTHING, *VARIED], value=NOTHING, label="vary_second")
     more = gr.Textbox("", label="values_second")
-    model = gr.Dropdown(["auto", "moda-lite", "moda-base"], value="auto", label="model")
-    seed = controls.build("seed", elem_id=None)
+    model = model_choice(label="model")
+    seed = control("seed", elem_id=None)
     size = gr.Slider(256, 512, 256, step=2, label="size")
     video, everything, facts = gr.Video(label="grid", interactive=False), gr.File(label="zip"), gr.JSON(label="facts")
 
@@ -258,16 +273,16 @@ def _compare(engine: Engine, public: bool) -> None:
         from moda.compare.manifest import Request
         from moda.settings import Settings
 
-        _agreed(public, consent)
-        varied = compare_tab.vary(vary, values, vary_second, values_second)
-        base = Settings(size=int(size)) if "seed" in varied else Settings(seed=int(seed or 0), size=int(size))
+        requires_consent(consent or not public, CONSENT)
+        chosen = varied(vary, values, vary_second, values_second)
+        base = Settings(size=int(size)) if "seed" in chosen else Settings(seed=int(seed or 0), size=int(size))
         with working(engine, request, "compare") as job:
             session = _inputs(engine, portrait, speech)
             _adopt(engine, request, session)
-            made = engine.compare(session, Request(varied, base), model, Reporter(progress, ""), job.cancelled)
+            made = engine.compare(session, Request(chosen, base), model, Reporter(progress, ""), job.cancelled)
         told = made.as_dict()
         del told["output"], told["files"]
-        return str(made.files["grid"]), str(compare_tab.packed(made.folder)), told
+        return str(made.files["grid"]), str(packed(made.folder)), told
 
     gr.Button(visible=False).click(
         compare, [portrait, speech, first, values, second, more, model, seed, size, consent],

@@ -11,10 +11,10 @@ from typing import Any
 
 import gradio as gr
 
-from moda.errors import Busy, Cancelled, UserError
+from moda.errors import BadSetting, Busy, Cancelled, UserError
 from moda.studio import messages
-from moda.studio.service import Engine
-from moda.studio.sessions import Job
+from moda.studio.service import Engine, Superseded
+from moda.studio.sessions import Job, Session
 
 log = logging.getLogger(__name__)
 HEAVY: dict[str, Any] = {"concurrency_id": "heavy", "concurrency_limit": 1}
@@ -22,12 +22,27 @@ HEAVY: dict[str, Any] = {"concurrency_id": "heavy", "concurrency_limit": 1}
 LIGHT: dict[str, Any] = {"concurrency_id": "light", "concurrency_limit": 4}
 READING: dict[str, Any] = {"concurrency_id": "reading", "concurrency_limit": 1}
 """Faces and sound are read one at a time, but never behind somebody's long video."""
+Cleared = Callable[[], dict[Any, Any]]
+"""What a part of the page shows where there is no result."""
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 OOPS = "Something went wrong on our side; nothing you made is lost. Please try again."
 STOPPED = "Stopped. Nothing is lost; change what you like and start again."
+TICK = "Please tick the consent line in step 1 of the Make tab first."
 
 
 def visitor_of(request: gr.Request) -> str:
     return str(request.session_hash or "nobody")
+
+
+def session_of(engine: Engine, request: gr.Request) -> Session:
+    """What the visitor of this request has made so far."""
+    return engine.visitors.session(visitor_of(request))
+
+
+def requires_consent(given: bool, sentence: str = TICK) -> None:
+    """Raises BadSetting with the sentence unless the consent line is ticked (it always is where nobody is asked)."""
+    if not given:
+        raise BadSetting(sentence)
 
 
 def guarded(say: gr.HTML) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -35,9 +50,11 @@ def guarded(say: gr.HTML) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
-        def run(*arguments: Any) -> Any:
+        def run(*arguments: Any, **named: Any) -> Any:
             try:
-                return function(*arguments)
+                return function(*arguments, **named)
+            except Superseded as fault:
+                return {say: messages.note(str(fault))}
             except Cancelled:
                 return {say: messages.note(STOPPED)}
             except UserError as fault:
@@ -54,18 +71,51 @@ def guarded(say: gr.HTML) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 @contextmanager
-def working(engine: Engine, request: gr.Request, kind: str) -> Iterator[Job]:
+def working(engine: Engine, request: gr.Request, kind: str, reporter: Reporter | None = None) -> Iterator[Job]:
     """Registers the work for as long as it runs; work that took too long says so."""
-    visitor = visitor_of(request)
-    job = engine.visitors.begin(visitor, kind)
+    job = engine.visitors.begin(visitor_of(request), kind)
+    if reporter is not None:
+        reporter.job = job
     try:
         yield job
     except Cancelled:
+        if job.superseded:
+            raise Superseded from None
         if job.expired:
             raise Busy("This took longer than one request may; please use shorter speech.") from None
         raise
     finally:
-        engine.visitors.end(visitor, job)
+        engine.visitors.end(job)
+
+
+@contextmanager
+def reading(engine: Engine, request: gr.Request) -> Iterator[Session]:
+    """A portrait or a speech is read, or taken away: work on what was there before is stopped."""
+    session = session_of(engine, request)
+    before = session.inputs
+    try:
+        with working(engine, request, "read"):
+            yield session
+    finally:
+        if session.inputs != before:
+            for kind in ("plan", "clip", "render", "compare"):
+                engine.visitors.stop(visitor_of(request), kind, superseded=True)
+
+
+def stop_button(elem_id: str) -> gr.Button:
+    """Shown by style.css while there is something to stop."""
+    return gr.Button("Stop", elem_id=elem_id, scale=1, min_width=80)
+
+
+def stops(button: gr.Button, engine: Engine, say: gr.HTML, events: list[Any]) -> None:
+    """Lets the button end the visitor's work and these events, and say so."""
+
+    def stop(request: gr.Request) -> str:
+        session_of(engine, request).clips_due.clear()
+        engine.visitors.stop(visitor_of(request))
+        return messages.note(STOPPED)
+
+    button.click(stop, None, [say], cancels=events, queue=False, show_progress="hidden", **PRIVATE)
 
 
 class Reporter:
@@ -75,6 +125,11 @@ class Reporter:
         self._progress = progress
         self._unit = f" {unit}" if unit else ""
         self._shown, self._started = 0.0, time.monotonic()
+        self.job: Job | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the job: a borrowed GPU is in another process."""
+        return {**self.__dict__, "job": None}
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
@@ -85,4 +140,7 @@ class Reporter:
         self._shown = now
         left = (now - self._started) / done * (total - done) if done else 0.0
         tail = f", about {left:.0f} s left" if left >= 1 else ""
-        self._progress(done / max(total, 1), desc=f"{stage.capitalize()}: {done} of {total}{self._unit}{tail}")
+        told = (done / max(total, 1), f"{stage.capitalize()}: {done} of {total}{self._unit}{tail}")
+        if self.job is not None:
+            self.job.progress = told
+        self._progress(told[0], desc=told[1])

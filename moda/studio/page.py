@@ -13,24 +13,12 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from moda.studio import (
-    about_tab,
-    api,
-    compare_tab,
-    make_tab,
-    models_tab,
-    placeholders,
-    theme,
-    wire_inputs,
-    wire_motion,
-    wire_return,
-    wire_video,
-)
-from moda.studio.busy import when_full
+from moda.studio import about, api, models, placeholders, reconnect, theme
+from moda.studio.compare import Compare
 from moda.studio.events import visitor_of
-from moda.studio.security import Gate, Page
+from moda.studio.make import Make
+from moda.studio.security import Gate, Page, when_full
 from moda.studio.service import Engine
-from moda.studio.voices import choices
 
 log = logging.getLogger(__name__)
 TITLE = "MoDA Studio"
@@ -50,18 +38,16 @@ def build(engine: Engine | None = None) -> gr.Blocks:
         gr.HTML(MASTHEAD)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Make", id="make"):
-                tab = make_tab.build(choices(), served.limits, public)
+                make = Make.build(served.limits, public)
             with gr.Tab("Compare", id="compare"):
-                compare_tab.build(tab, served)
+                compare = Compare.build()
             with gr.Tab("Models", id="models"):
-                models_tab.build(page)
+                models.build(page)
             with gr.Tab("About", id="about"):
-                about_tab.build()
-        wire_inputs.connect(tab, served)
-        follow = wire_motion.connect(tab, served)
-        wire_video.connect(tab, served, follow)
-        wire_return.connect(page, tab, served, follow)
-
+                about.build()
+        make.connect(served, lambda: {**make.cleared(), **compare.cleared()})
+        compare.connect(served, make)
+        reconnect.connect(page, make, served)
         api.build(served, public)
 
         def leave(request: gr.Request) -> None:

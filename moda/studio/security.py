@@ -9,12 +9,15 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import gradio as gr
 from anyio import to_thread
+from fastapi import Request, Response
+from fastapi.exception_handlers import http_exception_handler
 from gradio.exceptions import InvalidPathError
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
@@ -135,3 +138,25 @@ def _bounded(receive: Receive, most: int) -> Receive:
         return message
 
     return counted
+
+
+def sentence(waiting: int) -> str:
+    """What a full queue says. waiting: how many are in it."""
+    who = "1 person is" if waiting == 1 else f"{waiting} people are"
+    return f"The studio is busy: {who} waiting. Try again in a minute."
+
+
+def when_full(most: int) -> Callable[[Request, HTTPException], Awaitable[Response]]:
+    """A handler of status 503 for an app whose queue takes `most`; what is no full queue is answered as ever.
+
+    Page and programs read the sentence under `detail` of a 429. Gradio's Python client looks at the status alone: it
+    keeps its 503 and raises its own QueueError.
+    """
+
+    async def answer(request: Request, fault: HTTPException) -> Response:
+        if "queue is full" not in str(fault.detail).lower():
+            return await http_exception_handler(request, fault)
+        python = request.headers.get("user-agent", "").startswith("gradio_client")
+        return await http_exception_handler(request, HTTPException(503 if python else 429, sentence(most)))
+
+    return answer

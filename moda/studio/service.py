@@ -11,24 +11,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moda.errors import BadMotionFile, BadPicture, BadSetting, BadSpeech
+from moda.errors import BadMotionFile, BadPicture, BadSetting, BadSpeech, Cancelled
 from moda.motion.takes import Take
 from moda.pipeline import RenderResult
-from moda.settings import Limits, Settings
+from moda.settings import POSE_PRIORS, Limits, Settings
 from moda.studio import gpu
 from moda.studio.gpu import Cancel, Progress
 from moda.studio.model_cache import Heads
-from moda.studio.saved import public
 from moda.studio.sessions import GRACE_SECONDS, Session, Upload, Visitors
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from moda.compare.manifest import Request
     from moda.compare.run import Comparison
     from moda.media.audio import Speech
     from moda.portrait.faces import Face
     from moda.portrait.portrait import Portrait
+
+MAX_SETTINGS_BYTES = 1 << 16
+
+
+class Superseded(Cancelled):
+    """Work whose portrait, speech or take was replaced meanwhile: its result belongs to nothing that is there."""
+
+    def __init__(self) -> None:
+        super().__init__("Portrait or speech was replaced meanwhile, so this was stopped. Start it again when ready.")
 
 
 class Engine:
@@ -53,7 +59,6 @@ class Engine:
         from moda.conditions.emotion import understand
         from moda.evaluate.takes import evaluate_take
         from moda.media.audio import Speech
-        from moda.portrait.portrait import open_portrait
         from moda.preview.trajectories import figure
         from moda.studio.examples import portrait_files
 
@@ -62,7 +67,7 @@ class Engine:
         files = list(portrait_files().values())
         if files and head.model is not None and not gpu.on_zero_gpu():  # there, only a visitor's call has a GPU
             session = Session(self.visitors.root)
-            session.portrait = open_portrait(files[0])
+            session.portrait = head.portrait(files[0])
             noise = np.random.default_rng(0).normal(0, 0.1, 8_000).astype(np.float32)
             session.speech = Speech.of(noise)
             try:
@@ -73,10 +78,8 @@ class Engine:
             finally:
                 session.discard()
 
-    def open_portrait(self, session: Session, upload: str, point: tuple[float, float] | None = None) -> Portrait:
+    def open_portrait(self, session: Session, upload: str) -> Portrait:
         """Reads a picture into the session. Raises BadPicture, NoFaceFound, FaceNotUsable."""
-        from moda.portrait.portrait import open_portrait
-
         kept = session.takes if session.portrait is None else []  # a take restored before its portrait was there
         try:
             if Path(upload).stat().st_size > self.limits.max_portrait_bytes:
@@ -87,35 +90,30 @@ class Engine:
         except OSError:
             self.forget_portrait(session)
             raise BadPicture("The picture is not on the server any more; please add it again.") from None
-        if session.portrait is not None and given.same_as(session.picture) and point is None:
+        if session.portrait is not None and given.same_as(session.picture):
             return session.portrait
         self.forget_portrait(session)
-        found = open_portrait(upload, point=point, max_megapixels=self.limits.max_portrait_pixels / 1e6)
+        found = self.heads.any().portrait(upload)
         session.picture, session.portrait = given, found
-        session.hold(kept)
+        session.restart(kept)
         return found
 
     def pick_face(self, session: Session, point: tuple[float, float]) -> Portrait:
         """Another face of the same picture, the one at this pixel. Raises FaceNotUsable."""
-        from moda.portrait.portrait import open_portrait
-
         if session.portrait is None:
             raise BadSetting("Add a portrait first: a picture with one face in it.")
-        session.portrait = open_portrait(session.portrait.image, point=point, max_megapixels=1e6)
-        session.hold([])
+        session.portrait = self.heads.any().portrait(session.portrait.image, point=point)
+        session.restart([])
         return session.portrait
 
-    def faces(self, session: Session) -> tuple[np.ndarray, list[Face]]:
-        """The picture of the session and every face in it, largest first."""
-        from moda.portrait.faces import find_faces
-
+    def faces(self, session: Session) -> list[Face]:
+        """Every face in the picture of the session, largest first."""
         assert session.portrait is not None
-        image = session.portrait.image
-        return image, find_faces(image)
+        return self.heads.any().faces(session.portrait)
 
     def forget_portrait(self, session: Session) -> None:
         session.picture = session.portrait = None
-        session.hold([])
+        session.restart([])
 
     def open_speech(self, session: Session, upload: str) -> Speech:
         """Reads the speech into the session. Raises BadSpeech."""
@@ -134,12 +132,12 @@ class Engine:
             raise BadSpeech("The speech is not on the server any more; please add it again.") from None
         speech = self.heads.any().speech(own)
         session.sound, session.speech = given, replace(speech, name="speech")
-        session.hold([take for take in kept if abs(len(take.motion) - speech.frames(take.motion.fps)) <= 1])
+        session.restart([take for take in kept if abs(len(take.motion) - speech.frames(take.motion.fps)) <= 1])
         return speech
 
     def forget_speech(self, session: Session) -> None:
         session.sound = session.speech = None
-        session.hold([])
+        session.restart([])
 
     def plan(
         self,
@@ -155,13 +153,14 @@ class Engine:
         self.heads.get(model)
         with gpu.stoppable(cancel, session.path("stop")) as stop:
             takes = self._work.plan(self.heads.names(model), portrait, speech, settings, count, progress, stop)
+        self._still(session, portrait, speech)
         session.hold(takes)
         return takes
 
     def trim(self, session: Session, settings: Settings) -> Take:
         """Trims all takes of the session; nothing is sampled again."""
         self.chosen(session)
-        session.takes = [_retrimmed(take, settings) for take in session.takes]
+        session.takes[:] = [_retrimmed(take, settings) for take in session.takes]
         return self.chosen(session)
 
     def quick_clip(
@@ -172,9 +171,10 @@ class Engine:
         take, path = session.takes[number], session.path("quick.mp4")
         head = self.heads.get(renderer="mesh")
         head.preview_clip(take, path, portrait, speech, progress=progress, cancel=cancel)
-        if number < len(session.takes) and session.takes[number] is take:  # not trimmed or replaced meanwhile
-            session.clips[number] = path
-            session.clips_due = [k for k in session.clips_due if k != number]
+        if number >= len(session.takes) or session.takes[number] is not take:  # trimmed or replaced meanwhile
+            raise Superseded
+        session.clips[number] = path
+        session.clips_due = [k for k in session.clips_due if k != number]
         return path
 
     def render(
@@ -191,8 +191,10 @@ class Engine:
         self.heads.get(renderer=renderer)
         names, output = self.heads.names(renderer=renderer), session.path("talking-head.mp4")
         with gpu.stoppable(cancel, session.path("stop")) as stop:
-            session.video = self._work.render(names, portrait, take, speech, output, progress, stop)
-        return session.video
+            video = self._work.render(names, portrait, take, speech, output, progress, stop)
+        self._still(session, portrait, speech)
+        session.video = video
+        return video
 
     def compare(
         self,
@@ -208,7 +210,15 @@ class Engine:
         self.heads.get(model, "mesh")
         names, folder = self.heads.names(model, "mesh"), session.path("comparison")
         with gpu.stoppable(cancel, session.path("stop")) as stop:
-            return self._work.compare(names, portrait, speech, request, folder, progress, stop)
+            made = self._work.compare(names, portrait, speech, request, folder, progress, stop)
+        self._still(session, portrait, speech)
+        session.comparison = made
+        return made
+
+    def _still(self, session: Session, portrait: Portrait, speech: Speech) -> None:
+        """Raises Superseded unless these are the session's portrait and speech now."""
+        if session.portrait is not portrait or session.speech is not speech:
+            raise Superseded
 
     def write_files(self, session: Session) -> dict[str, Path]:
         """The chosen take, its trajectories and its settings as files to download."""
@@ -252,6 +262,28 @@ def _retrimmed(take: Take, settings: Settings) -> Take:
     sampling = take.settings.sampling_part()
     after: dict[str, Any] = {k: v for k, v in settings.as_dict().items() if k not in sampling}
     return take.trimmed(take.settings.changed(**after))
+
+
+def public(settings: Settings) -> Settings:
+    """Settings without the server's own file names: a pose from a file must be given again."""
+    return settings if settings.pose_prior in POSE_PRIORS else settings.changed(pose_prior="none")
+
+
+def read_settings_or_take(path: str) -> tuple[Settings, Take | None]:
+    """A file dropped back onto the page: a take (.npz) or saved settings (.json). Raises BadMotionFile, BadSetting."""
+    file = Path(path)
+    if file.suffix.lower() != ".json":
+        take = Take.load(file)
+        return public(take.settings), take
+    try:
+        if file.stat().st_size > MAX_SETTINGS_BYTES:
+            raise ValueError("too large")
+        values = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise ValueError("no settings")
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadMotionFile("This is not a settings file; drop a .json or .npz saved by MoDA Studio.") from error
+    return public(Settings.from_mapping(values)), None
 
 
 def _working_folder() -> Path:

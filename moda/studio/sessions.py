@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from moda.errors import Busy
 from moda.motion.takes import Take
 
 if TYPE_CHECKING:
+    from moda.compare.run import Comparison
     from moda.media.audio import Speech
     from moda.pipeline import RenderResult
     from moda.portrait.portrait import Portrait
@@ -28,6 +30,10 @@ IDLE_SECONDS = 2 * 3600.0
 TICKET_LENGTH = 32
 GRACE_SECONDS = 300.0
 """A page whose connection broke may come back within this time and finds everything as it was."""
+RETURN_SECONDS = 10.0
+"""What such a page was waiting for is worked on for so long."""
+Clock = Callable[[], float]
+Later = Callable[[float, Callable[[], None]], None]
 
 
 @dataclass(frozen=True)
@@ -60,14 +66,19 @@ class Session:
     portrait: Portrait | None = None
     sound: Upload | None = None
     speech: Speech | None = None
+    inputs: int = 0
+    """How often portrait or speech was replaced."""
     takes: list[Take] = field(default_factory=list)
     chosen: int = 0
     clips: dict[int, Path] = field(default_factory=dict)
     clips_due: list[int] = field(default_factory=list)
     """Takes whose quick clip is still to be made, in this order."""
     video: RenderResult | None = None
+    comparison: Comparison | None = None
+    shown: dict[str, object] = field(default_factory=dict)
+    """What the page was last given to show, by part: "takes", "video", "comparison"."""
     made: int = 0
-    seen: float = field(default_factory=time.monotonic)
+    seen: float = 0.0
     left: float | None = None
     guests: list[Session] = field(default_factory=list)
 
@@ -79,6 +90,17 @@ class Session:
         """Other takes from here on: what was made of the former ones is not shown any more."""
         self.takes, self.chosen, self.clips_due, self.video = takes, 0, [], None
         self.clips.clear()
+
+    def restart(self, takes: list[Take]) -> None:
+        """Another portrait or speech from here on; only these takes go with it."""
+        self.hold(takes)
+        self.comparison = None
+        self.inputs += 1
+
+    def stale(self, part: str) -> bool:
+        """Whether the page shows a result that is not the session's any more."""
+        now = {"takes": self.takes, "video": self.video, "comparison": self.comparison}
+        return part in self.shown and self.shown[part] is not now[part]
 
     def path(self, name: str) -> Path:
         """A new file name in the session's own folder; names never come from uploads."""
@@ -109,32 +131,57 @@ class Session:
 class Job:
     """One piece of running work: asked between steps whether to go on."""
 
-    def __init__(self, kind: str, seconds: float) -> None:
+    def __init__(self, kind: str, seconds: float, clock: Clock) -> None:
         self.kind = kind
+        self.superseded = False
+        """Whether what it works on was replaced."""
+        self.progress = (0.0, "")
+        """How far it is, 0 to 1, and that in words."""
+        self.done = threading.Event()
         self._stop = threading.Event()
-        self._deadline = time.monotonic() + seconds
+        self._clock = clock
+        self._deadline = clock() + seconds
 
-    def stop(self) -> None:
+    def stop(self, superseded: bool = False) -> None:
+        self.superseded = self.superseded or superseded
         self._stop.set()
 
     @property
     def expired(self) -> bool:
         """Whether it took longer than one request may."""
-        return time.monotonic() > self._deadline
+        return self._clock() > self._deadline
 
     def cancelled(self) -> bool:
         """The cancel callback of the pipeline."""
         return self._stop.is_set() or self.expired
 
 
+def after(seconds: float, call: Callable[[], None]) -> None:
+    """Calls it later, in a thread that keeps no program alive."""
+    timer = threading.Timer(seconds, call)
+    timer.daemon = True
+    timer.start()
+
+
 class Visitors:
     """All sessions and jobs by visitor. Files live under `root`, one folder a visitor."""
 
-    def __init__(self, root: Path, request_seconds: float, disk_bytes: float, grace: float = GRACE_SECONDS) -> None:
+    def __init__(
+        self,
+        root: Path,
+        request_seconds: float,
+        disk_bytes: float,
+        grace: float = GRACE_SECONDS,
+        clock: Clock = time.monotonic,
+        later: Later = after,
+    ) -> None:
+        """clock: seconds; later: calls something after so many of them."""
         self.root = root
         self._seconds = request_seconds
         self._disk = disk_bytes
         self._grace = grace
+        self._clock = clock
+        self._later = later
         self._lock = threading.Lock()
         self._sessions: dict[str, Session] = {}
         self._jobs: dict[str, set[Job]] = {}
@@ -145,11 +192,12 @@ class Visitors:
         self.sweep()
         with self._lock:
             found = self._sessions.setdefault(visitor, Session(self.root))
-            found.seen, found.left = time.monotonic(), None
+            found.seen, found.left = self._clock(), None
             return found
 
     def arrive(self, visitor: str, ticket: str, back: bool) -> Session | None:
-        """A page opened that keeps this secret ticket; what it had made before is its own again when it comes back.
+        """A page opened that keeps this secret ticket; what it had made before is its own again when it comes back,
+        and what was being worked on for it goes on.
 
         A page gets another session hash whenever it is loaded, and Gradio loads it anew after a broken connection.
         """
@@ -161,8 +209,9 @@ class Visitors:
             if not back or before is None or before == visitor or before not in self._sessions:
                 return None
             found = self._sessions[visitor] = self._sessions.pop(before)
-            found.seen, found.left = time.monotonic(), None
-        self.stop(before)
+            found.seen, found.left = self._clock(), None
+            if before in self._jobs:
+                self._jobs.setdefault(visitor, set()).update(self._jobs.pop(before))
         return found
 
     def adopt(self, visitor: str, extra: Session) -> None:
@@ -173,40 +222,56 @@ class Visitors:
         """Registers work, so that Stop and a closed page end it. Raises Busy when the disk budget is used up."""
         if kind != "trim" and sum(map(bytes_below, self.root.glob("moda-studio-*"))) > self._disk:
             raise Busy("The studio's working space is full at the moment; please try again in a few minutes.")
-        job = Job(kind, self._seconds)
+        job = Job(kind, self._seconds, self._clock)
         with self._lock:
             self._jobs.setdefault(visitor, set()).add(job)
         return job
 
-    def end(self, visitor: str, job: Job) -> None:
+    def end(self, job: Job) -> None:
+        """The work is over, whoever's it is by now."""
+        job.done.set()
         with self._lock:
-            jobs = self._jobs.get(visitor, set())
-            jobs.discard(job)
-            if not jobs:
-                self._jobs.pop(visitor, None)
+            for visitor in [visitor for visitor, jobs in self._jobs.items() if job in jobs]:
+                self._jobs[visitor].discard(job)
+                if not self._jobs[visitor]:
+                    del self._jobs[visitor]
 
-    def stop(self, visitor: str, kind: str | None = None) -> int:
-        """Stops a visitor's work, all of it or one kind; returns how much that was."""
+    def running(self, visitor: str) -> list[Job]:
+        """A visitor's work, in no particular order."""
         with self._lock:
-            jobs = [job for job in self._jobs.get(visitor, ()) if kind in (None, job.kind)]
+            return list(self._jobs.get(visitor, ()))
+
+    def stop(self, visitor: str, kind: str | None = None, superseded: bool = False) -> int:
+        """Stops a visitor's work, all of it or one kind; returns how much that was. superseded: see `Job`."""
+        jobs = [job for job in self.running(visitor) if kind in (None, job.kind)]
         for job in jobs:
-            job.stop()
+            job.stop(superseded)
         return len(jobs)
 
     def leave(self, visitor: str) -> None:
-        """The page was closed or lost: work stops at once, files go after the time of grace."""
-        self.stop(visitor)
+        """The page was closed or lost: work stops soon (that of a caller without a page, who cannot come back, at
+        once), files go after the time of grace."""
         with self._lock:
             session = self._sessions.get(visitor)
             if session is not None:
-                session.left = time.monotonic()
-        timer = threading.Timer(self._grace + 0.1, self.sweep)
-        timer.daemon = True
-        timer.start()
+                session.left = self._clock()
+            page = visitor in self._tickets.values()
+        if page:
+            self._later(min(RETURN_SECONDS, self._grace), lambda: self._abandon(visitor))
+        else:
+            self.stop(visitor)
+        self._later(self._grace + 0.1, self.sweep)
+
+    def _abandon(self, visitor: str) -> None:
+        with self._lock:
+            session = self._sessions.get(visitor)
+            back = session is not None and session.left is None
+        if not back:
+            self.stop(visitor)
 
     def sweep(self) -> None:
         """Forgets visitors who left or have been idle for long."""
-        now = time.monotonic()
+        now = self._clock()
         with self._lock:
             gone = [
                 visitor

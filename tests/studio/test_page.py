@@ -14,10 +14,11 @@ from moda.errors import BadMotionFile, BadSetting, BadSpeech, Cancelled
 from moda.motion.space import Motion
 from moda.motion.takes import Take
 from moda.settings import CONTROLS, Settings
-from moda.studio import controls, examples, messages, models_tab, picker
-from moda.studio.events import OOPS, STOPPED, guarded
-from moda.studio.saved import public, read_settings_or_take
-from moda.studio.service import Engine
+from moda.studio import examples, messages, models
+from moda.studio.components import settings_of
+from moda.studio.events import OOPS, STOPPED, TICK, guarded, requires_consent
+from moda.studio.service import Engine, Superseded, public, read_settings_or_take
+from moda.studio.steps.portrait import CHOSEN, WIDEST, boxed, which
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,7 @@ def test_endpoints_are_named_and_documented(page: gr.Blocks) -> None:
     parameters = {p["parameter_name"]: p for p in named["/plan"]["parameters"]}
     assert {"portrait", "speech", "seed", "emotion", "head_motion"} <= set(parameters)
     assert "pose_prior" in parameters and "size" not in parameters
+    assert CONTROLS["blink"].help.rstrip(".") in named["/plan"]["description"]
 
 
 def test_heavy_work_goes_through_one_queue(page: gr.Blocks) -> None:
@@ -42,8 +44,8 @@ def test_heavy_work_goes_through_one_queue(page: gr.Blocks) -> None:
     assert len(heavy) >= 7 and all(f.concurrency_limit == 1 for f in heavy)
     names = {str(getattr(f.fn, "__name__", "")) for f in heavy}
     assert {"preview_motion", "render_video", "clip"} <= names
-    assert all(not f.queue for f in page.fns.values() if getattr(f.fn, "__name__", "") in ("stop", "halt"))
-    assert page.max_size if hasattr(page, "max_size") else page._queue.max_size
+    stops = [f for f in page.fns.values() if getattr(f.fn, "__name__", "") == "stop"]
+    assert len(stops) == 3 and not any(f.queue for f in stops)
 
 
 def test_every_control_is_on_the_page_with_its_range(page: gr.Blocks) -> None:
@@ -57,9 +59,9 @@ def test_every_control_is_on_the_page_with_its_range(page: gr.Blocks) -> None:
 
 
 def test_settings_read_from_the_page() -> None:
-    assert controls.read(["seed", "emotion"], (None, "calm")) == Settings(emotion="calm")
+    assert settings_of({"seed": None, "emotion": "calm"}) == Settings(emotion="calm")
     with pytest.raises(BadSetting):
-        controls.read(["steps"], (500,))
+        settings_of({"steps": 500})
 
 
 def test_everything_said_is_escaped() -> None:
@@ -89,6 +91,7 @@ def test_errors_become_sentences_in_place(caplog: pytest.LogCaptureFixture) -> N
 
     assert "silent &lt;b&gt;" in run(BadSpeech("silent <b>"))
     assert STOPPED in run(Cancelled("x"))
+    assert "replaced meanwhile" in run(Superseded())
     told = run(RuntimeError("/secret/path"))
     assert OOPS in told and "secret" not in told
     assert "secret" in caplog.text
@@ -137,21 +140,25 @@ def test_faces_are_boxed_and_numbered() -> None:
     image = np.concatenate([data.astronaut()] * 2, axis=1)
     faces = find_faces(image)
     assert len(faces) == 2
-    drawn, scale = picker.boxed(image, faces, 0)
-    assert drawn.shape[1] == round(image.shape[1] * scale) == picker.WIDEST
-    assert (drawn == picker.CHOSEN).all(axis=2).any()
-    assert [picker.which(face.box, faces) for face in faces] == [0, 1]
+    drawn = boxed(image, faces, 0)
+    assert drawn.shape[1] == WIDEST
+    assert (drawn == CHOSEN).all(axis=2).any()
+    assert [which(face.box, faces) for face in faces] == [0, 1]
 
 
 def test_examples_and_models_are_there() -> None:
     assert len(examples.portrait_files()) == 2
     assert len(examples.speech_files()) == 3
-    assert models_tab.table().count("<section") == 5
+    assert models.table().count("<section") == 5
 
 
 def test_consent_is_asked_for_in_public(monkeypatch: pytest.MonkeyPatch) -> None:
     from moda.studio.page import build
 
+    requires_consent(True)
+    with pytest.raises(BadSetting, match="tick the consent line"):
+        requires_consent(False)
+    assert TICK.endswith("first.")
     monkeypatch.setenv("MODA_PUBLIC", "1")
     shown = [b for b in build().blocks.values() if getattr(b, "elem_id", None) == "consent"]
     assert shown[0].visible is True and shown[0].value is False

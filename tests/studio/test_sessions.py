@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from moda.errors import Busy
-from moda.studio.sessions import Upload, Visitors
+from moda.studio.sessions import IDLE_SECONDS, RETURN_SECONDS, Upload, Visitors
+
+
+class Clock:
+    """Time that passes when a test says so, and what is to be called when."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._due: list[tuple[float, Callable[[], None]]] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        self._due.append((self.now + seconds, call))
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        due, self._due = self._due, []
+        for moment, call in due:
+            if moment <= self.now:
+                call()
+            else:
+                self._due.append((moment, call))
 
 
 @pytest.fixture
-def visitors(tmp_path: Path) -> Visitors:
-    return Visitors(tmp_path, request_seconds=60, disk_bytes=1000, grace=0.2)
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def visitors(tmp_path: Path, clock: Clock) -> Visitors:
+    return Visitors(tmp_path, request_seconds=60, disk_bytes=1000, grace=300, clock=clock, later=clock.later)
 
 
 def test_sessions_are_apart(visitors: Visitors, tmp_path: Path) -> None:
@@ -39,55 +67,80 @@ def test_stop_reaches_only_this_visitor_and_this_kind(visitors: Visitors) -> Non
     assert clip.cancelled() and not plan.cancelled()
     assert visitors.stop("one") == 2
     assert plan.cancelled() and not foreign.cancelled()
-    visitors.end("one", plan)
+    visitors.end(plan)
     assert visitors.stop("one") == 1
     assert visitors.stop("nobody") == 0
 
 
-def test_work_ends_when_its_time_is_over(tmp_path: Path) -> None:
-    job = Visitors(tmp_path, request_seconds=0.01, disk_bytes=1e9).begin("one", "plan")
-    time.sleep(0.02)
+def test_work_ends_when_its_time_is_over(visitors: Visitors, clock: Clock) -> None:
+    job = visitors.begin("one", "plan")
+    clock.wait(59)
+    assert not job.expired and not job.cancelled()
+    clock.wait(2)
     assert job.expired and job.cancelled()
 
 
-def test_who_leaves_is_stopped_at_once_and_forgotten_after_the_time_of_grace(visitors: Visitors) -> None:
+def test_who_leaves_is_stopped_at_once_and_forgotten_after_the_time_of_grace(visitors: Visitors, clock: Clock) -> None:
     session = visitors.session("one")
     path = session.path("quick.mp4")
     path.write_text("x")
     job = visitors.begin("one", "clip")
     visitors.leave("one")
     assert job.cancelled() and path.exists()
-    visitors.end("one", job)
-    until = time.monotonic() + 5
-    while path.exists() and time.monotonic() < until:
-        time.sleep(0.05)
+    visitors.end(job)
+    clock.wait(299)
+    assert path.exists()
+    clock.wait(2)
     assert not path.exists()
     assert visitors.session("one") is not session
 
 
-def test_who_comes_back_in_time_finds_everything(visitors: Visitors) -> None:
+def test_who_comes_back_in_time_finds_everything(visitors: Visitors, clock: Clock) -> None:
     session = visitors.session("one")
     path = session.path("quick.mp4")
     path.write_text("x")
     visitors.leave("one")
+    clock.wait(200)
     assert visitors.session("one") is session
-    time.sleep(0.5)
-    visitors.sweep()
+    clock.wait(200)
     assert path.exists()
+
+
+def test_idle_visitors_are_forgotten(visitors: Visitors, clock: Clock) -> None:
+    path = visitors.session("one").path("quick.mp4")
+    path.write_text("x")
+    clock.wait(IDLE_SECONDS + 1)
+    visitors.session("other")
+    assert not path.exists()
 
 
 TICKET = "t" * 48
 
 
-def test_a_page_that_comes_back_with_its_ticket_takes_its_session_along(visitors: Visitors) -> None:
+def test_a_page_that_comes_back_takes_its_session_and_its_work_along(visitors: Visitors, clock: Clock) -> None:
     session = visitors.session("before")
     assert visitors.arrive("before", TICKET, back=False) is None
     job = visitors.begin("before", "render")
     visitors.leave("before")
-    assert visitors.arrive("after", TICKET, back=True) is session and job.cancelled()
-    visitors.end("before", job)
+    clock.wait(RETURN_SECONDS - 1)
+    assert visitors.arrive("after", TICKET, back=True) is session
+    clock.wait(RETURN_SECONDS)
+    assert not job.cancelled() and visitors.running("after") == [job]
+    assert visitors.stop("after") == 1 and job.cancelled()
+    visitors.end(job)
+    assert job.done.is_set() and visitors.running("after") == []
     assert visitors.session("after") is session and session.left is None
     assert visitors.session("before") is not session
+
+
+def test_work_for_a_page_that_does_not_come_back_stops(visitors: Visitors, clock: Clock) -> None:
+    visitors.session("one")
+    visitors.arrive("one", TICKET, back=False)
+    job = visitors.begin("one", "render")
+    visitors.leave("one")
+    assert not job.cancelled()
+    clock.wait(RETURN_SECONDS)
+    assert job.cancelled() and not job.superseded
 
 
 def test_a_ticket_opens_nothing_but_its_own_session(visitors: Visitors) -> None:
@@ -101,12 +154,11 @@ def test_a_ticket_opens_nothing_but_its_own_session(visitors: Visitors) -> None:
     assert visitors.session("one") is mine and visitors.session("copy") is not mine
 
 
-def test_tickets_go_with_their_sessions(visitors: Visitors) -> None:
+def test_tickets_go_with_their_sessions(visitors: Visitors, clock: Clock) -> None:
     visitors.session("one")
     visitors.arrive("one", TICKET, back=False)
     visitors.leave("one")
-    time.sleep(0.5)
-    visitors.sweep()
+    clock.wait(301)
     assert visitors.arrive("late", TICKET, back=True) is None
 
 
@@ -115,6 +167,15 @@ def test_other_takes_clear_what_was_made_of_the_former(visitors: Visitors, tmp_p
     session.clips[0], session.clips_due, session.chosen = tmp_path / "quick.mp4", [1], 1
     session.hold([])
     assert not session.clips and not session.clips_due and session.chosen == 0 and session.video is None
+
+
+def test_what_the_page_shows_is_stale_once_the_session_has_another(visitors: Visitors) -> None:
+    session = visitors.session("one")
+    assert not session.stale("takes")
+    session.shown["takes"] = session.takes
+    assert not session.stale("takes") and not session.stale("video")
+    session.restart([])
+    assert session.stale("takes") and session.inputs == 1
 
 
 def test_the_same_bytes_are_the_same_upload(tmp_path: Path) -> None:

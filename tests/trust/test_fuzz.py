@@ -261,7 +261,7 @@ names = st.sampled_from([*CONTROLS, *CONTROLS, "zzz", "__class__", ""])
 @given(values=st.none() | st.dictionaries(names, anything, max_size=4), damage=damages | st.just([]))
 def test_settings_files(values: dict[str, Any] | None, damage: list[Any], judge: Judge) -> None:
     """As a file dropped back onto the page."""
-    from moda.studio.saved import read_settings_or_take
+    from moda.studio.service import read_settings_or_take
 
     whole = material.settings_file() if values is None else json.dumps(values).encode()
 

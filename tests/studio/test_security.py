@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 
+import gradio as gr
+import httpx
 import pytest
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
-from moda.studio.busy import sentence, when_full
+from moda.studio.security import sentence, when_full
+from tests.trust.serving import free_port
 
 FULL = "Queue is full. Max size is 16 and size is 16."
 
@@ -33,9 +37,24 @@ def test_other_faults_keep_their_words(detail: str) -> None:
     assert answer(detail) == (503, detail)
 
 
-def test_gradio_still_says_it_in_the_words_that_are_looked_for() -> None:
-    import inspect
+def test_gradio_refuses_in_the_words_that_are_looked_for() -> None:
+    go = threading.Event()
+    with gr.Blocks() as page:
+        gr.Button().click(lambda: go.wait(60), None, None, api_name="wait", concurrency_limit=1)
+    page.queue(max_size=1)
+    handlers = {503: when_full(1)}
+    _, address, _ = page.launch(
+        server_port=free_port(), quiet=True, prevent_thread_lock=True, inbrowser=False,
+        app_kwargs={"exception_handlers": handlers},
+    )  # fmt: skip
 
-    from gradio.queueing import Queue
+    def call() -> httpx.Response:
+        return httpx.post(f"{address}gradio_api/call/wait", json={"data": []}, timeout=60)
 
-    assert "Queue is full" in inspect.getsource(Queue.push)
+    try:
+        answers = [call() for _ in range(4)]  # one works at most, one waits
+        assert answers[0].status_code == 200 and answers[-1].status_code == 429
+        assert answers[-1].json()["detail"] == sentence(1)
+    finally:
+        go.set()
+        page.close(verbose=False)

@@ -1,0 +1,347 @@
+"""Step 2: emotion, guidance, pose and sampling; then takes to look at, to trim and to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from moda.errors import BadSetting, Cancelled, UserError
+from moda.settings import POSE_PRIORS, Limits, Settings
+from moda.studio import messages, placeholders
+from moda.studio.components import control, model_choice, settings_of
+from moda.studio.events import (
+    HEAVY,
+    LIGHT,
+    PRIVATE,
+    Cleared,
+    Reporter,
+    guarded,
+    requires_consent,
+    session_of,
+    stop_button,
+    stops,
+    visitor_of,
+    working,
+)
+from moda.studio.service import Engine
+from moda.studio.sessions import Session
+
+TRIMS = ("expression", "head_motion", "blink", "gaze", "smoothing", "drift_guard")
+GUIDANCE = ("speech_guidance", "emotion_guidance", "identity_guidance")
+SAMPLING = ("steps", "solver", "schedule", "preset")
+FROM_FILE = "from a file"
+MOST_TAKES = 4
+PLOT_HEIGHT = 700
+RANDOM_SEED = "() => Math.floor(Math.random() * 2147483647)"
+Follow = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class MotionStep:
+    """The components of the step by name."""
+
+    settings: dict[str, Any]
+    """Controls of what is sampled and of the trims, by name."""
+    understood: gr.HTML
+    dice: gr.Button
+    takes: gr.Radio
+    pose_file: gr.File
+    model: gr.Dropdown
+    plan: gr.Button
+    stop: gr.Button
+    say: gr.HTML
+    empty: gr.HTML
+    figures: gr.HTML
+    choose: gr.Radio
+    overlay: gr.Checkbox
+    clip_row: gr.Row
+    clips: list[gr.Video]
+    trims: gr.Column
+    plot: gr.Plot
+
+    @classmethod
+    def build(cls, limits: Limits) -> MotionStep:
+        """Controls on the left, takes on the right."""
+        settings: dict[str, Any] = {}
+        with gr.Column(scale=4, min_width=280, elem_classes="controls"):
+            settings["emotion"] = control("emotion", placeholder="quietly amused, a bit nervous", lines=1)
+            understood = gr.HTML("", elem_id="understood", visible=False)
+            settings["emotion_strength"] = control("emotion_strength")
+            with gr.Row(elem_classes="seed-row"):
+                settings["seed"] = control("seed", scale=3, min_width=110, info=None)
+                dice = gr.Button("New seed", size="sm", scale=1, min_width=100, elem_id="dice")
+            takes = gr.Radio(
+                list(range(1, min(MOST_TAKES, limits.max_takes) + 1)), value=1, label="Takes", elem_id="takes",
+                elem_classes="segments", info="The same words with other head motion and blinks, to choose from.",
+            )  # fmt: skip
+            with gr.Accordion("Guidance", open=False, elem_id="guidance"):
+                settings |= {name: control(name) for name in GUIDANCE}
+            with gr.Accordion("Head pose to lean on", open=False, elem_id="pose"):
+                settings["pose_prior"] = gr.Dropdown(
+                    [*POSE_PRIORS, FROM_FILE], value="none", label="Pose prior", elem_id="control-pose_prior",
+                    info="Ready-made head motion, or the head of any talking video or take.",
+                )  # fmt: skip
+                pose_file = gr.File(
+                    label="Video or take for the pose", file_types=["video", ".npz", ".pkl"], height=110,
+                    visible=False, elem_id="pose-file",
+                )  # fmt: skip
+                settings["pose_strength"] = control("pose_strength")
+            with gr.Accordion("Model and sampling", open=False, elem_id="sampling"):
+                model = model_choice(
+                    elem_id="model", info="auto takes the best that is on this machine; see the Models tab."
+                )
+                settings |= {name: control(name) for name in SAMPLING}
+            with gr.Row(elem_classes="go"):
+                plan = gr.Button("Preview motion", variant="primary", elem_id="plan", scale=3)
+                stop = stop_button("stop-plan")
+        with gr.Column(scale=9, min_width=300, elem_classes="results"):
+            say = gr.HTML("", elem_id="motion-say")
+            empty = gr.HTML(placeholders.lanes(), elem_id="motion-empty", elem_classes="vacant")
+            figures = gr.HTML("", elem_id="figures", visible=False)
+            with gr.Row(elem_classes="choose-row"):
+                choose = gr.Radio(
+                    [], label="Take to render", visible=False, elem_id="choose", scale=4, elem_classes="segments"
+                )
+                overlay = gr.Checkbox(
+                    False, label="Overlay all takes", visible=False, scale=1, min_width=160, elem_id="overlay"
+                )
+            with gr.Row(equal_height=False, elem_id="judge"):
+                with gr.Row(equal_height=False, visible=False, elem_id="clips") as clip_row:
+                    clips = [
+                        gr.Video(
+                            label=f"Take {k + 1}", interactive=False, visible=False, elem_id=f"quick-clip-{k + 1}",
+                            min_width=150, autoplay=False, buttons=[], elem_classes="quick-clip",
+                        )
+                        for k in range(MOST_TAKES)
+                    ]  # fmt: skip
+                with gr.Column(visible=False, elem_id="trims", min_width=280) as trims:
+                    gr.HTML(
+                        '<h3 class="small-head">Trims '
+                        "<span>correct this take at once, nothing is sampled again</span></h3>"
+                    )
+                    settings |= {name: control(name, info=None) for name in TRIMS}
+            plot = gr.Plot(label="Trajectories", visible=False, elem_id="plot", show_label=False)
+        return cls(
+            settings=settings, understood=understood, dice=dice, takes=takes, pose_file=pose_file, model=model,
+            plan=plan, stop=stop, say=say, empty=empty, figures=figures, choose=choose, overlay=overlay,
+            clip_row=clip_row, clips=clips, trims=trims, plot=plot,
+        )  # fmt: skip
+
+    def cleared(self) -> dict[Any, Any]:
+        """What the step shows before there is a motion."""
+        from plotly.graph_objects import Figure
+
+        return {
+            self.say: "",
+            self.empty: gr.update(visible=True),
+            self.figures: gr.update(visible=False, value=""),
+            self.choose: gr.update(visible=False, choices=[], value=None),
+            self.overlay: gr.update(visible=False, value=False),
+            # Empty, but there: the browser then has Plotly, which takes it seconds to load, before it is wanted.
+            self.plot: gr.update(visible="hidden", value=Figure(layout={"template": None})),
+            self.trims: gr.update(visible=False),
+            self.clip_row: gr.update(visible=False),
+            **dict.fromkeys(self.clips, gr.update(visible=False, value=None)),
+        }
+
+    def shown(self, session: Session, overlay: bool = False) -> dict[Any, Any]:
+        """Everything about the session's takes but the clips; overlay: all takes in the plot."""
+        from moda.evaluate.report import summary
+        from moda.evaluate.takes import evaluate_take
+        from moda.preview.trajectories import figure
+
+        takes, chosen = session.takes, session.chosen
+        session.shown["takes"] = takes
+        several = len(takes) > 1
+        drawn = [chosen]
+        if overlay and several:
+            drawn += [k for k in range(len(takes)) if k != chosen]
+        plot = figure([takes[k].motion for k in drawn], session.speech, [f"take {k + 1}" for k in drawn], PLOT_HEIGHT)
+        report = evaluate_take(takes[chosen], session.speech)
+        return {
+            self.empty: gr.update(visible=False),
+            self.plot: gr.update(value=plot, visible=True),
+            self.figures: gr.update(
+                value=messages.take_figures(takes[chosen], report, summary(report)), visible=True
+            ),
+            self.trims: gr.update(visible=True),
+            self.choose: gr.update(
+                choices=[(f"Take {k + 1} · seed {one.settings.seed}", k) for k, one in enumerate(takes)],
+                value=chosen, visible=several,
+            ),
+            self.overlay: gr.update(visible=several),
+        }  # fmt: skip
+
+    def awaited(self, session: Session) -> dict[Any, Any]:
+        """Places for the clips of the session's takes, there at once, so that nothing jumps when a clip comes."""
+        count = len(session.takes)
+        session.clips_due = [k for k in range(count) if k not in session.clips]
+        shown = {k: None if k in session.clips_due else str(session.clips[k]) for k in range(count)}
+        return {
+            self.clip_row: gr.update(visible=True),
+            **{self.clips[k]: gr.update(value=v, label=_clip_label(k, count), visible=True) for k, v in shown.items()},
+        }
+
+    def settings_from(self, values: dict[str, Any], session: Session, pose_file: str | None) -> Settings:
+        """Settings as the page shows them; a pose from a file is the session's own copy. Raises BadSetting."""
+        given = dict(values)
+        if given["pose_prior"] == FROM_FILE:
+            if not pose_file:
+                raise BadSetting(
+                    "Add the video or take that the head pose should come from, or choose another pose prior."
+                )
+            suffix = "." + pose_file.rpartition(".")[2].lower()[:6]
+            try:
+                given["pose_prior"] = str(session.keep(pose_file, f"pose{suffix}"))
+            except OSError:
+                raise BadSetting(
+                    "The file for the head pose is not on the server any more; please add it again."
+                ) from None
+        return settings_of(given)
+
+    def connect(
+        self, engine: Engine, consent: gr.Checkbox, page: dict[str, Any], cleared: Cleared, follow: Follow
+    ) -> None:
+        """page: every control of the Make tab; cleared: what all results show when there is a new motion;
+        follow: adds to an event that brings a take what makes its files and clips."""
+        self._connect_controls()
+        planning = self._connect_plan(engine, consent, page, cleared)
+        stops(self.stop, engine, self.say, [planning, *follow(planning)])
+        self._connect_trims(engine, follow)
+
+    def _connect_controls(self) -> None:
+        def understand(text: str) -> Any:
+            from moda.conditions.emotion import explain, is_timed
+            from moda.conditions.emotion import understand as read
+
+            if not text or not text.strip():
+                return gr.update(value="", visible=False)
+            try:
+                if is_timed(text):
+                    return gr.update(value=messages.stretches(explain(text)), visible=True)
+                return gr.update(value=messages.mixture(read(text)), visible=True)
+            except UserError as fault:
+                return gr.update(value=messages.error(str(fault)), visible=True)
+
+        emotion, prior = self.settings["emotion"], self.settings["pose_prior"]
+        quiet: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden", **PRIVATE, **LIGHT}
+        emotion.change(understand, [emotion], [self.understood], **quiet)
+        self.dice.click(None, None, [self.settings["seed"]], js=RANDOM_SEED, **PRIVATE)
+        visible = f"(v) => ({{__type__: 'update', visible: v === '{FROM_FILE}'}})"
+        prior.change(None, [prior], [self.pose_file], js=visible, **PRIVATE)
+
+    def _connect_plan(self, engine: Engine, consent: gr.Checkbox, page: dict[str, Any], cleared: Cleared) -> Any:
+        @guarded(self.say)
+        def preview_motion(
+            consent: bool,
+            takes: float,
+            model: str,
+            pose_file: str | None,
+            overlay: bool,
+            request: gr.Request,
+            progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it among the defaults
+            **values: Any,
+        ) -> Any:
+            session = session_of(engine, request)
+            session.shown.pop("takes", None)
+            requires_consent(consent)
+            settings = self.settings_from(values, session, pose_file)
+            session.clips_due.clear()
+            report = Reporter(progress, "steps")
+            with working(engine, request, "plan", report) as job:
+                engine.plan(session, settings, int(takes), model, report, job.cancelled)
+                shown = self.shown(session, overlay)
+            return {**cleared(), **shown, **self.awaited(session), self.say: ""}
+
+        inputs = {
+            "consent": consent, "takes": self.takes, "model": self.model, "pose_file": self.pose_file,
+            "overlay": self.overlay, **page,
+        }  # fmt: skip
+        return self.plan.click(
+            preview_motion, None, list(cleared()), inputs_kwargs=inputs, show_progress_on=[self.say],
+            trigger_mode="once", **PRIVATE, **HEAVY,
+        )  # fmt: skip
+
+    def clip_events(self, engine: Engine, event: Any) -> list[Any]:
+        """After an event that brings takes: the clip of each that is due, one after the other.
+
+        One event that yields clip after clip would be shorter, but a page that is busy drawing loses some of its
+        updates.
+        """
+
+        def maker(k: int) -> Callable[..., Any]:
+            @guarded(self.say)
+            def clip(request: gr.Request, progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008 - Gradio's way
+                session = session_of(engine, request)
+                count = len(session.takes)
+                if k not in session.clips_due or k >= count:
+                    return {self.say: gr.skip()}
+                report = Reporter(progress)
+                try:
+                    with working(engine, request, "clip", report) as job:
+                        path = engine.quick_clip(session, k, report, job.cancelled)
+                except Cancelled:  # by Stop, which says so itself, or because a newer clip is on its way
+                    return {self.say: gr.skip()}
+                session.shown["takes"] = session.takes
+                return {
+                    self.clip_row: gr.update(visible=True),
+                    self.clips[k]: gr.update(value=str(path), label=_clip_label(k, count), visible=True),
+                }
+
+            return clip
+
+        events = []
+        for k, place in enumerate(self.clips):
+            event = event.success(
+                maker(k), None, [self.clip_row, place, self.say], show_progress_on=[place],
+                trigger_mode="multiple", **PRIVATE, **HEAVY,
+            )  # fmt: skip
+            events.append(event)
+        return events
+
+    def _connect_trims(self, engine: Engine, follow: Follow) -> None:
+        """Trims, the choice of the take and the overlay: drawn anew at once, the clip shortly after."""
+        outputs: list[Any] = [
+            self.plot, self.figures, self.trims, self.choose, self.overlay, self.say, self.empty,
+        ]  # fmt: skip
+
+        def redrawn(session: Session, overlay: bool) -> dict[Any, Any]:
+            return {**self.shown(session, overlay), self.choose: gr.skip(), self.say: ""}
+
+        @guarded(self.say)
+        def retouch(overlay: bool, request: gr.Request, **values: Any) -> Any:
+            session = session_of(engine, request)
+            if session.take is None:
+                return {self.say: gr.skip()}
+            wanted = settings_of(values)
+            engine.trim(session, session.take.settings.changed(**{name: getattr(wanted, name) for name in TRIMS}))
+            engine.visitors.stop(visitor_of(request), "clip")
+            session.clips.clear()
+            session.clips_due = sorted(range(len(session.takes)), key=lambda k: k != session.chosen)
+            return redrawn(session, overlay)
+
+        @guarded(self.say)
+        def choose(overlay: bool, chosen: int | None, request: gr.Request) -> Any:
+            session = session_of(engine, request)
+            if session.take is None:
+                return {self.say: gr.skip()}
+            if chosen is not None and 0 <= int(chosen) < len(session.takes):
+                session.chosen = int(chosen)
+            return redrawn(session, overlay)
+
+        quick: dict[str, Any] = {
+            "trigger_mode": "always_last", "show_progress": "hidden", "concurrency_id": "trims",
+            "concurrency_limit": 2, **PRIVATE,
+        }  # fmt: skip
+        moved = [self.settings[name].input for name in TRIMS]
+        values = {name: self.settings[name] for name in TRIMS}
+        follow(gr.on(moved, retouch, None, outputs, inputs_kwargs={"overlay": self.overlay, **values}, **quick))
+        follow(self.choose.input(choose, [self.overlay, self.choose], outputs, **quick))
+        self.overlay.input(choose, [self.overlay, self.choose], outputs, **quick)
+
+
+def _clip_label(k: int, count: int) -> str:
+    return f"Quick clip · take {k + 1}" if count > 1 else "Quick clip"
