@@ -15,7 +15,6 @@ Needs Chromium and playwright.
 from __future__ import annotations
 
 import argparse
-import shutil
 import statistics
 import tempfile
 import time
@@ -24,7 +23,7 @@ from typing import Any
 
 from bench.endtoend import materials, told
 from bench.machine import tell
-from tests.browser.conftest import serving
+from tests.browser.conftest import chromium_program, serving
 
 WAIT = 120_000
 OLD = """() => {
@@ -90,7 +89,6 @@ def main() -> None:
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with tempfile.TemporaryDirectory() as name, sync_playwright() as play:
         folder = Path(name)
         _, speeches = materials(folder, [options.seconds])
@@ -100,7 +98,7 @@ def main() -> None:
         started = time.perf_counter()
         with serving(folder) as address:
             up = time.perf_counter() - started
-            browser = play.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+            browser = play.chromium.launch(executable_path=chromium_program(), args=["--no-sandbox", "--disable-gpu"])
             clock = Clock(browser.new_page(viewport={"width": 1280, "height": 900}))
             visit(clock.page, address, speeches[options.seconds], clock)
             browser.close()

@@ -2,7 +2,7 @@
 
 The borrowed GPU is in a forked process. Arguments and answers travel there and back as pickles: models do not (the
 fork has them), callbacks do not (so progress is a Reporter and Stop is a file), and of errors only the class arrives
-(so a UserError is an answer).
+(so a UserError is an answer). Outside it there is no GPU: models are loaded where `spaces` emulates one, see `loading`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from moda.settings import Settings
 
 Call = TypeVar("Call", bound=Callable[..., Any])
+Loaded = TypeVar("Loaded")
 Progress = Callable[[str, int, int], None]
 Cancel = Callable[[], bool]
 LONGEST = 300
@@ -85,6 +86,22 @@ class Work:
 
         head = self._heads.ready(names)
         return compare(head, portrait, speech, request, folder, progress=progress, cancel=cancel)
+
+
+def loading(load: Callable[[], Loaded]) -> Loaded:
+    """Calls what puts a model onto the device.
+
+    On ZeroGPU `spaces` emulates CUDA in the thread that imported it and in no other, and for good once a thread has
+    entered the emulation: so it is entered in a thread of its own that ends with the load.
+    """
+    if not on_zero_gpu():
+        return load()
+    from concurrent.futures import ThreadPoolExecutor
+
+    from spaces.zero.torch import enter_mode
+
+    with ThreadPoolExecutor(1, "loading", initializer=enter_mode) as thread:
+        return thread.submit(load).result()
 
 
 def borrowing(duration: Callable[..., int], call: Call) -> Call:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from moda.pipeline import TalkingHead
 from moda.settings import Limits
@@ -14,8 +15,17 @@ Names = tuple[str, str]
 class Heads:
     """Talking heads by the names of their model and renderer."""
 
-    def __init__(self, model: str, renderer: str, device: str, limits: Limits) -> None:
-        """model, renderer: what is taken where nothing else is asked for; "auto" is the best that is present."""
+    def __init__(
+        self,
+        model: str,
+        renderer: str,
+        device: str,
+        limits: Limits,
+        loading: Callable[[Callable[[], TalkingHead]], TalkingHead] = lambda load: load(),
+    ) -> None:
+        """model, renderer: what is taken where nothing else is asked for; "auto" is the best that is present.
+        loading: calls what loads, where models may be loaded."""
+        self._loading = loading
         self._default = (model, renderer)
         self._device = device
         self._limits = limits
@@ -37,8 +47,18 @@ class Heads:
         names = self.names(model, renderer)
         with self._lock:
             if names not in self._loaded:
-                self._loaded[names] = self._load(names)
+                self._loaded[names] = self._loading(lambda: self._load(names))
             return self._loaded[names]
+
+    def load_present(self) -> None:
+        """Loads every model and renderer that is on this machine."""
+        from moda.models import is_present
+        from moda.models import names as known
+
+        for model in filter(is_present, known("model")):
+            self.get(model)
+        for renderer in filter(is_present, known("renderer")):
+            self.get(renderer=renderer)
 
     def ready(self, names: Names) -> TalkingHead:
         """The same without a lock, for a process that was forked, perhaps while the lock was held."""

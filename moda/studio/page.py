@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 from moda.studio import about, api, models, placeholders, reconnect, theme
 from moda.studio.compare import Compare
 from moda.studio.events import visitor_of
+from moda.studio.gpu import on_zero_gpu
 from moda.studio.make import Make
 from moda.studio.security import Gate, Page, when_full
 from moda.studio.service import Engine
@@ -73,11 +74,17 @@ def launch(
 ) -> Any:
     """Builds the studio and serves it until it is stopped. Models are loaded meanwhile, behind the open page.
 
+<<<<<<< HEAD
     share: a public link by Gradio; None leaves that to GRADIO_SHARE, and to Colab, where the page is not seen without.
+=======
+    share: asks Gradio for a public link; None leaves that to GRADIO_SHARE and to notebooks, which need one.
+>>>>>>> 848eb37 (Mend: a ZeroGPU Space loads its models where CUDA is emulated)
     """
     served = engine or Engine()
     page = build(served)
     limits = served.limits
+    if on_zero_gpu():  # what is loaded when the page is launched is packed, and reaches a borrowed GPU at once
+        served.heads.load_present()
     # Somebody who starts it in a terminal wants to see it; a Space or a service does not.
     more.setdefault("inbrowser", sys.stdout.isatty() and "SPACE_ID" not in os.environ)
     threading.Thread(target=_warm_up, args=(served,), name="warm-up", daemon=True).start()

@@ -48,7 +48,7 @@ class Engine:
             self.limits.max_disk_bytes,
             float(os.environ.get("MODA_GRACE_SECONDS", GRACE_SECONDS)),
         )
-        self.heads = Heads(model, renderer, device, self.limits)
+        self.heads = Heads(model, renderer, device, self.limits, gpu.loading)
         self._work = gpu.Work(self.heads)
 
     def warm_up(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,6 +30,11 @@ PERMISSIONS = ["microphone", "camera", "clipboard-read", "clipboard-write"]
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the server under test keeps its files."""
     return tmp_path_factory.mktemp("gradio")
+
+
+def chromium_program() -> str | None:
+    """Where the browser is."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @contextmanager
@@ -132,6 +138,10 @@ class Studio:
         field = self.page.locator(f"#control-{control} input[type=number]")
         field.fill(value)
         field.press("Enter")
+
+    def wait_motion(self) -> None:
+        """Until the first take moves on the page."""
+        self.wait_clip()
 
     def wait_clip(self, number: int = 1) -> None:
         self.see(f"#quick-clip-{number} video")

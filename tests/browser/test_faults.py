@@ -78,7 +78,6 @@ def test_visitors_do_not_see_each_other_and_leave_nothing(
     until = time.monotonic() + 30  # those of earlier tests go after the time of grace
     while folders() and time.monotonic() < until:
         time.sleep(0.5)
-        open_studio  # noqa: B018
     before = folders()
     one, other = open_studio(), open_studio()
     one.add_portrait(astronaut)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -122,32 +121,3 @@ def test_everything_is_reached_and_started_from_the_keyboard(open_studio: Any, a
     assert (
         reached.index("portrait") < reached.index("control-emotion") < reached.index("plan") < reached.index("render")
     )
-
-
-@pytest.mark.skipif("MODA_SHOTS" not in os.environ, reason="set MODA_SHOTS to a folder to get pictures of the page")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280, 1920])
-def test_pictures(open_studio: Any, width: int, scheme: str, astronaut: Path, speech: Path) -> None:
-    folder = Path(os.environ["MODA_SHOTS"])
-    folder.mkdir(parents=True, exist_ok=True)
-    studio = open_studio(width, 900, scheme)
-    name = f"{width}-{scheme}"
-    studio.page.wait_for_timeout(500)
-    studio.page.screenshot(path=folder / f"empty-{name}.png", full_page=True)
-    studio.preview()
-    studio.page.screenshot(path=folder / f"error-{name}.png", full_page=True)
-    studio.add_portrait(astronaut)
-    studio.add_speech(speech)
-    studio.page.fill("#control-emotion textarea, #control-emotion input", "quietly amused, a bit nervous")
-    studio.preview()
-    studio.wait_clip()
-    studio.page.screenshot(path=folder / f"planned-{name}.png", full_page=True)
-    studio.page.click("#render")
-    studio.page.wait_for_function("document.querySelector('#video-say').innerText.includes('frames')")
-    studio.page.screenshot(path=folder / f"rendering-{name}.png", full_page=True)
-    studio.video("#final-video")
-    studio.page.wait_for_timeout(800)
-    studio.page.screenshot(path=folder / f"made-{name}.png", full_page=True)
-    for tab in TABS[1:]:
-        show(studio, tab)
-        studio.page.screenshot(path=folder / f"{tab.lower()}-{name}.png", full_page=True)

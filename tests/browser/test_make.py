@@ -149,7 +149,7 @@ def test_a_portrait_from_the_webcam(studio: Any) -> None:
     studio.page.click("#portrait [aria-label='Capture from camera']")
     studio.page.click("#portrait button:has-text('Click to Access Webcam')")
     studio.page.wait_for_function("(document.querySelector('#portrait video') || {}).videoWidth > 0")
-    studio.page.wait_for_timeout(300)
+    studio.page.wait_for_function("document.querySelector('#portrait video').currentTime > 0")
     studio.page.click("#portrait [aria-label='capture photo']")
     assert "No face was found" in studio.said("#portrait-say")  # the browser's test picture has none
 
@@ -178,13 +178,13 @@ def test_several_faces_are_offered_and_can_be_clicked(studio: Any, two_people: P
     assert chosen in (0, 1)
     # A click on each half: one of them is the other person.
     for share in (0.25, 0.75):
+        marks = "#portrait-say .good"
+        studio.page.evaluate("all => document.querySelectorAll(all).forEach(e => e.classList.add('old'))", marks)
         studio.page.mouse.click(box["x"] + share * box["width"], box["y"] + 0.35 * box["height"])
-        studio.page.wait_for_timeout(1500)
+        studio.see(f"{marks}:not(.old)")
         if studio.page.get_attribute("#crop img", "src") != crop:
             break
-    studio.page.wait_for_function(
-        "before => document.querySelector('#crop img').getAttribute('src') !== before", arg=crop
-    )
+    assert studio.page.get_attribute("#crop img", "src") != crop
     studio.page.locator("#face input").nth(chosen).check()
     studio.page.wait_for_function(
         "n => [...document.querySelectorAll('#face input')].findIndex(e => e.checked) === n", arg=chosen
@@ -216,8 +216,10 @@ def test_compare_shares_the_portrait_and_speech_of_the_make_tab(studio: Any, ast
     studio.add_portrait(astronaut)
     studio.add_speech(speech)
     studio.page.click("#tabs [role=tablist] button[role=tab]:has-text('Compare')")
-    studio.page.wait_for_timeout(500)  # a tab is built when it is first shown; what is typed meanwhile is lost
-    studio.page.fill("#values textarea, #values input", "1, one")
+    values = studio.page.locator("#values textarea, #values input")
+    values.wait_for()  # a tab is built when it is first shown
+    studio.page.wait_for_function("document.querySelector('#values textarea, #values input').value === '1, 2, 3'")
+    values.fill("1, one")
     studio.page.click("#compare")
     studio.see("#compare-say .error")
     assert "seed must be a whole number" in studio.text("#compare-say")
