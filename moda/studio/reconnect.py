@@ -44,11 +44,11 @@ TICKET = """async () => {
 
 def connect(page: gr.Blocks, make: Make, engine: Engine) -> None:
     """The event of a page that opens, and what follows when something of it is still being worked on."""
-    ticket, back = gr.Textbox(visible=False), gr.Checkbox(visible=False)
+    ticket, back, again = gr.Textbox(visible=False), gr.Checkbox(visible=False), gr.State("")
     motion, video = make.motion, make.video
     outputs: list[Any] = [
         make.portrait.picture, *make.portrait.outputs(), make.speech.speech, make.speech.say,
-        *make.settings.values(), *make.cleared(), motion.takes,
+        *make.settings.values(), *make.cleared(), motion.takes, again,
     ]  # fmt: skip
 
     def come_back(ticket: str, back: bool, request: gr.Request) -> Any:
@@ -56,6 +56,7 @@ def connect(page: gr.Blocks, make: Make, engine: Engine) -> None:
         found: dict[Any, Any] = {motion.say: gr.skip()}
         if session is None:
             return found
+        found[again] = visitor_of(request)
         if session.picture is not None and session.portrait is not None:
             found |= {make.portrait.picture: session.picture.path, **make.portrait.shown(engine, session)}
         if session.sound is not None and session.speech is not None:

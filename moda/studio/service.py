@@ -160,7 +160,7 @@ class Engine:
     def trim(self, session: Session, settings: Settings) -> Take:
         """Trims all takes of the session; nothing is sampled again."""
         self.chosen(session)
-        session.takes[:] = [_retrimmed(take, settings) for take in session.takes]
+        session.takes = [_retrimmed(take, settings) for take in session.takes]
         return self.chosen(session)
 
     def quick_clip(

@@ -69,6 +69,8 @@ class Session:
     inputs: int = 0
     """How often portrait or speech was replaced."""
     takes: list[Take] = field(default_factory=list)
+    sampled: object = field(default_factory=object)
+    """Another one whenever other takes are held; trims keep it."""
     chosen: int = 0
     clips: dict[int, Path] = field(default_factory=dict)
     clips_due: list[int] = field(default_factory=list)
@@ -88,6 +90,8 @@ class Session:
 
     def hold(self, takes: list[Take]) -> None:
         """Other takes from here on: what was made of the former ones is not shown any more."""
+        if list(map(id, takes)) != list(map(id, self.takes)):
+            self.sampled = object()
         self.takes, self.chosen, self.clips_due, self.video = takes, 0, [], None
         self.clips.clear()
 
@@ -99,7 +103,7 @@ class Session:
 
     def stale(self, part: str) -> bool:
         """Whether the page shows a result that is not the session's any more."""
-        now = {"takes": self.takes, "video": self.video, "comparison": self.comparison}
+        now = {"takes": self.sampled, "video": self.video, "comparison": self.comparison}
         return part in self.shown and self.shown[part] is not now[part]
 
     def path(self, name: str) -> Path:

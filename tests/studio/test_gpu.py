@@ -84,6 +84,7 @@ def borrowed(monkeypatch: pytest.MonkeyPatch) -> list[Borrow]:
 
     monkeypatch.setenv("SPACES_ZERO_GPU", "1")
     monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=mark))
+    monkeypatch.setitem(sys.modules, "spaces.zero.torch", SimpleNamespace(enter_mode=lambda: None))
     return calls
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from moda.errors import Busy
+from moda.motion.space import Motion
+from moda.motion.takes import Take
+from moda.settings import Settings
 from moda.studio.sessions import IDLE_SECONDS, RETURN_SECONDS, Upload, Visitors
 
 
@@ -115,6 +119,8 @@ def test_idle_visitors_are_forgotten(visitors: Visitors, clock: Clock) -> None:
 
 
 TICKET = "t" * 48
+MOTION = Motion(np.zeros((50, 70), np.float32) + np.float32(0.1), 25.0, "test")
+TAKE = Take(MOTION, MOTION, Settings(), "moda-lite")
 
 
 def test_a_page_that_comes_back_takes_its_session_and_its_work_along(visitors: Visitors, clock: Clock) -> None:
@@ -172,10 +178,12 @@ def test_other_takes_clear_what_was_made_of_the_former(visitors: Visitors, tmp_p
 def test_what_the_page_shows_is_stale_once_the_session_has_another(visitors: Visitors) -> None:
     session = visitors.session("one")
     assert not session.stale("takes")
-    session.shown["takes"] = session.takes
+    session.hold([TAKE])
+    session.shown["takes"] = session.sampled
+    session.restart([TAKE])  # a take that was restored before its speech
     assert not session.stale("takes") and not session.stale("video")
     session.restart([])
-    assert session.stale("takes") and session.inputs == 1
+    assert session.stale("takes") and session.inputs == 2
 
 
 def test_the_same_bytes_are_the_same_upload(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ class MotionStep:
         from moda.preview.trajectories import figure
 
         takes, chosen = session.takes, session.chosen
-        session.shown["takes"] = takes
+        session.shown["takes"] = session.sampled
         several = len(takes) > 1
         drawn = [chosen]
         if overlay and several:
@@ -285,7 +285,7 @@ class MotionStep:
                         path = engine.quick_clip(session, k, report, job.cancelled)
                 except Cancelled:  # by Stop, which says so itself, or because a newer clip is on its way
                     return {self.say: gr.skip()}
-                session.shown["takes"] = session.takes
+                session.shown["takes"] = session.sampled
                 return {
                     self.clip_row: gr.update(visible=True),
                     self.clips[k]: gr.update(value=str(path), label=_clip_label(k, count), visible=True),
