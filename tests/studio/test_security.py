@@ -40,7 +40,7 @@ def test_other_faults_keep_their_words(detail: str) -> None:
 def test_gradio_refuses_in_the_words_that_are_looked_for() -> None:
     go = threading.Event()
     with gr.Blocks() as page:
-        gr.Button().click(lambda: go.wait(60), None, None, api_name="wait", concurrency_limit=1)
+        gr.Button().click(lambda: go.wait(60) and None, None, None, api_name="wait", concurrency_limit=1)
     page.queue(max_size=1)
     handlers = {503: when_full(1)}
     _, address, _ = page.launch(
