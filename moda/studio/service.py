@@ -92,7 +92,8 @@ class Engine:
             raise BadPicture("The picture is not on the server any more; please add it again.") from None
         if session.portrait is not None and given.same_as(session.picture):
             return session.portrait
-        self.forget_portrait(session)
+        if session.portrait is not None:
+            self.forget_portrait(session)
         found = self.heads.any().portrait(upload)
         session.picture, session.portrait = given, found
         session.restart(kept)
@@ -125,7 +126,8 @@ class Engine:
             raise BadSpeech("The speech is not on the server any more; please add it again.") from None
         if session.speech is not None and given.same_as(session.sound):
             return session.speech
-        self.forget_speech(session)
+        if session.speech is not None:
+            self.forget_speech(session)
         try:
             own = session.keep(upload, f"speech{Path(upload).suffix[:8]}")
         except OSError:

@@ -166,7 +166,7 @@ def test_a_broken_line_in_mid_render_loses_nothing_that_was_made(
     wire.mend()
     studio.see("#motion-say .note")
     assert "is here again" in studio.text("#motion-say")
-    assert studio.text("#figures") == made
+    studio.page.wait_for_function("made => document.querySelector('#figures').innerText === made", arg=made)
     studio.see("#plot .js-plotly-plot")
     assert studio.page.get_attribute("#quick-clip-1 video", "src") == clip
     assert "60.0 s of speech" in studio.said("#speech-say") and "pixels wide" in studio.said("#portrait-say")

@@ -10,7 +10,7 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from moda.errors import BadMotionFile, BadSetting, BadSpeech, Cancelled
+from moda.errors import BadMotionFile, BadPicture, BadSetting, BadSpeech, Cancelled
 from moda.motion.space import Motion
 from moda.motion.takes import Take
 from moda.settings import CONTROLS, Settings
@@ -130,6 +130,23 @@ def test_a_take_must_fit_the_speech(tmp_path: Path) -> None:
     engine.restore_take(session, take)
     with pytest.raises(BadSetting, match="Add a portrait"):
         engine.render(session, Settings())
+
+
+def test_a_restored_take_waits_for_its_portrait_and_speech(tmp_path: Path) -> None:
+    import skimage
+
+    engine = Engine(root=tmp_path)
+    session = engine.visitors.session("one")
+    motion = Motion(np.zeros((85, 70), np.float32) + np.float32(0.1), 25.0, "test")
+    engine.restore_take(session, Take(motion, motion, Settings(), "moda-lite"))
+    session.shown["takes"] = session.sampled
+    with pytest.raises(BadPicture):
+        engine.open_portrait(session, __file__)
+    engine.open_portrait(session, str(Path(skimage.__file__).parent / "data" / "astronaut.png"))
+    engine.open_speech(session, str(next(path for path in examples.speech_files() if "bonjour" in path.name)))
+    assert len(session.takes) == 1 and not session.stale("takes")
+    engine.forget_speech(session)
+    assert not session.takes and session.stale("takes")
 
 
 def test_faces_are_boxed_and_numbered() -> None:

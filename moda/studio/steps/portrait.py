@@ -97,21 +97,21 @@ class PortraitStep:
 
         @guarded(self.say)
         def open_picture(picture: str | None, request: gr.Request) -> Any:
+            session = session_of(engine, request)
             empty = {
-                **cleared(),
                 self.crop: gr.update(visible=False, value=None),
                 self.empty: gr.update(visible=True),
                 self.faces: gr.update(visible=False, value=None),
                 self.face: gr.update(visible=False),
             }
             try:
-                with reading(engine, request) as session:
+                with reading(engine, request):
                     if picture is None:
                         engine.forget_portrait(session)
-                        return {**empty, self.say: ""}
+                        return {**cleared(), **empty, self.say: ""}
                     engine.open_portrait(session, picture)
             except UserError as fault:  # what was made of the picture before does not belong to this one
-                return {**empty, self.say: messages.error(str(fault))}
+                return {**({} if session.takes else cleared()), **empty, self.say: messages.error(str(fault))}
             return seen(session, choosing=False)
 
         @guarded(self.say)

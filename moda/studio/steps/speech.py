@@ -68,14 +68,15 @@ class SpeechStep:
 
         @guarded(self.say)
         def open_speech(path: str | None, request: gr.Request) -> Any:
+            session = session_of(engine, request)
             try:
-                with reading(engine, request) as session:
+                with reading(engine, request):
                     if path is None:
                         engine.forget_speech(session)
                         return {**cleared(), self.say: ""}
                     engine.open_speech(session, path)
             except UserError as fault:
-                return {**cleared(), self.say: messages.error(str(fault))}
+                return {**({} if session.takes else cleared()), self.say: messages.error(str(fault))}
             return {**({} if session.takes else cleared()), **self.shown(session)}
 
         @guarded(self.say)
