@@ -74,11 +74,7 @@ def launch(
 ) -> Any:
     """Builds the studio and serves it until it is stopped. Models are loaded meanwhile, behind the open page.
 
-    <<<<<<< HEAD
-        share: a public link by Gradio; None leaves that to GRADIO_SHARE, and to Colab, where the page is not seen without.
-    =======
-        share: asks Gradio for a public link; None leaves that to GRADIO_SHARE and to notebooks, which need one.
-    >>>>>>> 848eb37 (Mend: a ZeroGPU Space loads its models where CUDA is emulated)
+    share: a public link by Gradio; None leaves that to GRADIO_SHARE, and to Colab, where nothing is seen without.
     """
     served = engine or Engine()
     page = build(served)
