@@ -25,7 +25,7 @@ MAGIC = b"MODARIG\n"
 VERSION = 1
 SIZE = 512
 """Side of the window, frame px, for which the texture is made; the viewer may show it at any size."""
-TEXTURE_QUALITY = 98
+TEXTURE_QUALITY, PLATE_QUALITY = 97, 92
 LID_ROWS = ("upper_lid_left", "lower_lid_left", "upper_lid_right", "lower_lid_right")
 CLOSING_ROW = "mouth_closing"
 MAPS_RANGE = 0.5
@@ -35,10 +35,13 @@ MAPS_RANGE = 0.5
 def rig_bytes(prepared: Prepared) -> bytes:
     """The bundle of a prepared portrait, below 1.5 MB; ``bundle.js`` and :func:`moda.stage.packing.unpack` read it."""
     mesh = prepared.rig.mesh
-    shown = viewport.build_viewport(prepared.image, prepared.region, prepared.window, SIZE, False, prepared.field.moves)
+    shown = viewport.build_viewport(
+        prepared.layers, prepared.region, prepared.window, SIZE, False, prepared.field.moves
+    )
+    drawn = painter.Painter(prepared.rig, prepared.eyes, prepared.mouth, prepared.shade, shown)
     box = Container(MAGIC, VERSION, _header(prepared, shown))
     box.array("position", mesh.position, "f32")
-    box.array("triangles", np.vstack([mesh.skin, mesh.holes]), "u16")
+    box.array("triangles", drawn.triangles, "u16")
     box.array("rigid", mesh.rigid, "f32")
     box.array("breath", mesh.breath, "f32")
     box.rows("basis", prepared.rig.basis.reshape(len(prepared.rig.basis), -1, 3))
@@ -49,7 +52,11 @@ def rig_bytes(prepared: Prepared) -> bytes:
     for name, arch in (("upper_arch", teeth.UPPER_ARCH), ("lower_arch", teeth.LOWER_ARCH)):
         box.array(name, np.stack([arch.length, arch.across, arch.back]), "f32")
     middle = texture.ENLARGED // 2
-    box.picture("texture", shown.texture[middle :: texture.ENLARGED, middle :: texture.ENLARGED], TEXTURE_QUALITY)
+    raster = shown.texture[middle :: texture.ENLARGED, middle :: texture.ENLARGED]
+    box.picture("texture", raster[..., :3], TEXTURE_QUALITY)
+    box.picture("opacity", np.repeat(raster[..., 3:], 3, axis=2))
+    box.picture("base", shown.base, TEXTURE_QUALITY)
+    box.picture("plate", shown.plate, PLATE_QUALITY)
     for side, eye in zip(("left", "right"), prepared.eyes):
         box.sheet(f"eye_seen_{side}", eye.seen)
         box.sheet(f"eye_white_{side}", eye.white)

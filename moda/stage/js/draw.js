@@ -7,6 +7,8 @@ const SHADERS = {};
 export function useShaders(sources) { Object.assign(SHADERS, sources); }
 
 const LINE_WIDTH = 97;
+const UNCOVERED = 1e4; // displacement where there is no mesh: it points out of the texture
+const FRAME_SHEETS = ["texture0", "base", "plate"];
 
 export class Painter {
   /** canvas: of any size. Throws an Error with code "no-webgl" where the browser has no WebGL 2. */
@@ -25,7 +27,8 @@ export class Painter {
     this.puppet = new Puppet(rig);
     const { header, arrays } = rig;
     if (!rig.sheets) {
-      rig.sheets = { texture0: enlarge3(rig.images.texture), shadeMaps: opaque(rig.images.shade) };
+      withOpacity(rig.images.texture, rig.images.opacity);
+      rig.sheets = { texture0: enlarge3(rig.images.texture), base: opaque(rig.images.base), plate: opaque(rig.images.plate), shadeMaps: opaque(rig.images.shade) };
       for (const side of ["left", "right"]) {
         const name = side === "left" ? "Left" : "Right";
         rig.sheets[`seen${name}`] = withAlpha(rig.images[`eye_seen_${side}`]);
@@ -33,7 +36,6 @@ export class Painter {
         rig.sheets[`disc${name}`] = opaque(rig.images[`eye_disc_${side}`]);
       }
       for (const row of ["Upper", "Lower", "Own"]) rig.sheets[`teeth${row}`] = withAlpha(rig.images[`mouth_${row.toLowerCase()}`]);
-      layers(rig);
     }
     const triangles = arrays.triangles;
     this.triangles = triangles;
@@ -70,7 +72,7 @@ export class Painter {
     this.textures = {};
     this.units = ["flow", "lines", ...Object.keys(this.rig.sheets)];
     for (const [name, sheet] of Object.entries(this.rig.sheets)) this.textures[name] = picture(gl, sheet);
-    for (const name of ["texture0", "plate"]) {
+    for (const name of FRAME_SHEETS) {
       gl.bindTexture(gl.TEXTURE_2D, this.textures[name]);
       gl.generateMipmap(gl.TEXTURE_2D);
     }
@@ -176,7 +178,7 @@ export class Painter {
     gl.disable(gl.SCISSOR_TEST);
     gl.enable(gl.DEPTH_TEST);
     gl.depthFunc(gl.LESS);
-    gl.clearBufferfv(gl.COLOR, 0, [0, 0, 0, 1]);
+    gl.clearBufferfv(gl.COLOR, 0, [UNCOVERED, UNCOVERED, 0, 1]);
     gl.clearBufferfv(gl.DEPTH, 0, [1]);
     gl.useProgram(this.flowProgram);
     gl.uniform1f(this.flowSideAt, side);
@@ -206,7 +208,7 @@ export class Painter {
     this.units.forEach((name, unit) => {
       gl.activeTexture(gl.TEXTURE0 + unit);
       gl.bindTexture(gl.TEXTURE_2D, this.textures[name]);
-      if (name === "texture0" || name === "plate") gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_BASE_LEVEL, level);
+      if (FRAME_SHEETS.includes(name)) gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_BASE_LEVEL, level);
       if (name === "lines") gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, LINE_WIDTH, 4, gl.RGBA, gl.FLOAT, lines.data);
     });
     gl.bindVertexArray(this.cornerArray);
@@ -244,10 +246,8 @@ export class Painter {
     this.units.forEach((name, unit) => this.set(name, unit, "1i"));
     this.set("corner", [place.x, place.y]);
     this.set("side", place.side);
-    this.set("layered", rig.layered ? 1 : 0, "1i");
     const grown = header.raster.enlarged, middle = (grown - 1) / 2;
     this.set("toTexture", share(into(view, header.raster.scale * grown, header.raster.offset.map((o) => o * grown + middle)), rig.sheets.texture0));
-    if (rig.layered) this.set("toPlate", share(into(view, header.plate.scale, header.plate.offset), rig.sheets.plate));
   }
 
   setFace(folds, shade, view) {
@@ -326,10 +326,9 @@ function spanned([left, top, ax, ay], width, [low, high]) {
   return [Math.floor(Math.min(...xs)), Math.floor(Math.min(...ys)), Math.ceil(Math.max(...xs)) + 1, Math.ceil(Math.max(...ys)) + 1];
 }
 
-/** Where the rig has a person over a plate: the texture's alpha, and the plate as a sheet of its own. */
-function layers(rig) {
-  rig.layered = "plate" in rig.images;
-  rig.sheets.plate = rig.layered ? opaque(rig.images.plate) : { width: 1, height: 1, data: new Uint8Array(4) };
+/** Puts a grey picture into the alpha of another. */
+function withOpacity(image, grey) {
+  for (let i = 3; i < image.data.length; i += 4) image.data[i] = grey.data[i - 3];
 }
 
 const opaque = (image) => ({ width: image.width, height: image.height, data: new Uint8Array(image.data.buffer) });

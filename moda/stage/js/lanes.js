@@ -1,1 +1,534 @@
-export class LanesElement extends HTMLElement {}
+// <moda-lanes>: the trajectories of a take as lanes, to be dragged, held, smoothed and sprinkled with gestures.
+
+const SHOWN = { mouth: ["jaw_open", "pucker", "lips_press"], smile: ["smile"], brows: ["brow_raise", "brow_furrow"],
+  eyes: ["blink_left", "blink_right"], gaze: ["gaze_x", "gaze_y"], head: ["pitch", "yaw", "roll"] };
+const PARTS = { gaze: ["x", "y"], head: ["pitch", "yaw", "roll"] };
+const USUAL = { head: "nod", eyes: "blink", smile: "smile", brows: "brow raise", gaze: "look right", mouth: "frown" };
+const OFFERED = ["nod", "shake", "tilt left", "tilt right", "blink", "wink left", "wink right", "squint", "smile", "frown",
+  "brow raise", "furrow", "look left", "look right", "look up", "look down"];
+const COLOURS = ["#3d8bfd", "#e8833a", "#2fa866"];
+const HEIGHT = 58;
+const FRAME = 0.04;
+const LANES_TEMPLATE = `
+<style>
+  :host { display: block; color: inherit; font: 14px/1.35 system-ui, sans-serif; --line: color-mix(in srgb, currentColor 22%, transparent); }
+  .tools { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; margin-bottom: 6px; }
+  button, select { font: inherit; color: inherit; background: transparent; border: 1px solid var(--line); border-radius: 6px; min-height: 34px; padding: 0 10px; cursor: pointer; }
+  select option { color: #111; background: #fff; }
+  button:disabled { opacity: .45; cursor: default; }
+  :focus-visible { outline: 3px solid #3d8bfd; outline-offset: 1px; }
+  label { display: inline-flex; gap: 5px; align-items: center; min-height: 34px; }
+  input[type=checkbox] { width: 18px; height: 18px; accent-color: #3d8bfd; }
+  .lane { display: grid; grid-template-columns: 74px 1fr; align-items: stretch; border-top: 1px solid var(--line); }
+  .lane:last-child { border-bottom: 1px solid var(--line); }
+  .name { padding: 4px 4px 4px 0; font-weight: 600; overflow: hidden; }
+  .name select { font-weight: 400; font-size: 13px; min-height: 28px; width: 66px; padding: 0 2px; display: block; margin-top: 2px; }
+  canvas { width: 100%; height: ${HEIGHT}px; display: block; touch-action: none; cursor: crosshair; }
+  .chips { display: flex; flex-wrap: wrap; gap: 6px; margin: 8px 0 0; padding: 0; list-style: none; }
+  .chips li { display: inline-flex; }
+  .chips button:first-child { border-radius: 16px 0 0 16px; border-right: 0; min-height: 32px; }
+  .chips button:last-child { border-radius: 0 16px 16px 0; min-height: 32px; padding: 0 9px; }
+  .chips [aria-current="true"] { background: color-mix(in srgb, #3d8bfd 26%, transparent); }
+  .say { min-height: 1.4em; margin-top: 6px; opacity: .85; }
+</style>
+<div class="tools" role="toolbar" aria-label="Edit the motion">
+  <button class="undo" title="Ctrl+Z">Undo</button><button class="redo" title="Ctrl+Shift+Z">Redo</button>
+  <select class="gesture" aria-label="Gesture"></select><button class="add">Add at playhead</button>
+  <button class="louder" disabled title="+">Scale up</button><button class="softer" disabled title="-">Scale down</button>
+  <button class="hold" disabled title="H">Hold</button><button class="smooth" disabled title="S">Smooth</button>
+  <label><input type="checkbox" class="lips"> Lock lips</label>
+  <label><input type="checkbox" class="limits" checked> People's limits</label>
+  <button class="closer" aria-label="Zoom in">+</button><button class="wider" aria-label="Zoom out">&minus;</button>
+</div>
+<div class="lanes"></div>
+<ul class="chips" aria-label="Edits"></ul>
+<div class="say" role="status"></div>`;
+
+export class LanesElement extends HTMLElement {
+  constructor() {
+    super();
+    this.attachShadow({ mode: "open" }).innerHTML = LANES_TEMPLATE;
+    const find = (name) => this.shadowRoot.querySelector(name);
+    this.ui = Object.fromEntries(["undo", "redo", "gesture", "add", "louder", "softer", "hold", "smooth", "lips", "limits",
+      "closer", "wider", "lanes", "chips", "say"].map((name) => [name, find(`.${name}`)]));
+    this.books = new Map(); // take -> {edits, rules, past, future}
+    this.chosen = null; // {lane, from, to}
+    this.current = -1; // number of the edit whose chip is chosen
+    this.view = null; // seconds shown
+    this.rows = [];
+    this.busy = null;
+    this.wire();
+  }
+
+  /** The <moda-stage> that these lanes shape. */
+  set stage(element) {
+    this.element = element;
+    element.addEventListener("stage-ready", () => this.begin());
+    element.addEventListener("stage-choose", () => this.begin());
+    element.addEventListener("stage-frame", () => this.drawSoon());
+    if (element.takes?.length) this.begin();
+  }
+  get stage() { return this.element; }
+
+  get take() { return this.element?.chosen ?? 0; }
+  get book() {
+    if (!this.books.has(this.take)) this.books.set(this.take, { edits: [], rules: { limits: true, lock_lips: false }, past: [], future: [] });
+    return this.books.get(this.take);
+  }
+  get edits() { return this.book.edits.map((edit) => ({ ...edit })); }
+  set edits(edits) {
+    Object.assign(this.book, { edits: edits.map((edit) => ({ ...edit })), past: [], future: [] });
+    this.show();
+  }
+  get rules() { return { ...this.book.rules }; }
+  set rules(rules) {
+    Object.assign(this.book.rules, rules);
+    this.show();
+  }
+
+  /** Forgets every edit of every take: for a new plan. */
+  reset() {
+    this.books.clear();
+    this.chosen = null;
+    this.current = -1;
+    if (this.element?.takes?.length) this.begin();
+  }
+
+  async begin() {
+    this.tables = this.element.painter.rig.header.editing;
+    if (!this.rows.length) this.build();
+    const { seconds } = this.element.takes[this.take].motion;
+    this.seconds = seconds;
+    if (!this.view || this.view[1] > seconds || this.view[0] >= seconds) this.view = [0, Math.min(seconds, 60)];
+    this.chosen = null;
+    this.current = -1;
+    await this.show();
+  }
+
+  build() {
+    for (const name of OFFERED) if (name in this.tables.gestures) this.ui.gesture.add(new Option(name, name));
+    for (const lane of Object.keys(this.tables.lanes)) {
+      const row = document.createElement("div");
+      row.className = "lane";
+      const name = document.createElement("div");
+      name.className = "name";
+      name.textContent = lane;
+      const canvas = document.createElement("canvas");
+      canvas.tabIndex = 0;
+      canvas.setAttribute("role", "application");
+      canvas.setAttribute("aria-label", `Lane ${lane}: Shift with left or right selects, up and down move, plus and minus scale, H holds, S smooths, Enter adds a ${USUAL[lane]}`);
+      let part = null;
+      if (PARTS[lane]) {
+        part = document.createElement("select");
+        part.setAttribute("aria-label", `Part of ${lane}`);
+        for (const p of PARTS[lane]) part.add(new Option(p, p));
+        part.addEventListener("change", () => this.drawSoon());
+        name.append(part);
+      }
+      row.append(name, canvas);
+      this.ui.lanes.append(row);
+      const made = { lane, canvas, part, shown: (SHOWN[lane] ?? []).filter((t) => this.tables.lanes[lane].includes(t)) };
+      this.rows.push(made);
+      this.wireRow(made);
+    }
+    this.sizes = new ResizeObserver(() => this.drawSoon());
+    this.sizes.observe(this.ui.lanes);
+  }
+
+  // ---- edits ----
+
+  laneOf(row) { return row.part ? `${row.lane}.${row.part.value}` : row.lane; }
+
+  /** Replaces the edits; they can be undone. `quiet`: an unfinished drag, nothing is told yet. */
+  async set(edits, { quiet = false } = {}) {
+    const { book } = this;
+    if (quiet) { this.draft = edits; return this.show(); }
+    this.draft = null;
+    book.past.push(book.edits);
+    book.future = [];
+    book.edits = edits;
+    await this.show();
+    this.tell();
+  }
+
+  async step(from, to) {
+    const { book } = this;
+    if (!book[from].length) return;
+    book[to].push(book.edits);
+    book.edits = book[from].pop();
+    this.current = -1;
+    await this.show();
+    this.say(from === "past" ? "Undone." : "Done again.");
+    this.tell();
+  }
+  undo() { return this.step("past", "future"); }
+  redo() { return this.step("future", "past"); }
+
+  tell() {
+    this.dispatchEvent(new CustomEvent("edits-change", { bubbles: true, composed: true, detail: { take: this.take, edits: this.edits, rules: this.rules } }));
+  }
+
+  /** Clamped to what the kind allows and to the take; null where nothing would be left. */
+  fitted(edit) {
+    const [, low, high] = this.tables.kinds[edit.kind].amount;
+    const round = (v, to) => Math.round(v / to) * to;
+    const length = Math.min(Math.max(round(edit.length, FRAME), FRAME), this.seconds);
+    const start = Math.min(Math.max(round(edit.start, FRAME), 0), Math.max(this.seconds - length, 0));
+    const amount = Math.min(Math.max(edit.amount, low), high);
+    return { ...edit, start: tidy(start), length: tidy(length), amount: tidy(amount) };
+  }
+
+  addEdit(edit) {
+    const made = this.fitted(edit);
+    this.current = this.book.edits.length;
+    this.say(`${made.kind.replace("_", " ")} on ${made.lane}, ${made.start} s.`);
+    return this.set([...this.book.edits, made]);
+  }
+
+  addGesture(name, at = this.element.position) {
+    const [lane, kind, sign] = this.tables.gestures[name];
+    const { amount, length } = this.tables.kinds[kind];
+    return this.addEdit({ lane, kind, start: at, length, amount: sign * amount[0] });
+  }
+
+  curveEdit(kind, amount) {
+    if (!this.chosen) return null;
+    const { row, from, to } = this.chosen;
+    return { lane: this.laneOf(row), kind, start: from, length: to - from, amount };
+  }
+
+  /** Adds a curve edit, or goes on with the last one when it is of the same stretch. */
+  async nudge(kind, change, first) {
+    const edit = this.curveEdit(kind, first);
+    if (!edit) return this.say("Select a stretch first: drag along a lane.");
+    const last = this.book.edits.at(-1);
+    if (last && last.kind === kind && last.lane === edit.lane && Math.abs(last.start - edit.start) < FRAME / 2 && Math.abs(last.length - edit.length) < FRAME / 2) {
+      this.current = this.book.edits.length - 1;
+      return this.set([...this.book.edits.slice(0, -1), this.fitted({ ...last, amount: change(last.amount) })]);
+    }
+    return this.addEdit(edit);
+  }
+
+  changeCurrent(changes) {
+    const edits = this.edits;
+    const edit = edits[this.current];
+    if (!edit) return null;
+    edits[this.current] = this.fitted({ ...edit, ...changes(edit) });
+    return this.set(edits);
+  }
+
+  removeEdit(number) {
+    this.say(`${this.book.edits[number].kind.replace("_", " ")} removed.`);
+    this.current = -1;
+    return this.set(this.book.edits.filter((_, k) => k !== number));
+  }
+
+  // ---- page ----
+
+  say(text) { this.ui.say.textContent = text; }
+
+  /** Shows the edits on stage, as curves and as chips. A call while another is busy waits for its turn, the last wins. */
+  async show() {
+    if (!this.element?.takes?.length || !this.tables) return;
+    this.again = true;
+    if (this.busy) return this.busy;
+    this.busy = (async () => {
+      while (this.again) {
+        this.again = false;
+        this.curves = await this.element.setEdits(this.take, this.draft ?? this.book.edits, this.book.rules);
+      }
+    })();
+    try { await this.busy; } finally { this.busy = null; }
+    this.chips();
+    this.tools();
+    this.draw();
+  }
+
+  tools() {
+    const { ui, book } = this;
+    ui.undo.disabled = !book.past.length;
+    ui.redo.disabled = !book.future.length;
+    for (const name of ["louder", "softer", "hold", "smooth"]) ui[name].disabled = !this.chosen;
+    ui.lips.checked = book.rules.lock_lips;
+    ui.limits.checked = book.rules.limits;
+  }
+
+  chips() {
+    const focused = this.shadowRoot.activeElement?.dataset?.edit;
+    this.ui.chips.replaceChildren();
+    (this.draft ?? this.book.edits).forEach((edit, k) => {
+      const item = document.createElement("li");
+      const chip = document.createElement("button");
+      chip.dataset.edit = String(k);
+      chip.setAttribute("aria-current", String(k === this.current));
+      chip.textContent = `${edit.kind.replace("_", " ")}${named(edit)} ${edit.start.toFixed(1)} s`;
+      chip.setAttribute("aria-label", `${edit.kind.replace("_", " ")} on ${edit.lane} from ${edit.start} s for ${edit.length} s, amount ${edit.amount}; arrow keys change it, Delete removes it`);
+      chip.addEventListener("click", () => this.pick(k));
+      const remove = document.createElement("button");
+      remove.textContent = "×";
+      remove.setAttribute("aria-label", `Remove ${edit.kind.replace("_", " ")} at ${edit.start} s`);
+      remove.addEventListener("click", () => this.removeEdit(k));
+      item.append(chip, remove);
+      this.ui.chips.append(item);
+    });
+    if (focused !== undefined) this.ui.chips.querySelector(`[data-edit="${Math.min(Number(focused), this.book.edits.length - 1)}"]`)?.focus();
+  }
+
+  pick(number) {
+    const edit = this.book.edits[number];
+    this.current = number;
+    const row = this.rows.find((r) => r.lane === edit.lane.split(".")[0]);
+    const part = edit.lane.split(".")[1];
+    if (row?.part && part && [...row.part.options].some((o) => o.value === part)) row.part.value = part;
+    this.chosen = row ? { row, from: edit.start, to: edit.start + edit.length } : null;
+    this.element.seek(edit.start + edit.length / 2);
+    this.chips();
+    this.tools();
+    this.draw();
+  }
+
+  wire() {
+    const { ui } = this;
+    ui.undo.addEventListener("click", () => this.undo());
+    ui.redo.addEventListener("click", () => this.redo());
+    ui.add.addEventListener("click", () => this.tables && this.addGesture(ui.gesture.value));
+    ui.louder.addEventListener("click", () => this.nudge("scale", (a) => a * 1.25, 1.25));
+    ui.softer.addEventListener("click", () => this.nudge("scale", (a) => a * 0.8, 0.8));
+    ui.hold.addEventListener("click", () => this.addEdit(this.curveEdit("hold", 1)));
+    ui.smooth.addEventListener("click", () => this.nudge("smooth", (a) => a * 1.5, 0.12));
+    const rules = () => {
+      this.book.rules = { limits: ui.limits.checked, lock_lips: ui.lips.checked };
+      this.show().then(() => this.tell());
+    };
+    ui.lips.addEventListener("change", rules);
+    ui.limits.addEventListener("change", rules);
+    ui.closer.addEventListener("click", () => this.zoom(0.5));
+    ui.wider.addEventListener("click", () => this.zoom(2));
+    this.shadowRoot.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  zoom(factor) {
+    if (!this.view) return;
+    const middle = Math.min(Math.max(this.element.position, this.view[0]), this.view[1]);
+    const span = Math.min(Math.max((this.view[1] - this.view[0]) * factor, 1), this.seconds);
+    const from = Math.min(Math.max(middle - span / 2, 0), this.seconds - span);
+    this.view = [from, from + span];
+    this.draw();
+  }
+
+  key(event) {
+    const command = event.ctrlKey || event.metaKey;
+    const letter = event.key.toLowerCase();
+    const target = event.target;
+    let done = null;
+    if (command && letter === "z") done = () => (event.shiftKey ? this.redo() : this.undo());
+    else if (command && letter === "y") done = () => this.redo();
+    else if (command || event.altKey) return;
+    else if (target.dataset?.edit !== undefined) done = this.chipKey(event, Number(target.dataset.edit));
+    else if (target.tagName === "CANVAS") done = this.laneKey(event, this.rows.find((row) => row.canvas === target));
+    if (!done) return;
+    event.preventDefault();
+    done();
+  }
+
+  chipKey(event, number) {
+    const edit = this.book.edits[number];
+    if (!edit) return null;
+    this.current = number;
+    const by = event.shiftKey ? 0.2 : FRAME;
+    const [usual, low, high] = this.tables.kinds[edit.kind].amount;
+    const more = Math.max(Math.abs(usual) / 8, Math.min((high - low) / 200, 1));
+    return {
+      ArrowLeft: () => this.changeCurrent((e) => ({ start: e.start - by })),
+      ArrowRight: () => this.changeCurrent((e) => ({ start: e.start + by })),
+      ArrowUp: () => this.changeCurrent((e) => ({ amount: e.amount + more })),
+      ArrowDown: () => this.changeCurrent((e) => ({ amount: e.amount - more })),
+      "[": () => this.changeCurrent((e) => ({ length: e.length - by })),
+      "]": () => this.changeCurrent((e) => ({ length: e.length + by })),
+      Delete: () => this.removeEdit(number),
+      Backspace: () => this.removeEdit(number),
+    }[event.key] ?? null;
+  }
+
+  laneKey(event, row) {
+    const at = this.element.position;
+    const unit = row.lane === "head" ? 1 : 0.05;
+    const select = (by) => {
+      if (!this.chosen || this.chosen.row !== row) this.chosen = { row, from: at, to: at };
+      const edge = this.chosen.to + by;
+      this.chosen.to = Math.min(Math.max(edge, this.chosen.from + FRAME), this.seconds);
+      this.tools();
+      this.draw();
+    };
+    const move = (by) => this.nudge("shift", (a) => a + by, by);
+    return {
+      ArrowLeft: () => (event.shiftKey ? select(-0.2) : this.element.seek(at - FRAME)),
+      ArrowRight: () => (event.shiftKey ? select(0.2) : this.element.seek(at + FRAME)),
+      ArrowUp: () => move(unit),
+      ArrowDown: () => move(-unit),
+      "+": () => this.nudge("scale", (a) => a * 1.25, 1.25),
+      "=": () => this.nudge("scale", (a) => a * 1.25, 1.25),
+      "-": () => this.nudge("scale", (a) => a * 0.8, 0.8),
+      h: () => this.chosen && this.addEdit(this.curveEdit("hold", 1)),
+      s: () => this.nudge("smooth", (a) => a * 1.5, 0.12),
+      Enter: () => this.addGesture(USUAL[row.lane]),
+      Escape: () => { this.chosen = null; this.tools(); this.draw(); },
+    }[event.key] ?? null;
+  }
+
+  // ---- pointer ----
+
+  wireRow(row) {
+    const { canvas } = row;
+    let drag = null;
+    const second = (event) => {
+      const box = canvas.getBoundingClientRect();
+      const at = this.view[0] + ((event.clientX - box.left) / box.width) * (this.view[1] - this.view[0]);
+      return Math.min(Math.max(at, 0), this.seconds);
+    };
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button || !this.curves) return;
+      canvas.setPointerCapture(event.pointerId);
+      const at = second(event);
+      const inside = this.chosen?.row === row && at >= this.chosen.from && at <= this.chosen.to;
+      drag = { kind: inside ? "lift" : "select", x: event.clientX, y: event.clientY, at, moved: false };
+      canvas.focus({ preventScroll: true });
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (!drag) {
+        const over = this.curves && this.chosen?.row === row && second(event) >= this.chosen.from && second(event) <= this.chosen.to;
+        canvas.style.cursor = over ? "ns-resize" : "crosshair";
+        return;
+      }
+      if (Math.hypot(event.clientX - drag.x, event.clientY - drag.y) > 3) drag.moved = true;
+      if (!drag.moved) return;
+      if (drag.kind === "select") {
+        const now = second(event);
+        this.chosen = { row, from: tidy(Math.min(drag.at, now)), to: tidy(Math.max(drag.at, now)) };
+        this.current = -1;
+        this.tools();
+        this.draw();
+      } else {
+        const [low, high] = this.span(row);
+        drag.amount = ((drag.y - event.clientY) / HEIGHT) * (high - low);
+        const edit = this.fitted(this.curveEdit("shift", drag.amount));
+        this.say(`${edit.lane} ${edit.amount >= 0 ? "+" : ""}${edit.amount.toFixed(2)}`);
+        this.set([...this.book.edits, edit], { quiet: true });
+      }
+    });
+    const end = (event) => {
+      if (!drag) return;
+      const { kind, moved, amount } = drag;
+      drag = null;
+      if (event.type === "pointercancel") { this.draft = null; this.show(); return; }
+      if (!moved) {
+        this.element.seek(second(event));
+        if (kind === "select") { this.chosen = null; this.tools(); this.draw(); }
+      } else if (kind === "lift" && amount) this.addEdit(this.curveEdit("shift", amount));
+      else if (this.chosen && this.chosen.to - this.chosen.from < FRAME) { this.chosen = null; this.draw(); }
+    };
+    canvas.addEventListener("pointerup", end);
+    canvas.addEventListener("pointercancel", end);
+    canvas.addEventListener("dblclick", (event) => this.addGesture(USUAL[row.lane], second(event)));
+  }
+
+  // ---- drawing ----
+
+  /** Lowest and highest value of a row. */
+  span(row) {
+    const ranges = row.shown.map((name) => this.tables.ranges[name]);
+    const rest = row.lane === "head" ? this.element.takes[this.take].motion.reference.slice(67, 70) : [0, 0, 0];
+    let low = Infinity, high = -Infinity;
+    row.shown.forEach((name, k) => {
+      const share = row.lane === "head" ? 0.75 : 1;
+      low = Math.min(low, rest[k] + share * ranges[k][0]);
+      high = Math.max(high, rest[k] + share * ranges[k][1]);
+    });
+    return [low, high];
+  }
+
+  drawSoon() {
+    if (this.planned) return;
+    this.planned = requestAnimationFrame(() => { this.planned = null; this.draw(); });
+  }
+
+  draw() {
+    if (!this.curves || !this.view) return;
+    const playhead = this.element.position;
+    if (this.element.playing && (playhead < this.view[0] || playhead > this.view[1])) {
+      const span = this.view[1] - this.view[0];
+      const from = Math.min(playhead, this.seconds - span);
+      this.view = [Math.max(from, 0), Math.max(from, 0) + span];
+    }
+    for (const row of this.rows) this.drawRow(row, playhead);
+  }
+
+  drawRow(row, playhead) {
+    const { canvas } = row;
+    const ratio = window.devicePixelRatio || 1;
+    const width = Math.max(Math.round(canvas.clientWidth * ratio), 1), height = Math.round(HEIGHT * ratio);
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    const c = canvas.getContext("2d");
+    c.clearRect(0, 0, width, height);
+    const [from, to] = this.view;
+    const x = (t) => ((t - from) / (to - from)) * width;
+    const [low, high] = this.span(row);
+    const y = (v) => height - ((Math.min(Math.max(v, low), high) - low) / (high - low)) * (height - 4 * ratio) - 2 * ratio;
+    const ink = getComputedStyle(this).color;
+    if (this.chosen?.row === row) {
+      c.fillStyle = "rgba(61,139,253,.20)";
+      c.fillRect(x(this.chosen.from), 0, x(this.chosen.to) - x(this.chosen.from), height);
+    }
+    (this.draft ?? this.book.edits).forEach((edit, k) => {
+      if (edit.lane.split(".")[0] !== row.lane) return;
+      c.fillStyle = k === this.current ? "rgba(61,139,253,.95)" : "rgba(61,139,253,.55)";
+      c.fillRect(x(edit.start), height - 4 * ratio, Math.max(x(edit.start + edit.length) - x(edit.start), 2 * ratio), 4 * ratio);
+    });
+    c.strokeStyle = ink;
+    c.globalAlpha = 0.25;
+    c.lineWidth = ratio;
+    line(c, 0, y(row.lane === "head" ? (low + high) / 2 : 0), width, y(row.lane === "head" ? (low + high) / 2 : 0));
+    c.globalAlpha = 1;
+    const { fps } = this.element.takes[this.take].motion;
+    const active = row.part ? this.tables.parts[row.part.value] ?? row.part.value : row.shown[0];
+    row.shown.forEach((name, k) => {
+      const curve = this.curves[name];
+      c.strokeStyle = COLOURS[k % COLOURS.length];
+      c.lineWidth = (name === active ? 2 : 1.1) * ratio;
+      c.beginPath();
+      const first = Math.max(Math.floor(from * fps) - 1, 0), last = Math.min(Math.ceil(to * fps) + 1, curve.length - 1);
+      const every = Math.max(1, (last - first) / (2 * width));
+      for (let i = first; i <= last; i += every) { // the largest of each step, so that no blink is lost
+        let at = Math.floor(i);
+        for (let j = at; j < Math.min(i + every, last + 1); j++) if (Math.abs(curve[j]) > Math.abs(curve[at])) at = j;
+        c.lineTo(x((at + 0.5) / fps), y(curve[at]));
+      }
+      c.stroke();
+    });
+    if (playhead >= from && playhead <= to) {
+      c.strokeStyle = ink;
+      c.lineWidth = ratio;
+      line(c, x(playhead), 0, x(playhead), height);
+    }
+  }
+}
+
+const tidy = (value) => Math.round(value * 1000) / 1000;
+
+function named(edit) {
+  const part = edit.lane.split(".")[1] ?? edit.lane;
+  const sign = edit.amount > 0 ? "+" : "";
+  if (edit.kind === "shift") return ` ${part} ${sign}${edit.amount.toFixed(edit.lane.startsWith("head") ? 0 : 2)}`;
+  if (edit.kind === "scale") return ` ${part} ×${edit.amount.toFixed(2)}`;
+  if (edit.kind === "look") return { "gaze.x": edit.amount < 0 ? " left" : " right", "gaze.y": edit.amount < 0 ? " down" : " up" }[edit.lane] ?? "";
+  return edit.kind in { hold: 1, smooth: 1, wink: 1 } ? ` ${part}` : "";
+}
+
+function line(c, x0, y0, x1, y1) {
+  c.beginPath();
+  c.moveTo(x0, y0);
+  c.lineTo(x1, y1);
+  c.stroke();
+}
+
+if (!customElements.get("moda-lanes")) customElements.define("moda-lanes", LanesElement);

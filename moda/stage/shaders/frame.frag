@@ -10,11 +10,10 @@ out vec4 shown;
 uniform vec2 corner;             // lower left corner of this take on the canvas, px
 uniform float side;              // px of the frame
 uniform sampler2D flow;          // displacement, frame px
-uniform sampler2D texture0;      // the enlarged picture; alpha: the person
-uniform sampler2D plate;         // what is behind the person
-uniform bool layered;
+uniform sampler2D texture0;      // the person, enlarged; straight alpha
+uniform sampler2D base;          // the frame as it is at rest
+uniform sampler2D plate;         // the frame without the person
 uniform vec4 toTexture;          // scale, offset: frame px -> place in the texture, 0..1
-uniform vec4 toPlate;
 uniform vec4 folds;              // box in which sheets may hide each other
 uniform float jump;
 uniform sampler2D shadeMaps;
@@ -60,47 +59,53 @@ vec4 held(sampler2D sheet, vec2 at) {
 }
 void blend(inout vec3 colour, vec3 value, float alpha) { colour = mix(colour, min(value, vec3(255.0)), alpha); }
 
-vec3 warped(vec2 p, vec2 moved) {
-  vec4 found = texture(texture0, (p + moved) * toTexture.xy + toTexture.zw) * 255.0;
-  if (!layered) return found.rgb;
-  vec3 behind = texture(plate, p * toPlate.xy + toPlate.zw).rgb * 255.0;
-  return mix(behind, found.rgb, found.a / 255.0);
+// What the mesh carries to a pixel: colour and opacity. Nothing where no mesh is.
+vec4 carried(vec2 p, vec2 moved) {
+  vec2 at = (p + moved) * toTexture.xy + toTexture.zw;
+  if (any(lessThan(at, vec2(0.0))) || any(greaterThan(at, vec2(1.0)))) return vec4(0.0);
+  return texture(texture0, at) * 255.0;
+}
+
+// Folds and bulges of an expression: relative change of brightness, carried along by the flow.
+vec3 shaded(vec3 colour, vec2 p) {
+  if (shadeCount == 0) return colour;
+  vec2 at = p * toShade.x + toShade.yz;
+  if (any(lessThan(at, vec2(0.0))) || any(greaterThan(at, shadeSize - 1.0))) return colour;
+  float change = 0.0;
+  for (int k = 0; k < shadeCount; k += 3) {
+    vec3 three = texel(shadeMaps, at + vec2(0.0, float(k / 3) * shadeSize.y)).rgb - 128.0;
+    change += dot(three, vec3(shadeWeights[k], shadeWeights[k + 1], shadeWeights[k + 2]));
+  }
+  float gain = clamp(1.0 + change, 0.6, 1.25);
+  float cool = gain * min(0.7 + 0.3 * gain, 1.0);
+  return min(colour * vec3(gain, cool, cool), vec3(255.0));
 }
 
 vec3 skin(vec2 p) {
   ivec2 at = ivec2(p);
   vec2 here = texelFetch(flow, at, 0).xy;
+  vec2 place = (p + 0.5) / side;
+  if (here == vec2(0.0)) return texture(base, place).rgb * 255.0;
+  vec4 part = carried(p, here);
 #ifdef FACE
   if (all(greaterThan(p, folds.xy)) && all(lessThan(p, folds.zw - 1.0))) {
     vec2 step0 = abs(texelFetch(flow, at - ivec2(1, 0), 0).xy - here), step1 = abs(texelFetch(flow, at + ivec2(1, 0), 0).xy - here);
     vec2 step2 = abs(texelFetch(flow, at - ivec2(0, 1), 0).xy - here), step3 = abs(texelFetch(flow, at + ivec2(0, 1), 0).xy - here);
     float most = max(max(step0.x + step0.y, step1.x + step1.y), max(step2.x + step2.y, step3.x + step3.y));
     if (most > jump) {
-      vec3 sum = vec3(0.0);
+      part = vec4(0.0);
       for (int y = -1; y <= 1; y++) for (int x = -1; x <= 1; x++) {
-        float weight = float((2 - abs(x)) * (2 - abs(y)));
-        sum += weight * warped(p + vec2(x, y), texelFetch(flow, at + ivec2(x, y), 0).xy);
+        float weight = float((2 - abs(x)) * (2 - abs(y))) / 16.0;
+        part += weight * carried(p + vec2(x, y), texelFetch(flow, at + ivec2(x, y), 0).xy);
       }
-      return sum / 16.0;
     }
   }
+  part.rgb = shaded(part.rgb, p + here);
 #endif
-  return warped(p, here);
-}
-
-// Folds and bulges of an expression: relative change of brightness, carried along by the flow.
-vec3 shaded(vec3 colour, vec2 p) {
-  if (shadeCount == 0) return colour;
-  vec2 at = (p + texelFetch(flow, ivec2(p), 0).xy) * toShade.x + toShade.yz;
-  if (any(lessThan(at, vec2(0.0))) || any(greaterThan(at, shadeSize - 1.0))) return colour;
-  float gain = 0.0;
-  for (int k = 0; k < shadeCount; k += 3) {
-    vec3 three = texel(shadeMaps, at + vec2(0.0, float(k / 3) * shadeSize.y)).rgb - 128.0;
-    gain += dot(three, vec3(shadeWeights[k], shadeWeights[k + 1], shadeWeights[k + 2]));
-  }
-  gain = clamp(1.0 + gain, 0.6, 1.25);
-  float cool = gain < 1.0 ? gain * (0.7 + 0.3 * gain) : gain;
-  return min(colour * vec3(gain, cool, cool), vec3(255.0));
+  if (part.a > 254.5) return part.rgb;
+  // Where nobody stood, what is behind is the picture itself.
+  vec3 behind = texture(texture0, p * toTexture.xy + toTexture.zw).a > 0.0 ? texture(plate, place).rgb : texture(base, place).rgb;
+  return mix(behind * 255.0, part.rgb, part.a / 255.0);
 }
 
 vec4 lineAt(float at, int row) {
@@ -238,9 +243,6 @@ void main() {
   vec2 p = floor(gl_FragCoord.xy - corner);
   p.y = side - 1.0 - p.y;
   vec3 colour = skin(p);
-#ifdef FACE
-  colour = shaded(colour, p);
-#endif
 #ifdef OPENINGS
   mouth(colour, p);
   eye(colour, p, eyes[0], 2, seenLeft, whiteLeft, discLeft);
