@@ -28,6 +28,7 @@ from moda.motion.space import Motion
 from moda.portrait.crop import crop_face
 from moda.portrait.paste import soft_square
 from moda.renderer.liveportrait import convert
+from moda.renderer.liveportrait.batches import keypoints
 from moda.renderer.liveportrait.renderer import LivePortraitRenderer
 from tests.parity import FOLDER, fixture, seeded
 
@@ -172,17 +173,18 @@ def main() -> None:
         *(load(state, "seeded") for load, state in zip(loaders, states)),
         convert.load_retargeting({name: seeded_state(group) for name, group in groups.items()}, "seeded"),
     )
-    ours = LivePortraitRenderer(networks, "cpu", getattr(torch, options.dtype), fast=not options.plain)
+    ours = LivePortraitRenderer(networks, "cpu", options.dtype, fast=not options.plain)
     restated = Restated(states[2], states[3])
     image = seeded.picture("lp/picture", 400, 360)
     portrait = SimpleNamespace(image=image, crop=crop_face(image, fixture("e2e")["landmarks"]))
     prepared = ours.prepare(portrait)
+    learnt = prepared.learnt
     mask = cv2.warpAffine(soft_square(), portrait.crop.c2o[:2], dsize=(360, 400))[..., None].astype(np.float32) / 255
     motion = lively(options.frames + 1)
 
     def reference(index: int) -> np.ndarray:
-        driving = ours.keypoints(prepared, motion, index, index + 1)
-        made = restated.frame(prepared.source.volume, prepared.placed, driving)
+        driving = keypoints(ours.networks, learnt, motion, range(index, index + 1))
+        made = restated.frame(learnt.source.volume, learnt.placed, driving)
         crop = (made[0].permute(1, 2, 0).numpy() * 255).clip(0, 255).astype(np.uint8)
         return paste(image, crop, mask, portrait.crop.c2o)
 

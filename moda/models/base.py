@@ -36,8 +36,8 @@ class BaseModel:
         return published_features(self.hubert, speech.waveform, speech.frames(), preset)
 
     def start(self, portrait: Portrait) -> Start:
+        from moda.renderer.liveportrait.batches import read_face
         from moda.renderer.liveportrait.drive import first_motion
-        from moda.renderer.liveportrait.renderer import read_face
 
         source = read_face(self.extractor, portrait.crop.network_input())
         first = first_motion(source)

@@ -6,6 +6,8 @@ import functools
 
 import numpy as np
 
+LONGEST = 1920
+"""Longer side of a whole picture, px, as the reference limits it."""
 BORDER = 16
 """Width in crop pixels over which the soft square fades."""
 FACE_CLASSES = range(1, 14)
@@ -94,7 +96,7 @@ def paste_back(picture: np.ndarray, crop: np.ndarray, c2o: np.ndarray, mask: np.
     return PasteBack(picture, c2o, crop.shape[0], mask)(crop)
 
 
-def reference_size(height: int, width: int, longest: int = 1920, multiple: int = 2) -> tuple[int, int]:
+def reference_size(height: int, width: int, longest: int = LONGEST, multiple: int = 2) -> tuple[int, int]:
     """(height, width) to which the reference reduces its pictures: at most `longest`, then cut to even numbers."""
     side = max(height, width)
     if side > longest:
@@ -102,7 +104,7 @@ def reference_size(height: int, width: int, longest: int = 1920, multiple: int =
     return height - height % multiple, width - width % multiple
 
 
-def limit_picture(picture: np.ndarray, longest: int = 1920, multiple: int = 2) -> np.ndarray:
+def limit_picture(picture: np.ndarray, longest: int = LONGEST, multiple: int = 2) -> np.ndarray:
     """Reduce `picture` (H, W, 3) so that its longer side is at most `longest` and both sides are even."""
     import cv2
 

@@ -30,7 +30,7 @@ def extract_motion(network: MotionExtractor, frames: Iterable[np.ndarray], landm
     import torch
 
     from moda.portrait.crop import crop_face, crop_matrices
-    from moda.renderer.liveportrait.renderer import as_tensor
+    from moda.renderer.liveportrait.batches import as_tensor
 
     device = next(network.parameters()).device
     pictures: list[np.ndarray] = []

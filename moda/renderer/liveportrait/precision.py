@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
+from moda.errors import BadSetting, BadWeights
 from moda.renderer.liveportrait.appearance import AppearanceEncoder
 from moda.renderer.liveportrait.convert import Networks, Retargeting
 from moda.renderer.liveportrait.motion_extractor import MotionExtractor
@@ -29,11 +30,46 @@ M = TypeVar("M", bound=nn.Module)
 
 CPU_BATCH = 1
 CUDA_BATCH = 16
+BYTES_PER_FRAME = 400_000_000
+"""GPU memory that a frame of a batch is taken to need, weights aside: a cautious estimate (`bench.gpu` measures it)."""
+LARGEST_WEIGHT = 3e4
+"""Half precision ends at 65504; a weight near it overflows with the first activation above 2."""
+PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 def default_dtype(device: torch.device) -> torch.dtype:
     """float16 on CUDA, as the reference; float32 elsewhere."""
     return torch.float16 if device.type == "cuda" else torch.float32
+
+
+def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """The precision of that name; ``auto``: see `default_dtype`. Raises BadSetting."""
+    if precision == "auto":
+        return default_dtype(device)
+    if precision not in PRECISIONS:
+        raise BadSetting(f"The precision must be auto or one of {', '.join(PRECISIONS)}, not {precision!r}.")
+    return PRECISIONS[precision]
+
+
+def free_batch(wanted: int, device: torch.device) -> int:
+    """At most `wanted` frames at once, at least one, and no more than the GPU's free memory holds."""
+    if device.type != "cuda":
+        return wanted
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(1, min(wanted, int(free // BYTES_PER_FRAME)))
+
+
+def check_weights(network: nn.Module, name: str, dtype: torch.dtype) -> None:
+    """Raise BadWeights where a weight, with its batch norm folded in, is too large for half precision."""
+    if dtype != torch.float16:
+        return
+    for key, value in network.named_parameters():
+        largest = float(value.abs().amax())
+        if not largest <= LARGEST_WEIGHT:
+            raise BadWeights(
+                f"LivePortrait's {name} has a weight of {largest:.3g} ({key}), too large for half precision; choose "
+                "precision bfloat16 or float32."
+            )
 
 
 def default_batch(device: torch.device) -> int:
@@ -51,6 +87,8 @@ def place(networks: Networks, device: torch.device, dtype: torch.dtype, *, fast:
 
             return Placed(appearance, motion, accelerate_warping(warping), accelerate_generator(generator), retargeting)
         return Placed(*networks)
+    for name, network in (("warping module", warping), ("generator", generator)):
+        check_weights(network, name, dtype)
     layout = device.type == "cuda"  # tensor cores want the channels innermost
     return Placed(
         moved(appearance, device, torch.float32, layout),

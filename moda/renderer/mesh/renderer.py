@@ -23,7 +23,8 @@ from moda.renderer.mesh.drawing.compiled import compile_ahead
 from moda.renderer.mesh.drawing.painter import Painter
 from moda.renderer.mesh.drawing.pose import turn_of
 from moda.renderer.mesh.drawing.rig import Rig, build_rig, lid_weights, move, relative_actions
-from moda.renderer.mesh.drawing.viewport import build_viewport, crop_window, with_headroom
+from moda.renderer.mesh.drawing.viewport import build_viewport
+from moda.renderer.window import crop_window, with_headroom
 
 if TYPE_CHECKING:
     from moda.motion.space import Motion

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 import os
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
-from moda.errors import BadSetting, Cancelled, UserError, WeightsMissing
+from moda.errors import BadSetting, BadWeights, Cancelled, UserError, WeightsMissing
 from moda.motion.space import Motion
 from moda.portrait.crop import crop_face
+from moda.portrait.paste import PasteBack
 from moda.renderer.base import Renderer
-from moda.renderer.liveportrait import convert
+from moda.renderer.liveportrait import batches, convert
 from moda.renderer.liveportrait.appearance import AppearanceConfig, AppearanceEncoder
+from moda.renderer.liveportrait.batches import as_tensor, keypoints
 from moda.renderer.liveportrait.generator import GeneratorConfig, PictureGenerator
 from moda.renderer.liveportrait.motion_extractor import MotionExtractor, MotionExtractorConfig
-from moda.renderer.liveportrait.renderer import LivePortraitRenderer, as_tensor, resized
+from moda.renderer.liveportrait.renderer import LivePortraitRenderer
+from moda.renderer.liveportrait.showing import Showing
 from moda.renderer.liveportrait.stitching import EYE_SIZES, LIP_SIZES, STITCHING_SIZES, KeypointMLP
 from moda.renderer.liveportrait.warping import WarpingConfig, WarpingModule
+from moda.renderer.window import upright_window
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +46,11 @@ def networks(files):
 def portrait(seeded, expected):
     """The seeded picture with the landmarks of the fixture: all of a portrait that this renderer reads."""
     image = seeded.picture("lp/picture", 400, 360)
-    return SimpleNamespace(image=image, crop=crop_face(image, expected["composed/landmarks"]))
+    alpha = np.zeros(image.shape[:2], np.float32)
+    alpha[60:, 80:280] = 1
+    head = SimpleNamespace(scale=60.0, translation=np.array([180.0, 170.0, 0.0]), rotation=np.eye(3))
+    crop = crop_face(image, expected["composed/landmarks"])
+    return SimpleNamespace(image=image, crop=crop, placement=head, matte=SimpleNamespace(whole=False, alpha=alpha))
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +74,13 @@ def test_two_frames_as_the_reference_renders_them(networks, portrait, motion, ex
     renderer = LivePortraitRenderer(networks, "cpu")
     crop = SimpleNamespace(**vars(portrait.crop), network_input=lambda: expected["composed/crop256"])
     prepared = renderer.prepare(SimpleNamespace(image=portrait.image, crop=crop))
-    networks = renderer.networks
+    learnt, networks = prepared.learnt, renderer.networks
     pose = networks.motion(as_tensor(expected["composed/crop256"]))
     for name, value in pose._asdict().items():
         assert expected.difference(f"composed/source/{name}", value) < 5e-5, name
-    assert expected.difference("composed/f_s", prepared.source.volume) < 1e-4
-    assert expected.difference("composed/x_s", prepared.placed.expand(2, -1, -1)) < 1e-5
-    driving = renderer.keypoints(prepared, motion, 0, 2)
+    assert expected.difference("composed/f_s", learnt.source.volume) < 1e-4
+    assert expected.difference("composed/x_s", learnt.placed.expand(2, -1, -1)) < 1e-5
+    driving = keypoints(networks, learnt, motion, range(2))
     assert expected.difference("composed/x_d", driving) < 1e-5
     pictures = []
     watch = networks.generator.register_forward_hook(lambda module, given, made: pictures.append(made))
@@ -145,12 +157,41 @@ def test_sizes(prepared, renderer, portrait):
     assert next(renderer.frames(prepared, motion, size=700)).shape == (700, 700, 3)
     whole = next(renderer.frames(prepared, motion, whole=True))
     assert whole.shape == portrait.image.shape
-    grey = np.full((512, 512, 3), 77, np.uint8)
-    assert (resized(grey, 100) == 77).all()
+
+
+def test_what_is_shown_is_upright_and_in_the_picture(portrait):
+    """The crop is turned and reaches beyond the picture; the frame shows the picture itself around it."""
+    image, grey = portrait.image, np.full((512, 512, 3), 77, np.uint8)
+    x, y, side = upright_window(portrait)
+    assert x >= 0 and y >= 0 and x + side <= image.shape[1] and y + side <= image.shape[0]
+    frame = Showing(portrait, 2 * round(side / 2), False)(grey)
+    inside = PasteBack(image, portrait.crop.c2o, 512).mask
+    wanted = (1 - inside[..., None]) * image + inside[..., None] * 77.0
+    window = wanted[round(y) : round(y + side), round(x) : round(x + side)]
+    assert np.abs(cv2.resize(window, frame.shape[:2], interpolation=cv2.INTER_LINEAR) - frame).mean() < 4
+    assert not (frame == 0).all(-1).any()
+
+
+@pytest.mark.parametrize(("shape", "wanted"), [((3000, 1500), (1920, 960)), ((401, 361), (400, 360))])
+def test_whole_pictures_are_limited_as_the_reference_limits_them(portrait, shape, wanted):
+    large = SimpleNamespace(**{**vars(portrait), "image": np.full((*shape, 3), 9, np.uint8)})
+    frame = Showing(large, 512, True)(np.full((512, 512, 3), 77, np.uint8))
+    assert frame.shape == (*wanted, 3) and frame[-1, -1, 0] == 9
+    # The paste stays where it is in the picture: its middle, scaled alike.
+    height, width = (np.array(frame.shape[:2]) / np.array(shape)).tolist()
+    column, row = (portrait.crop.c2o @ np.array([256, 256, 1.0]))[:2]
+    assert frame[round(row * height), round(column * width), 0] == 77
+
+
+def test_alpha_is_the_person_s(prepared, renderer):
+    frame = next(renderer.frames(prepared, lively(1), whole=True, alpha=True))
+    assert frame.shape[2] == 4 and frame[200, 180, 3] == 255 and frame[10, 10, 3] == 0
+    plain = next(renderer.frames(prepared, lively(1), whole=True))
+    assert np.array_equal(frame[..., :3], plain)
 
 
 def test_frames_come_one_by_one(prepared, renderer):
-    """An hour of motion gives its first frame at once: nothing is computed ahead of the batch."""
+    """An hour of motion gives its first frame at once: nothing is computed ahead but one batch."""
     assert next(renderer.frames(prepared, lively(90_000))).shape == (512, 512, 3)
 
 
@@ -171,7 +212,7 @@ def test_ten_minutes_take_no_more_memory_than_ten_seconds(prepared, renderer):
 
 
 def test_cancelling(prepared, renderer):
-    answers = iter([False, False, False, True])
+    answers = itertools.chain([False] * 3, itertools.repeat(True))
     frames = renderer.frames(prepared, lively(9), cancel=lambda: next(answers))
     with pytest.raises(Cancelled):
         for count, _ in enumerate(frames):  # noqa: B007
@@ -179,29 +220,56 @@ def test_cancelling(prepared, renderer):
     assert count < 3
 
 
-class Scarce(LivePortraitRenderer):
-    """Memory for two frames."""
+def test_scarce_memory_makes_smaller_batches(renderer, prepared, caplog, monkeypatch):
+    """Memory for two frames, then for none; the next video tries the full batch again."""
+    room, tried, real = 2, [], batches.pictures
 
-    room = 2
-
-    def _pictures(self, prepared, motion, start, stop):
-        if stop - start > self.room:
+    def scarce(networks, learnt, motion, frames):
+        tried.append(len(frames))
+        if len(frames) > room:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return super()._pictures(prepared, motion, start, stop)
+        return real(networks, learnt, motion, frames)
 
-
-def test_scarce_memory_makes_smaller_batches(small, portrait, caplog):
-    renderer = Scarce(small, "cpu", batch_size=8)
-    assert len(list(renderer.frames(renderer.prepare(portrait), lively(5)))) == 5
-    assert renderer.batch_size == 2
-    assert "2 frames at a time" in caplog.text
-    renderer.room = 0
+    monkeypatch.setattr(batches, "pictures", scarce)
+    many = LivePortraitRenderer.__new__(LivePortraitRenderer)
+    vars(many).update(vars(renderer), batch_size=8)
+    assert len(list(many.frames(prepared, lively(5)))) == 5
+    assert tried == [5, 2, 2, 1] and "2 frames at a time" in caplog.text
+    assert many.batch_size == 8
+    room = 0
     with pytest.raises(UserError, match="too little free memory to render a single frame"):
-        next(renderer.frames(renderer.prepare(portrait), lively(5)))
+        next(many.frames(prepared, lively(5)))
+
+
+def test_the_next_batch_is_computed_while_the_last_is_used(renderer, prepared, monkeypatch):
+    """A network that waits until somebody uses what it made before: without overlap nobody ever would."""
+    used = threading.Semaphore(0)
+    order = []
+
+    def slow(networks, learnt, motion, frames):
+        order.append(("begun", frames.start))
+        if frames.start:
+            assert used.acquire(timeout=20), "the batch before was not handed over while this one is computed"
+        order.append(("done", frames.start))
+        return np.zeros((len(frames), 512, 512, 3), np.uint8)
+
+    monkeypatch.setattr(batches, "pictures", slow)
+    for index, _ in enumerate(renderer.frames(prepared, lively(9), size=64)):
+        if index % 3 == 0:
+            used.release()
+    assert order == [(what, start) for start in (0, 3, 6) for what in ("begun", "done")]
+
+
+def test_a_weight_too_large_for_half_precision_is_named(small):
+    large = copy.deepcopy(small)
+    large.generator.first.weight.data[0, 0, 0, 0] = 5e4
+    with pytest.raises(BadWeights, match=r"generator has a weight of 5e\+04 \(first\.weight\).*bfloat16"):
+        LivePortraitRenderer(large, "cpu", precision="float16")
+    LivePortraitRenderer(large, "cpu", precision="bfloat16")
 
 
 def test_half_precision_is_close(small, portrait, prepared, renderer):
-    half = LivePortraitRenderer(small, "cpu", dtype=torch.bfloat16)
+    half = LivePortraitRenderer(small, "cpu", precision="bfloat16")
     motion = lively(1)
     found, wanted = next(half.frames(half.prepare(portrait), motion)), next(renderer.frames(prepared, motion))
     assert np.abs(found.astype(int) - wanted).mean() < 4
@@ -211,12 +279,12 @@ def test_half_precision_is_close(small, portrait, prepared, renderer):
 def test_bad_settings(small, portrait, renderer, prepared):
     with pytest.raises(BadSetting, match="at least 1, not 0"):
         LivePortraitRenderer(small, "cpu", batch_size=0)
-    with pytest.raises(BadSetting, match="no option glasses"):
-        renderer.prepare(portrait, glasses=True)
+    with pytest.raises(BadSetting, match="auto or one of float32, float16, bfloat16"):
+        LivePortraitRenderer(small, "cpu", precision="int4")
     with pytest.raises(BadSetting, match="soft, face"):
-        renderer.prepare(portrait, mask="hard")
-    with pytest.raises(WeightsMissing, match="soft mask instead"):
-        renderer.prepare(portrait, mask="face")
+        renderer.prepare(portrait, paste="hard")
+    with pytest.raises(WeightsMissing, match="paste soft instead"):
+        renderer.prepare(portrait, paste="face")
     with pytest.raises(BadSetting, match="always keeps the background"):
         renderer.prepare(portrait, background_still=False)
     odd = renderer.prepare(portrait, mode="sideways")
@@ -224,18 +292,16 @@ def test_bad_settings(small, portrait, renderer, prepared):
         renderer.frames(odd, lively(1))  # at once, not with the first frame
 
 
-def test_the_face_parser_s_mask(tmp_path, portrait):
+def test_the_face_parser_s_mask(tmp_path, small, portrait):
     """facexlib's network with weights of no meaning: the plumbing, and the refusal of other files."""
     from facexlib.parsing.bisenet import BiSeNet
-
-    from moda.errors import BadWeights
-    from moda.renderer.liveportrait.pasting import Paster
 
     torch.manual_seed(0)
     path = tmp_path / "parsing_bisenet.pth"
     torch.save(BiSeNet(num_class=19).state_dict(), path)
-    crop = np.full((512, 512, 3), 128, np.uint8)
-    assert Paster(portrait, "face", path)(crop).shape == portrait.image.shape
+    renderer = LivePortraitRenderer(small, "cpu", parser=path)
+    prepared = renderer.prepare(portrait, paste="face")
+    assert next(renderer.frames(prepared, lively(1), whole=True)).shape == portrait.image.shape
     torch.save({"something": torch.zeros(1)}, path)
     with pytest.raises(BadWeights, match=r"parsing_bisenet\.pth"):
-        Paster(portrait, "face", path)
+        renderer.prepare(portrait, paste="face")

@@ -52,34 +52,6 @@ class Viewport:
     places: tuple[np.ndarray, np.ndarray]  # (h, w) float32 x, y: where the box's pixels lie in the texture at rest
 
 
-def crop_window(face_centre: np.ndarray, iod: float, picture: tuple[int, int]) -> tuple[float, float, float]:
-    """Left, top and side of the square shown in crop mode, px; kept inside a picture of (height, width)."""
-    height, width = picture
-    side = min(5.0 * iod, float(height), float(width))
-    x = float(np.clip(face_centre[0] - side / 2, 0, width - side))
-    y = float(np.clip(face_centre[1] - side / 2, 0, height - side))
-    return x, y, side
-
-
-def with_headroom(
-    window: tuple[float, float, float], person: np.ndarray, region: tuple[float, float, float, float], iod: float
-) -> tuple[float, float, float]:
-    """The window moved up, by at most 0.5 IOD, where hair or a hat would be cut at its upper rim.
-
-    person: (h, w) probability of "person" over the region (x0, y0, x1, y1) px.
-    """
-    x, y, side = window
-    h, w = person.shape
-    per_x, per_y = (region[2] - region[0]) / w, (region[3] - region[1]) / h
-    left, right = (int(np.clip((x + side * t - region[0]) / per_x, 0, w - 1)) for t in (0.3, 0.7))
-    rows = np.flatnonzero((person[:, left : right + 1] > 0.5).mean(1) > 0.15)
-    if not len(rows):
-        return window
-    top = region[1] + rows[0] * per_y
-    lift = float(np.clip(y + 0.16 * iod - top, 0.0, 0.5 * iod))
-    return x, max(0.0, y - lift), side
-
-
 def whole_size(picture: tuple[int, int]) -> tuple[int, int]:
     """Frame size (width, height) for the whole picture (height, width): at most 1080p either way up, even."""
     height, width = picture
