@@ -28,8 +28,9 @@ from moda.motion.space import Motion
 from moda.portrait.crop import crop_face
 from moda.portrait.paste import soft_square
 from moda.renderer.liveportrait import convert
-from moda.renderer.liveportrait.batches import keypoints
+from moda.renderer.liveportrait.batches import keypoints, pictures
 from moda.renderer.liveportrait.renderer import LivePortraitRenderer
+from moda.renderer.liveportrait.showing import Showing
 from tests.parity import FOLDER, fixture, seeded
 
 State = dict[str, Tensor]
@@ -190,13 +191,13 @@ def main() -> None:
 
     spent = {"reference": 0.0, "ours": 0.0}
     worst = 0
-    frames = ours.frames(prepared, motion, whole=True)
+    show = Showing(prepared.portrait, 512, True)
     with torch.inference_mode():
         for index in range(options.frames + 1):  # the first frame of each warms up
             started = time.process_time()
             wanted = reference(index)
             between = time.process_time()
-            found = next(frames)
+            found = show(pictures(ours.networks, learnt, motion, range(index, index + 1))[0])
             ended = time.process_time()
             worst = max(worst, int(np.abs(found.astype(int) - wanted).max()))
             if index:
