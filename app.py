@@ -1,11 +1,15 @@
-"""The Space's entry: build the studio and open it."""
+"""The Space's entry, and what `make demo` runs: `python app.py` is `moda serve`."""
 
 import contextlib
+import sys
 
-with contextlib.suppress(ImportError):
+from moda.interpreter import require_known_python
+
+require_known_python()
+with contextlib.suppress(Exception):  # it also fails where there is no home and no account
     import spaces  # noqa: F401 - on ZeroGPU it must come before anything that imports torch
 
-from moda.studio.page import launch
+from moda.cli.app import main  # noqa: E402
 
 if __name__ == "__main__":
-    launch()
+    main(["serve", *sys.argv[1:]])

@@ -25,7 +25,7 @@ Progress = Callable[[str, int, int], None]
 STOPPED = 130
 SILENCE = 30.0
 """Seconds without a word after which a line of progress is printed where stderr is no terminal."""
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+NO_ROOM = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows has no quotas by that name
 
 
 def program() -> str:
@@ -74,7 +74,10 @@ def run(app: typer.Typer, name: str, arguments: Sequence[str]) -> int:
 
 
 def explain_disk(fault: OSError) -> str | None:
-    """A full or unwritable disk as one sentence; None for another fault."""
+    """A full or unwritable disk, or a name beyond its limits, as one sentence; None for another fault."""
+    if fault.errno == errno.ENAMETOOLONG:
+        name = Path(str(fault.filename or "")).name
+        return f"The name {name[:40]!r}... is too long for this system ({len(name)} letters): choose a shorter one."
     if fault.errno in NO_ROOM:
         where = fault.filename or tempfile.gettempdir()
         return f"Nothing more can be written to {where} ({fault.strerror}): make room, or set TMPDIR to another folder."

@@ -217,6 +217,10 @@ class TalkingHead:
             metadata=made_by(take.model, "mesh", take.settings), on_frame=report, cancel=cancel,
         )  # fmt: skip
 
+    def _check_height(self, pixels: int) -> None:
+        if pixels > self.limits.max_size:
+            raise BadSetting(f"Videos here are at most {self.limits.max_size} pixels high, not {pixels}.")
+
     def _prepare(self, renderer: Renderer, portrait: Portrait, background_still: bool) -> Any:
         """What the renderer learns of a portrait once; the last few are kept, so that previews follow a slider."""
         key = (renderer.name, portrait.digest, background_still)
@@ -276,7 +280,7 @@ class TalkingHead:
     ) -> RenderResult:
         """Renders a take, frame by frame into the encoder; the motion is taken as it is, never sampled again.
 
-        Raises BadMotionFile when the take does not last as long as the speech, BadSetting for a size beyond the limit,
+        Raises BadMotionFile when the take was planned for another speech, BadSetting for a size beyond the limit,
         Refused, OutputFailed, OutOfMemory, Cancelled. On any failure no file is left.
         """
         from moda.media.mark import mark
@@ -287,13 +291,17 @@ class TalkingHead:
         settings = take.settings
         motion = take.motion if take.motion.fps == 25.0 else take.motion.resampled(25.0)
         timings = dict(take.timings)
-        if settings.size > self.limits.max_size:
-            raise BadSetting(f"Videos here are at most {self.limits.max_size} pixels high, not {settings.size}.")
+        self._check_height(settings.size)
         sound = None if speech is None else self.speech(speech)
         if sound is not None and abs(len(motion) - sound.frames(motion.fps)) > 1:
             raise BadMotionFile(
                 f"The take lasts {motion.seconds:.1f} s and the speech {sound.seconds:.1f} s; "
                 "use the speech that the take was planned for, or plan a new take."
+            )
+        if sound is not None and take.speech and sound.digest != take.speech:
+            raise BadMotionFile(
+                "The take was planned for another speech of the same length: its lips would not fit; use the "
+                "speech it was planned for, or plan a new take."
             )
         facts: dict[str, Any] = {"face": portrait.face.box, "model": take.model, "renderer": self.renderer.name}
         policy.ask("render", portrait.image, None if sound is None else sound.waveform, settings, **facts)
@@ -309,6 +317,7 @@ class TalkingHead:
                 for index, frame in enumerate(frames):
                     if writer is None:
                         height, width = frame.shape[:2]
+                        self._check_height(height)
                         writer = VideoWriter(
                             target, motion.fps, (width, height), sound,
                             made_by(take.model, self.renderer.name, settings), frames=len(motion),

@@ -51,10 +51,11 @@ def emotion_weights(settings: Settings, frames: int, fps: float) -> tuple[FloatA
 
     Strength k leads from no emotion (k = 0) over the prompt's mixture (k = 1) beyond it: (1 - k) none + k mixture.
     """
-    from moda.conditions.emotion import emotion_track, explain, is_timed, understand
+    from moda.conditions.emotion import check_times, emotion_track, explain, is_timed, understand
 
     nothing = np.eye(len(CLASSES), dtype=np.float32)[-1]
     if is_timed(settings.emotion):
+        check_times(settings.emotion, frames / fps)
         weights, notes = emotion_track(settings.emotion, frames, fps), explain(settings.emotion)
     else:
         meant = understand(settings.emotion)

@@ -24,6 +24,7 @@ Frame = Literal["crop", "whole"]
 
 SOLVERS: tuple[str, ...] = get_args(Solver)
 POSE_PRIORS: tuple[str, ...] = ("none", "still", "gentle", "lively", "nod", "portrait")
+WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
 MAX_PROMPT = 500
 MAX_SEED = 2**31 - 1
 
@@ -70,7 +71,22 @@ class Control:
             number = float(value)
             if not math.isfinite(number) or not self.minimum <= number <= self.maximum:
                 raise BadSetting(f"{self.name} must be {self.minimum:g} to {self.maximum:g}, not {_shown(value)}.")
+            if kind is int and self.step and (value - int(self.minimum)) % int(self.step):
+                raise BadSetting(f"{self.name} must be a multiple of {self.step:g}, not {_shown(value)}.")
         return value
+
+    def read(self, text: str) -> Any:
+        """The value that a text stands for (a cell of a table, an option), checked. Raises BadSetting."""
+        kind, plain = type(self.default), text.strip()
+        if kind is bool:
+            return self.check(WORDS.get(plain.lower(), plain))
+        if kind in (int, float):
+            try:
+                number = float(plain)
+            except ValueError:
+                return self.check(plain)  # says what would be right
+            return self.check(int(number) if kind is int and number.is_integer() else number)
+        return self.check(plain)
 
 
 def _shown(value: Any) -> str:

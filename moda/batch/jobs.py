@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from moda.compare.variants import read_value
+from moda.digests import file_digest
 from moda.errors import BadSetting, UserError
 from moda.media.csv_safe import read_text
 from moda.settings import CONTROLS, Settings
@@ -26,6 +26,7 @@ MAX_BYTES = 256 * 1024 * 1024
 MAX_ROWS = 1_000_000
 #: Columns that are no settings.
 OWN = ("portrait", "speech", "text", "voice", "rate", "pitch", "face", "name")
+_SEPARATOR_LINE = re.compile(r"sep=([,;\t|])[ \t]*\r?\n", re.IGNORECASE)
 _NAME = re.compile(r"[\w][\w .()+-]{0,99}", re.UNICODE)
 
 
@@ -136,7 +137,7 @@ def known_column(key: str) -> str:
 
 def typed(name: str, value: Any) -> Any:
     """A setting's value from a cell: text becomes the control's own type. Raises BadSetting."""
-    return read_value(name, value) if isinstance(value, str) else CONTROLS[name].check(value)
+    return CONTROLS[name].read(value) if isinstance(value, str) else CONTROLS[name].check(value)
 
 
 def _number(name: str, value: Any, low: float, high: float) -> float:
@@ -162,10 +163,12 @@ def _file(folder: Path, text: str, what: str) -> Path:
 
 def _csv_rows(content: str, path: Path) -> list[tuple[dict[str, Any], str]]:
     """Rows of a table; a head line with unknown columns spoils the whole file."""
+    named = _SEPARATOR_LINE.match(content)  # a first line that Excel writes and reads: which mark parts the cells
+    content = content[named.end() :] if named else content
     sample = content.partition("\n")[0]
     mark = "\t" if path.suffix.lower() == ".tsv" or sample.count("\t") > sample.count(",") else ","
-    if sample.count(";") > sample.count(mark):
-        mark = ";"
+    if named or sample.count(";") > sample.count(mark):
+        mark = named[1] if named else ";"
     try:
         reader = csv.reader(io.StringIO(content, newline=""), delimiter=mark, skipinitialspace=True)
         head = next(reader, [])
@@ -229,11 +232,7 @@ class Contents:
         about = path.stat()
         key = (str(path), about.st_size, about.st_mtime_ns)
         if key not in self._known:
-            digest = hashlib.sha256()
-            with path.open("rb") as file:
-                while block := file.read(1 << 20):
-                    digest.update(block)
-            self._known[key] = digest.hexdigest()
+            self._known[key] = file_digest(path)
         return self._known[key]
 
 

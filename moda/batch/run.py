@@ -7,7 +7,7 @@ import io
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -19,6 +19,7 @@ from moda.media.csv_safe import cell
 from moda.media.output import write_bytes
 
 REPORT_EVERY = 30.0  # seconds
+QUIET_SECONDS = 30.0  # between two lines of progress where nobody watches
 COLUMNS = ("number", "shown", "status", "output", "frames", "seconds", "motion_sha256", "content", "error")
 
 
@@ -72,7 +73,7 @@ def run_batch(
         if job.fault:
             outcomes[job.number] = Outcome(job.number, job.shown, "failed", error=job.fault)
     good = [job for job in jobs if not job.fault]
-    told = _Told(stream or sys.stderr, len(jobs))
+    told = _Progress(stream or sys.stderr, len(jobs))
     members: Crew | None = None
     try:
         if good:
@@ -141,52 +142,38 @@ def write_report(folder: Path, jobs: Sequence[Job], outcomes: dict[int, Outcome]
     write_bytes(folder / "report.json", (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode("utf-8"))
 
 
-class _Told:
-    """Progress with the time that is left: one line that changes on a terminal, a line now and then elsewhere."""
+class _Progress:
+    """What is told while rows are done: every fault on a line of its own, and a tqdm bar with the time that is left."""
 
     def __init__(self, stream: TextIO, rows: int) -> None:
         self._stream, self._rows = stream, rows
-        self._live = stream.isatty()
-        self._tasks = self._done = self._failed = 0
-        self._begun = self._spoken = time.monotonic()
+        self._bar: Any = None
+        self._failed = 0
 
-    def start(self, known: Any, tasks: int, workers: int) -> None:
-        known = list(known)
+    def start(self, known: Collection[Outcome], tasks: int, workers: int) -> None:
+        from tqdm import tqdm
+
         skipped, failed = (sum(o.status == status for o in known) for status in ("skipped", "failed"))
-        self._tasks, self._failed = tasks, failed
-        self._begun = time.monotonic()
-        self._say(
+        self._failed = failed
+        self._line(
             f"{self._rows} rows: {tasks} to do with {workers} worker{'s' if workers > 1 else ''}, {skipped} finished "
-            f"before, {failed} cannot be done.", True,
-        )  # fmt: skip
+            f"before, {failed} cannot be done."
+        )
+        every = 0.1 if self._stream.isatty() else QUIET_SECONDS
+        self._bar = tqdm(total=tasks, unit="clip", file=self._stream, mininterval=every, maxinterval=every)
 
     def one_more(self, outcome: Outcome) -> None:
-        self._done += 1
         if outcome.status == "failed":
             self._failed += 1
-            self._say(f"Row {outcome.number} ({outcome.shown}): {outcome.error}", True)
-        passed = time.monotonic() - self._begun
-        left = passed / self._done * (self._tasks - self._done)
-        due = self._live or self._done == self._tasks or time.monotonic() - self._spoken > 5
-        if due:
-            text = f"{self._done} of {self._tasks} clips, {self._failed} failed, {_clock(passed)} passed"
-            self._say(f"{text}, {_clock(left)} left" if self._done < self._tasks else text, not self._live)
+            self._line(f"Row {outcome.number} ({outcome.shown}): {outcome.error}")
+        self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
+        self._bar.update()
 
     def end(self) -> None:
-        if self._live and self._done:
-            self._stream.write("\n")
-            self._stream.flush()
+        if self._bar is not None:
+            self._bar.close()
 
-    def _say(self, text: str, whole_line: bool) -> None:
-        self._spoken = time.monotonic()
-        text = "".join(letter if letter.isprintable() else " " for letter in text)
-        self._stream.write(f"\r\x1b[K{text}" if self._live else text)
-        if whole_line:
-            self._stream.write("\n")
-        self._stream.flush()
+    def _line(self, text: str) -> None:
+        from tqdm import tqdm
 
-
-def _clock(seconds: float) -> str:
-    whole = round(seconds)
-    hours, minutes = whole // 3600, whole // 60 % 60
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+        tqdm.write("".join(letter if letter.isprintable() else " " for letter in text), file=self._stream)

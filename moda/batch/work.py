@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from moda import __version__
 from moda.batch.jobs import Job
-from moda.compare.manifest import motion_digest, weights_digest
-from moda.errors import Cancelled, UserError
+from moda.digests import array_digest, weights_digest
+from moda.errors import BadSetting, Cancelled, UserError
 from moda.media.output import write_bytes
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from moda.portrait.portrait import Portrait
 
 KIND = "moda-clip"
+MADE = (".mp4", ".npz", ".json")
+"""Endings of what is made for a row."""
 KEPT_PORTRAITS = 4
 
 
@@ -83,7 +85,7 @@ class Worker:
         """What makes the clips: part of their content hash, so that another model makes them anew."""
         return {
             "model": self.head.model.name if self.head.model else "",
-            "weights": weights_digest(self.head),
+            "weights": weights_digest(self.head.model.network) if self.head.model else "",
             "renderer": self.head.renderer.name,
             "version": __version__,
         }
@@ -113,6 +115,9 @@ class Worker:
 
     def _make(self, task: Task, folder: Path) -> tuple[str, int]:
         job, target = task.job, folder / task.name
+        for source in (job.portrait, job.speech):
+            if source is not None and source.resolve().with_suffix("") == target.resolve() and source.suffix in MADE:
+                raise BadSetting(f"The clip would overwrite {source.name!r}, from which it is made: name the row anew.")
         portrait = self._portrait(job)
         speech = self._speech(job)
         take = self.head.plan(portrait, speech, job.settings)
@@ -120,7 +125,7 @@ class Worker:
         take.save(target.with_name(f"{task.name}.npz"))
         video = target.with_name(f"{task.name}.mp4")
         result = self.head.render(portrait, take, speech, video)
-        digest = motion_digest(take)
+        digest = array_digest(take.motion.array)
         record = {
             "kind": KIND, "content": task.content, "video": video.name, "video_bytes": video.stat().st_size,
             "take": f"{task.name}.npz", "frames": result.frames, "fps": result.fps, "motion_sha256": digest,

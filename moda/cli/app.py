@@ -32,9 +32,10 @@ app.command()(studio.doctor)
 app.command()(studio.serve)
 
 
-def main() -> NoReturn:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and ends the process with its exit code; without a command it shows the help."""
-    console.main(app, console.program(), sys.argv[1:] or ["--help"])
+    given = sys.argv[1:] if arguments is None else arguments
+    console.main(app, console.program(), list(given) or ["--help"])
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -22,12 +22,16 @@ from moda.cli.options import (
     PortraitFile,
     RendererName,
     SpeechFile,
+    check_input,
+    check_inputs,
+    keep_inputs,
     load,
     read_cues,
     show,
 )
 from moda.cli.settings_options import with_settings
 from moda.console import progress_on_stderr
+from moda.errors import BadMotionFile
 from moda.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,8 +67,12 @@ def generate(
     """Portrait and speech to a talking-head video."""
     from moda.media.output import check_output
 
+    check_inputs(portrait, speech, settings)
+    check_input(take, "take", BadMotionFile)
+    keep_inputs(output, portrait, speech)
     check_output(output, ".mp4")
     if save_motion is not None:
+        keep_inputs(save_motion, take)
         check_output(save_motion, ".npz")
     with progress_on_stderr() as report:
         if take is not None:
@@ -110,6 +118,7 @@ def preview(
     """Motion before pixels: take.npz, trajectories (.html, .png, .csv) and quick.mp4."""
     from moda.media.output import check_folder
 
+    check_inputs(portrait, speech, settings)
     check_folder(output)
     directed, emotion, _ = read_cues(cues) if cues is not None else ((), "", ())
     chosen = Settings.from_mapping({"emotion": emotion, **settings} if emotion else settings)
@@ -154,6 +163,9 @@ def render(
     from moda.media.output import check_output
     from moda.motion.takes import Take
 
+    check_inputs(portrait, speech)
+    check_input(take, "take", BadMotionFile)
+    keep_inputs(output, portrait, take, speech)
     check_output(output, ".mp4")
     planned = Take.load(take)
     if settings:

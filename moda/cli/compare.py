@@ -8,7 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
-from moda.cli.options import ALL_GROUPS, AsJson, Device, FaceIndex, Model, OutputFolder, RendererName, load, show
+from moda.cli.options import (
+    ALL_GROUPS,
+    AsJson,
+    Device,
+    FaceIndex,
+    Model,
+    OutputFolder,
+    RendererName,
+    check_inputs,
+    load,
+    show,
+)
 from moda.cli.settings_options import with_settings
 from moda.console import progress_on_stderr
 from moda.errors import BadSetting
@@ -58,6 +69,7 @@ def compare(
             request = Request(
                 parse_vary(vary or ()), Settings.from_mapping(settings), columns, given, at, words, measure, width
             )
+            check_inputs(portrait, speech, settings)
             request.variants()  # what cannot be compared is told before a model is loaded
             head = load(model, renderer, device)
             source: Any = portrait if face is None else head.portrait(portrait, face=face)

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from moda.cli.options import AsJson, Model
 from moda.console import progress_on_stderr
-from moda.settings import Settings
+from moda.settings import CONTROLS, Settings
 
 VIDEOS = "Folder of talking videos."
 
@@ -106,7 +106,7 @@ def motion_model(
     json: AsJson = False,
 ) -> None:
     """A motion model on real talkers: mouth opening and lip sync from their sound alone."""
-    from moda.compare.variants import read_value
+    from moda.compare.variants import known_name
     from moda.errors import BadSetting
     from moda.evaluate.model import run
 
@@ -115,6 +115,6 @@ def motion_model(
         name, mark, value = pair.partition("=")
         if not mark:
             raise BadSetting(f"--set wants NAME=VALUE, not {pair!r}.")
-        settings[name] = read_value(name, value)
+        settings[known_name(name)] = CONTROLS[known_name(name)].read(value)
     run(videos, model, checkpoint, Settings.from_mapping(settings), portrait=portrait, cache=cache, speech=speech,
         only=only or (), json=json)  # fmt: skip

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json as jsonlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from moda.errors import BadPicture, BadSetting, BadSpeech, BadVideo, UserError
+from moda.settings import POSE_PRIORS
 
 if TYPE_CHECKING:
     from moda.media.words import Word
@@ -26,6 +31,45 @@ CueSheet = Annotated[Path | None, typer.Option(help="What `speak --cues` wrote: 
 FaceIndex = Annotated[int | None, typer.Option("--face", help="Which face, 0 is the largest.", show_default=False)]
 
 ALL_GROUPS = ("sampling", "guidance", "emotion", "pose", "trims", "video")
+
+
+def check_input(path: Path | None, what: str, fault: type[UserError]) -> None:
+    """Told before anything is loaded: a file that is not there, or an address. Raises `fault`; None passes."""
+    if path is None:
+        return
+    if "://" in str(path) or str(path).startswith(("http:/", "https:/")):
+        raise fault(f"The {what} {str(path)[:80]!r} is an address: download it, and give the file.")
+    try:
+        there = path.exists()
+    except OSError:  # a name that the system does not take
+        there = False
+    if not there:
+        raise fault(f"The {what} {shortened(path)!r} was not found: check the path.")
+
+
+def check_inputs(portrait: Path | None, speech: Path | None, settings: Mapping[str, Any] | None = None) -> None:
+    """`check_input` of everything that a command reads. Raises BadPicture, BadSpeech, BadVideo."""
+    check_input(portrait, "portrait", BadPicture)
+    check_input(speech, "speech file", BadSpeech)
+    prior = (settings or {}).get("pose_prior", POSE_PRIORS[0])
+    if prior not in POSE_PRIORS:
+        known = f"pose prior, which is none of {', '.join(POSE_PRIORS)} and no file,"
+        check_input(Path(prior), known, BadVideo)
+
+
+def keep_inputs(output: Path, *inputs: Path | None) -> None:
+    """Raises BadSetting where the result would overwrite what it is made from."""
+    for path in inputs:
+        if path is None:
+            continue
+        with contextlib.suppress(OSError):
+            if path.exists() and (path.resolve() == output.resolve() or (output.exists() and path.samefile(output))):
+                raise BadSetting(f"The output {shortened(output)!r} is one of the inputs: give it another name.")
+
+
+def shortened(path: Path) -> str:
+    """A file's name as a sentence can bear it."""
+    return path.name if len(path.name) <= 80 else f"{path.name[:60]}..."
 
 
 def load(model: str | None, renderer: str, device: str) -> TalkingHead:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -15,13 +14,12 @@ import numpy as np
 from moda.compare.figures import width_of
 from moda.compare.measuring import SOURCES
 from moda.compare.variants import Variant, combine, safe
+from moda.digests import file_digest
 from moda.errors import BadSetting
 from moda.settings import Settings
 
 if TYPE_CHECKING:
     from moda.media.audio import Speech
-    from moda.motion.takes import Take
-    from moda.pipeline import TalkingHead
     from moda.portrait.portrait import Portrait
 
 KIND = "moda-comparison"
@@ -91,37 +89,6 @@ def keep_inputs(
             shutil.copyfile(path, copy)
         facts["columns"][name] = {"file": f"inputs/{copy.name}", "sha256": file_digest(copy)}
     return facts
-
-
-def motion_digest(take: Take) -> str:
-    """sha256 of a take's motion, (T, 70) float32."""
-    return hashlib.sha256(np.ascontiguousarray(take.motion.array, np.float32).tobytes()).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
-
-
-def _digest(file: Any) -> str:
-    found = hashlib.sha256()
-    while block := file.read(1 << 20):
-        found.update(block)
-    return found.hexdigest()
-
-
-def weights_digest(head: TalkingHead) -> str:
-    """sha256 over the names and values of the motion model's weights; "" without a model."""
-    if head.model is None:
-        return ""
-    import torch
-
-    found = hashlib.sha256()
-    for name, tensor in sorted(head.model.network.state_dict().items()):
-        found.update(name.encode())
-        found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()
 
 
 def software() -> dict[str, str]:

@@ -16,12 +16,9 @@ from moda.compare.grid import Cell, write_grid
 from moda.compare.manifest import (
     KIND,
     Request,
-    file_digest,
     keep_inputs,
-    motion_digest,
     read_manifest,
     software,
-    weights_digest,
 )
 from moda.compare.measuring import column_row, jsonable, variant_row
 from moda.compare.moments import Moment, choose, telling
@@ -29,6 +26,7 @@ from moda.compare.overlay import overlay_figure, write_overlay
 from moda.compare.strips import strip_figure, write_strip
 from moda.compare.tables import Row, write_csv, write_latex
 from moda.compare.variants import Variant, label, show
+from moda.digests import array_digest, file_digest, weights_digest
 from moda.errors import Cancelled
 from moda.media.output import write_bytes
 from moda.settings import CONTROLS, Settings
@@ -122,7 +120,7 @@ def compare(
     inputs = keep_inputs(output, portrait, face, sound, speech, request.columns)
     manifest: dict[str, Any] = {
         "kind": KIND, "version": __version__, "caption": caption, "inputs": inputs,
-        "model": {"name": first.take.model, "sha256": weights_digest(head)},
+        "model": {"name": first.take.model, "sha256": weights_digest(head.model.network) if head.model else ""},
         "renderer": first.result.renderer, "device": head.device, "software": software(),
         "settings": request.base.as_dict(), "vary": {k: list(v) for k, v in request.vary.items()},
         "at": request.at, "words": request.words, "measure": request.measure, "width": request.width,
@@ -270,7 +268,7 @@ def _variant_facts(one: _Made, output: Path) -> dict[str, Any]:
         "name": one.variant.name,
         "changed": dict(one.variant.changed),
         "settings": one.variant.settings.as_dict(),
-        "motion_sha256": motion_digest(one.take),
+        "motion_sha256": array_digest(one.take.motion.array),
         "take": f"variants/{one.variant.key}.npz",
         "video": one.result.output.relative_to(output).as_posix(),
         "seconds": {stage: round(seconds, 4) for stage, seconds in one.result.timings.items()},

@@ -29,7 +29,6 @@ IDLE: tuple[tuple[tuple[str, ...], str, Any], ...] = (
         "reference",
     ),
 )
-_WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def parse_vary(texts: Sequence[str]) -> dict[str, tuple[Any, ...]]:
             raise BadSetting(f"--vary wants NAME=VALUE,VALUE, for example {name}=1,2.")
         if name in found:
             raise BadSetting(f"{name} is varied twice: put all its values into one --vary {name}=...")
-        found[name] = tuple(read_value(name, value) for value in _split(values))
+        found[name] = tuple(CONTROLS[name].read(value) for value in _split(values))
     check_vary(found)
     return found
 
@@ -89,22 +88,6 @@ def known_name(name: str) -> str:
     near = difflib.get_close_matches(plain, CONTROLS, 1, 0.5)
     hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(CONTROLS)}."
     raise BadSetting(f"There is no setting called {name[:40]!r}; {hint}")
-
-
-def read_value(name: str, text: str) -> Any:
-    """A setting's value from text, checked. Raises BadSetting."""
-    control = CONTROLS[name]
-    kind = type(control.default)
-    plain = text.strip()
-    if kind is str:
-        return control.check(plain)
-    if kind is bool:
-        return control.check(_WORDS.get(plain.lower(), plain))
-    try:
-        number = float(plain)
-    except ValueError:
-        return control.check(plain)  # says what would be right
-    return control.check(int(number) if kind is int and number.is_integer() else number)
 
 
 def combine(base: Settings, vary: Mapping[str, Sequence[Any]], fixed: Sequence[str] = ()) -> list[Variant]:

@@ -129,6 +129,16 @@ def emotion_track(text: str, frames: int, fps: float = 25.0) -> np.ndarray:
     return track.astype(np.float32)
 
 
+def check_times(text: str, seconds: float) -> None:
+    """Raises BadText where a part of a timed text starts after the end of a speech of so many seconds."""
+    for span in emotion_times.parse(text) if is_timed(text) else ():
+        if span.start >= seconds:
+            raise BadText(
+                f"The emotion {span.text!r} starts at {span.start:g} s and the speech ends at {seconds:.1f} s: give "
+                "it an earlier time."
+            )
+
+
 def _one_hot(name: str) -> np.ndarray:
     mixture = np.zeros(len(CLASSES), dtype=np.float32)
     mixture[CLASSES.index(name)] = 1.0

@@ -103,17 +103,40 @@ REGISTRY = {
 
 
 def pick_device(name: str = "auto") -> str:
-    """A torch device by name; ``auto`` is cuda where there is one. Raises BadSetting for what is not there."""
+    """A torch device by name. ``auto``: cuda where there is one, mps where it can do what we need, else cpu.
+
+    Raises BadSetting for what is not there.
+    """
     import torch
 
-    present = torch.cuda.is_available()
     if name == "auto":
-        return "cuda" if present else "cpu"
-    if name.split(":")[0] not in ("cpu", "cuda"):
-        raise BadSetting(f"The device must be auto, cpu or cuda; {name!r} is not known.")
-    if name.startswith("cuda") and not present:
+        return "cuda" if torch.cuda.is_available() else "mps" if mps_works() else "cpu"
+    kind = name.partition(":")[0]
+    if kind not in ("cpu", "cuda", "mps"):
+        raise BadSetting(f"The device must be auto, cpu, cuda or mps; {name!r} is not known.")
+    if kind == "cuda" and not torch.cuda.is_available():
         raise BadSetting("There is no CUDA GPU on this machine; use device cpu or auto.")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise BadSetting("There is no Apple GPU on this machine; use device cpu or auto.")
     return name
+
+
+def mps_works() -> bool:
+    """Whether there is an Apple GPU whose PyTorch knows the operations of our networks, warping in 3D among them."""
+    import torch
+    from torch.nn import functional
+
+    if not torch.backends.mps.is_available():
+        return False
+    try:
+        volume = torch.zeros(1, 2, 4, 4, 4, device="mps")
+        functional.grid_sample(volume, torch.zeros(1, 4, 4, 4, 3, device="mps"), align_corners=False)
+        functional.conv3d(volume, torch.zeros(2, 2, 3, 3, 3, device="mps"))
+        rows = torch.zeros(1, 2, 4, 8, device="mps")
+        functional.scaled_dot_product_attention(rows, rows, rows).cpu()
+    except (RuntimeError, NotImplementedError, TypeError, AssertionError):
+        return False
+    return True
 
 
 def lite_folder() -> Path:

@@ -6,7 +6,6 @@ hub. Downloads resume where they broke off, and a file that is only partly there
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from moda.digests import file_digest
 from moda.errors import BadWeights, WeightsMissing
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def fetch(file: WeightFile) -> Path:
             f"{file.name} as downloaded has only {path.stat().st_size:,} bytes, where about "
             f"{file.size:,} were expected; it is another file than the one this version knows."
         )
-    if file.sha256 is not None and _digest(path) != file.sha256:
+    if file.sha256 is not None and file_digest(path) != file.sha256:
         raise BadWeights(f"{path} is not the published {file.name}: its sha256 differs; delete it and try again.")
     return path
 
@@ -191,14 +191,6 @@ def _download(file: WeightFile, repository: Repository) -> Path:
             f"{file.name} could not be downloaded from {repository.page} ({reason}); try again to resume, or {by_hand}."
         ) from error
     return Path(path)
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 22):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _megabytes(size: int) -> str:

@@ -6,7 +6,6 @@ only, and goes when the page is closed or has been idle for long.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from moda.digests import file_digest
 from moda.errors import Busy
 from moda.motion.takes import Take
 
@@ -46,11 +46,7 @@ class Upload:
     @classmethod
     def of(cls, path: str) -> Upload:
         """Reads the file. Raises OSError."""
-        with open(path, "rb") as file:  # noqa: PTH123 - file_digest wants the file itself
-            digest = hashlib.sha256()
-            while part := file.read(1 << 20):
-                digest.update(part)
-        return cls(path, digest.hexdigest())
+        return cls(path, file_digest(path))
 
     def same_as(self, other: Upload | None) -> bool:
         return other is not None and self.digest == other.digest

@@ -100,6 +100,25 @@ def test_all_good_rows_end_with_zero(folder: Path, head: TalkingHead) -> None:
     assert report["counts"] == {"done": 1} and report["rows"][0]["motion_sha256"]
 
 
+def test_a_clip_never_overwrites_what_it_is_made_from(folder: Path, head: TalkingHead) -> None:
+    out = folder / "out"
+    out.mkdir()
+    spoken = (folder / "hi.wav").read_bytes()
+    (out / "hi.mp4").write_bytes(spoken)
+    summary = do(folder, head, "me.png,out/hi.mp4,,1,1,256,hi\n")
+    assert [o.status for o in summary.outcomes] == ["failed"] and "overwrite 'hi.mp4'" in summary.outcomes[0].error
+    assert (out / "hi.mp4").read_bytes() == spoken
+
+
+def test_what_is_told_counts_rows_and_names_faults(folder: Path, head: TalkingHead) -> None:
+    (folder / "jobs.csv").write_text(HEAD + "me.png,hi.wav,,1,1,256,\ngone\x1b[2J.png,hi.wav,,1,1,256,\n", "utf-8")
+    stream = io.StringIO()
+    run_batch(folder / "jobs.csv", folder / "out", lambda: Alone(head, folder / "out"), stream=stream)
+    told = stream.getvalue()
+    assert "2 rows: 1 to do with 1 worker, 0 finished before, 1 cannot be done." in told
+    assert "1/1" in told and "\x1b[2J" not in told
+
+
 def test_a_bug_in_one_row_costs_that_row_alone(folder: Path, head: TalkingHead) -> None:
     class Broken(Alone):
         def __init__(self) -> None:

@@ -49,9 +49,20 @@ def test_semicolons_tabs_and_a_byte_order_mark(folder: Path) -> None:
         assert [(job.text, job.fault) for job in found] == [("Hi", "")]
 
 
+@pytest.mark.parametrize("mark", [";", ",", "\t", "|"])
+def test_the_line_that_excel_writes_for_itself_names_the_mark(folder: Path, mark: str) -> None:
+    rows = [mark.join(["portrait", "text"]), mark.join(["a.png", "a, b; c"] if mark == "|" else ["a.png", "Hi"])]
+    for first in (f"sep={mark}", f"SEP={mark} "):
+        found = jobs_of(folder, "\r\n".join([first, *rows, ""]), "jobs.csv")
+        assert [(job.number, job.portrait.name, job.text, job.fault) for job in found] == [
+            (1, "a.png", "a, b; c" if mark == "|" else "Hi", "")
+        ]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
+        ("jobs.csv", "sep=;\n", "must name the columns"),
         ("jobs.csv", "", "must name the columns"),
         ("jobs.csv", "portrait,speech\n", "has no rows"),
         ("jobs.csv", "portrait,speech,emotoin\na.png,hi.wav,x\n", "did you mean emotion"),
