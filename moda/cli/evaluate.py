@@ -1,4 +1,4 @@
-"""evaluate video|controls|set|model: measures of a video, of the controls, on a data set, of a motion model."""
+"""evaluate video|controls|set|videos|model: of a video, the controls, a data set, other systems, a motion model."""
 
 from __future__ import annotations
 
@@ -91,6 +91,31 @@ def data_set(
     find_clips(folder)  # a folder without videos is told before a model is loaded
     with progress_on_stderr() as report:
         run(TalkingHead.load(model, "auto" if pixels else "mesh"), folder, output, rules, json, report)
+
+
+@app.command()
+def videos(
+    systems: Annotated[list[str], typer.Argument(help="Each system's videos.", metavar="NAME=FOLDER...")],
+    real: Annotated[Path, typer.Option(help="Folder of the real videos; clips are matched by file name.")],
+    output: Folder = Path("outputs/systems"),
+    seconds: Annotated[float, typer.Option(help="At most so much of every video.")] = 600.0,
+    pixels: Annotated[bool, typer.Option(help="Also FID, LPIPS and the distance like FVD.")] = True,
+    json: AsJson = False,
+) -> None:
+    """Several systems' videos of the same clips against the real ones: a paper's table, with intervals and tests."""
+    import json as jsonlib
+
+    from moda.evaluate.systems import evaluate_systems, parse_systems
+
+    with progress_on_stderr() as report:
+        facts = evaluate_systems(parse_systems(systems), real, output, seconds=seconds, pixels=pixels, progress=report)
+    if json:
+        print(jsonlib.dumps(facts))
+        return
+    print((output / "table.csv").read_text(encoding="utf-8"), end="")
+    for place, fault in facts["left_out"].items():
+        print(f"left out: {place}: {fault}")
+    print(*facts["notes"], f"everything is in {output}", sep="\n")
 
 
 @app.command("model")
