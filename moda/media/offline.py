@@ -88,8 +88,8 @@ KOKORO = {
 
 
 _BEST: dict[str, dict[str, tuple[str, ...]]] = {
-    "en-us": {"female": ("alpha",), "male": ("joe", "kumo"), "": ("joe", "kumo")},
-    "en-gb": {"female": ("alpha",), "male": ("kumo",), "": ("alpha",)},
+    "en-us": {"female": ("gongitsune",), "male": ("joe", "kumo"), "": ("joe", "kumo")},
+    "en-gb": {"female": ("gongitsune",), "male": ("kumo",), "": ("gongitsune",)},
 }
 
 

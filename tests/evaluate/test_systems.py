@@ -12,17 +12,8 @@ import pytest
 
 from moda.errors import BadSetting, BadVideo
 from moda.evaluate.signals import Signals
-from moda.evaluate.systems import (
-    ClipResult,
-    SystemResult,
-    beat_alignment,
-    evaluate_systems,
-    latex_table,
-    match_clips,
-    parse_systems,
-    significance,
-    summarise,
-)
+from moda.evaluate.system_tables import ClipResult, SystemResult, latex_table, significance, summarise
+from moda.evaluate.systems import beat_alignment, evaluate_systems, match_clips, parse_systems
 
 
 def signals(rotation: np.ndarray) -> Signals:
@@ -38,7 +29,7 @@ def signals(rotation: np.ndarray) -> Signals:
         regions=np.zeros((count, 4)),
         shut=0.0,
         tracked=True,
-    )
+    )  # fmt: skip
 
 
 def test_systems_are_read_from_pairs() -> None:

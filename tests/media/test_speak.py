@@ -84,7 +84,7 @@ def test_control_characters_and_markup_are_harmless() -> None:
 )  # fmt: skip
 def test_unknown_voices(voice: str, hint: str) -> None:
     if voice.endswith("+"):
-        assert speak("hi", voice, offline=True).name == "alpha"
+        assert speak("hi", voice, offline=True).name == "gongitsune"
         return
     with pytest.raises(BadText) as caught:
         speak("hi", voice, offline=True)
