@@ -2,7 +2,7 @@
 
 Lips are redder than the skin around them, or at least of another brightness; the line between them is dark; the upper
 lip is darker than the lower; chin and cheeks are much alike. The numbers were fitted on 87 drawn covers over 17
-portraits and on 107 uncovered faces, many of them talking, all also in grey, and counted on the same: 92 % of the covers
+portraits and on 107 uncovered faces, many of them talking, all also in grey, and counted on the same: 92 % of covers
 are noticed, and 2 of 210 uncovered faces are taken for covered, both grey.
 """
 

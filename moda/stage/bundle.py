@@ -98,7 +98,7 @@ def _header(prepared: Prepared, shown: viewport.Viewport) -> dict[str, Any]:
         "down": _numbers(made.down),
         "gap": float(made.gap),
         "smiling": float(made.smiling),
-        "jawGap": rig.JAW_GAP,
+        "jawGap": GAP_PER_JAW,
         "breath": rig.BREATH if prepared.breathing else 0.0,
         "landmarks": {
             "upperInner": list(LIP_UPPER_INNER),
