@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from moda.motion.actions import ACTIONS, read_matrix, write_matrix
+from moda.motion.actions import ACTIONS, GAP_PER_JAW, read_matrix, write_matrix
 from moda.renderer.mesh.analysis import curves, displacements, teeth, texture
 from moda.renderer.mesh.analysis.topology import COUNT, LIP_LOWER_INNER, LIP_UPPER_INNER
 from moda.renderer.mesh.drawing import aperture_kernels, painter, pose, rig, viewport
