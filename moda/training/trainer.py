@@ -47,12 +47,15 @@ class TrainOptions:
     run that is resumed with more steps continues as if it had been planned so.
 
     batch: segments a step, over all processes; accumulate: pieces into which each process cuts its share of them, to
-    need less memory (the steps stay the same)."""
+    need less memory (the steps stay the same). short: share of steps made of segments of `short_segment` frames, the
+    pieces in which a live session plans."""
 
     steps: int = 15000
     listen_steps: int = 5000
     batch: int = 16
     segment: int = 80
+    short: float = 0.0
+    short_segment: int = 32
     rate: float = 1.5e-3
     warmup: int = 100
     decay: float = 0.3
@@ -140,7 +143,8 @@ class Trainer:
         rng = np.random.default_rng([options.seed, 11, step])
         generator = torch.Generator().manual_seed(options.seed * 1_000_003 + step)
         first, last = self.parts[0].start, self.parts[-1].stop
-        batch = self.corpus.batch(options.batch, options.segment, rng, rows=slice(first, last))
+        length = options.short_segment if options.short and rng.random() < options.short else options.segment
+        batch = self.corpus.batch(options.batch, length, rng, rows=slice(first, last))
         shape = (options.batch, *batch.motion.shape[1:])
         draws = Draws.of(shape, generator, options.weights, self.model.null_identity is not None)
         pieces = []
@@ -181,8 +185,7 @@ class Trainer:
             self.step += 1
             keep = min(options.ema, (1 + self.step) / (10 + self.step))
             with torch.no_grad():
-                for name, value in self.model.state_dict().items():
-                    self.mean[name].lerp_(value, 1 - keep)
+                torch._foreach_lerp_(list(self.mean.values()), list(self.model.state_dict().values()), 1 - keep)
             losses.append(seen["loss"])
             for name, value in {"loss": seen.pop("loss"), "norm": norm, **seen}.items():
                 smooth[name] = 0.97 * smooth.get(name, value) + 0.03 * value

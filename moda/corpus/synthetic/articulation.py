@@ -19,7 +19,7 @@ from moda.corpus.synthetic.voices import Phone
 FloatArray = npt.NDArray[np.float32]
 
 OUTPUT = ("jaw_open", "lips_press", "pucker", "stretch", "upper_lip_raise", "lower_lip_depress")
-"""Columns of `articulate`."""
+"""Actions that `articulate` gives."""
 
 INNER_RATE = 100.0
 """Articulation is worked out at 100 Hz and then sampled at the frame rate."""
@@ -39,11 +39,12 @@ SETTLE = 0.22
 
 
 class Articulation(NamedTuple):
-    """actions (T, 6) columns OUTPUT; stress (T,) 0..1 syllable beats; speaking (T,) 0..1."""
+    """actions (T, len(names)); stress (T,) 0..1 syllable beats; speaking (T,) 0..1; names of the actions."""
 
     actions: FloatArray
     stress: FloatArray
     speaking: FloatArray
+    names: tuple[str, ...] = OUTPUT
 
 
 def _stations(phones: Sequence[Phone]) -> tuple[list[tuple], list[tuple[float, float, float]]]:
@@ -110,14 +111,7 @@ def articulate(phones: Sequence[Phone], frames: int, fps: float = 25.0, clarity:
         curves[:, 0] = JAW_GAIN * (targets[:, 0] @ jaw) / (jaw.sum(0) + rest)
         curves[:, 1:] = (lips.T @ targets[:, 1:]) / (lips.sum(0)[:, None] + rest)
     curves = _smooth(curves * clarity, 0.022)
-    press = np.zeros(count)
-    bite = np.zeros(count)
-    for start, end, kind in closures:
-        gate = _gate(times, start - CLOSURE_LEAD, end)
-        if kind == 1.0:
-            press = np.maximum(press, gate)
-        else:
-            bite = np.maximum(bite, gate)
+    press, bite = _gates(times, closures)
     curves[:, 0] *= (1 - press) * (1 - 0.75 * bite)
     curves[:, 2] *= 1 - 0.6 * press
     curves[:, 3] = curves[:, 3] * (1 - press) + 0.12 * bite
@@ -126,6 +120,20 @@ def articulate(phones: Sequence[Phone], frames: int, fps: float = 25.0, clarity:
     at = np.clip(np.round((np.arange(frames) + 0.5) / fps * INNER_RATE).astype(int), 0, count - 1)
     stress, speaking = _beats(phones, times)
     return Articulation(*(a[at].astype(np.float32) for a in (everything, stress, speaking)))
+
+
+def closure_gates(phones: Sequence[Phone], frames: int, fps: float = 25.0) -> tuple[FloatArray, FloatArray]:
+    """(T,) 0..1 each: how far the lips are together (p, b, m), and the lower one at the teeth (f, v)."""
+    press, bite = _gates((np.arange(frames) + 0.5) / fps, _stations(phones)[1])
+    return press.astype(np.float32), bite.astype(np.float32)
+
+
+def _gates(times: npt.NDArray, closures: list[tuple[float, float, float]]) -> tuple[npt.NDArray, npt.NDArray]:
+    press, bite = np.zeros(len(times)), np.zeros(len(times))
+    for start, end, kind in closures:
+        closed = press if kind == 1.0 else bite
+        np.maximum(closed, _gate(times, start - CLOSURE_LEAD, end), out=closed)
+    return press, bite
 
 
 def _gate(times: npt.NDArray, start: float, end: float, ramp: float = 0.050) -> npt.NDArray:

@@ -14,41 +14,85 @@ import numpy.typing as npt
 from moda.corpus.synthetic.voices import SAMPLE_RATE, Phone, Utterance
 
 FloatArray = npt.NDArray[np.float32]
+FRAME = SAMPLE_RATE // 25
+"""Samples of a video frame."""
+FADE = 5
+"""Frames in which filmed lips leave rest and come back to it where clips are joined."""
 
 
 def varispeed(utterance: Utterance, factor: float) -> Utterance:
-    """Play `factor` times faster: pitch, formants and tempo rise together, phones move along."""
+    """Play `factor` times faster: pitch, formants and tempo rise together, phones and lips move along."""
     from scipy.signal import resample_poly
+
+    from moda.motion.space import FPS, resample
 
     up = 100
     down = round(up * factor)
     waveform = resample_poly(utterance.waveform, up, down).astype(np.float32)
     phones = tuple(replace(p, start=p.start * up / down, end=p.end * up / down) for p in utterance.phones)
-    return replace(utterance, waveform=waveform, phones=phones)
+    lips = utterance.lips
+    if lips is not None:
+        lips = resample(lips, FPS, FPS * down / up, max(1, int(len(lips) * up / down)))
+    return replace(utterance, waveform=waveform, phones=phones, lips=lips)
+
+
+def trim(utterance: Utterance, before: float = 0.16, after: float = 0.24) -> Utterance:
+    """What is said, with so many seconds before and after it; whole video frames, lips and phones cut along."""
+    said = [p for p in utterance.phones if p.symbol]
+    if not said:
+        return utterance
+    total = len(utterance.waveform) // FRAME
+    first = max(0, int((said[0].start - before) * SAMPLE_RATE) // FRAME)
+    last = min(total, -(-int((said[-1].end + after) * SAMPLE_RATE) // FRAME))
+    begin, end = first * FRAME / SAMPLE_RATE, last * FRAME / SAMPLE_RATE
+    phones = tuple(
+        replace(p, start=max(p.start, begin) - begin, end=min(p.end, end) - begin)
+        for p in utterance.phones
+        if p.end > begin and p.start < end
+    )
+    lips = None if utterance.lips is None else utterance.lips[first:last]
+    return replace(utterance, waveform=utterance.waveform[first * FRAME : last * FRAME], phones=phones, lips=lips)
 
 
 def splice(utterances: list[Utterance], rng: np.random.Generator) -> Utterance:
-    """Utterances one after the other, with pauses before, between and after."""
+    """Utterances one after the other, with pauses before, between and after; each begins with a video frame."""
     waves: list[np.ndarray] = []
     phones: list[Phone] = []
+    lips: list[np.ndarray] = []
     now = 0.0
 
     def pause(seconds: float) -> None:
         nonlocal now
-        count = int(seconds * SAMPLE_RATE)
+        count = FRAME * round(seconds * SAMPLE_RATE / FRAME)
         waves.append(np.zeros(count, np.float32))
+        lips.append(np.zeros((count // FRAME, 1), np.float32))
         phones.append(Phone(now, now + count / SAMPLE_RATE, ""))
         now += count / SAMPLE_RATE
 
     pause(rng.uniform(0, 0.5) if rng.random() < 0.7 else rng.uniform(0.5, 1.5))
     for utterance in utterances:
         peak = float(np.abs(utterance.waveform).max()) + 1e-6
-        waves.append((utterance.waveform * (0.5 / peak * 10 ** (rng.uniform(-4, 2) / 20))).astype(np.float32))
+        frames = -(-len(utterance.waveform) // FRAME)
+        wave = np.pad(utterance.waveform, (0, frames * FRAME - len(utterance.waveform)))
+        waves.append((wave * (0.5 / peak * 10 ** (rng.uniform(-4, 2) / 20))).astype(np.float32))
         phones += [replace(p, start=p.start + now, end=p.end + now) for p in utterance.phones]
-        now += len(utterance.waveform) / SAMPLE_RATE
+        if utterance.lips is not None:
+            lips.append(_faded(utterance.lips, frames))
+        now += frames * FRAME / SAMPLE_RATE
         pause(rng.uniform(0.05, 0.4) if rng.random() < 0.7 else rng.uniform(0.4, 1.4))
     first = utterances[0]
-    return Utterance(np.concatenate(waves), tuple(phones), first.engine, first.language, first.voice)
+    shown = None
+    if first.lips is not None:
+        width = first.lips.shape[1]
+        shown = np.concatenate([np.broadcast_to(part, (len(part), width)) for part in lips])
+    return Utterance(np.concatenate(waves), tuple(phones), first.engine, first.language, first.voice, shown)
+
+
+def _faded(lips: np.ndarray, frames: int) -> np.ndarray:
+    """Lips over `frames` frames that leave rest and come back to it."""
+    held = lips[np.clip(np.arange(frames), 0, len(lips) - 1)]
+    edge = np.minimum(np.arange(1, frames + 1), np.arange(frames, 0, -1)) / FADE
+    return held * np.clip(edge, 0, 1)[:, None]
 
 
 def equalise(wave: FloatArray, rng: np.random.Generator) -> FloatArray:

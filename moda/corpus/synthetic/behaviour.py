@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from moda.corpus.synthetic.articulation import OUTPUT, Articulation
+from moda.corpus.synthetic.articulation import Articulation
 from moda.corpus.synthetic.styles import Colour, Habits
 from moda.motion.actions import ACTIONS, INDEX
 from moda.motion.space import DIM, FPS, MEAN, NECK, PITCH, ROLL, SCALE, TRANSLATION, YAW
@@ -155,14 +155,14 @@ def perform(
     `heard.actions` are articulated with clarity 1; clarity of feeling and person is applied here."""
     frames = len(heard.speaking)
     values = np.zeros((frames, len(ACTIONS)), dtype=np.float32)
-    speech = {name: heard.actions[:, i] for i, name in enumerate(OUTPUT)}
+    speech = {name: heard.actions[:, i] for i, name in enumerate(heard.names)}
     clarity = tint.clarity * person.clarity
     pose = head_motion(heard, tint, person, rest, rng)
     # The feeling is there from the start; it breathes slowly. Its lips give way to what is said.
     breathe = (1 + 0.10 * power_noise(frames, 2.2, 0.2, 1.0, rng))[:, None]
     values += tint.offsets * breathe
     press = speech["lips_press"]
-    held = 1 - np.clip(press / 0.85, 0, 1)
+    held = 1 - np.clip(press / 0.8, 0, 1)
     for name in ("jaw_open", "upper_lip_raise", "lower_lip_depress", "stretch"):
         values[:, INDEX[name]] *= held
     # A smile is narrower while the lips round.
@@ -170,8 +170,7 @@ def perform(
     values[:, INDEX["smile"]] += person.smile
     values[:, INDEX["lips_press"]] *= 1 - np.clip(heard.speaking, 0, 1)
     for name, curve in speech.items():
-        scale = 1.0 if name == "lips_press" else clarity if curve.min() >= 0 else 1.0
-        values[:, INDEX[name]] += scale * curve
+        values[:, INDEX[name]] += curve if name == "lips_press" else clarity * curve
     # Brows that are up already rise less.
     room = 1 - 0.5 * min(1.0, float(tint.offsets[INDEX["brow_raise"]]))
     values[:, INDEX["brow_raise"]] += brows(heard, room * tint.brows * person.brows, rng)

@@ -19,6 +19,7 @@ from moda.conditions.speech import AFTER, COLUMNS_PER_FRAME, columns
 from moda.corpus.synthetic import augment
 from moda.corpus.synthetic.articulation import Articulation, articulate
 from moda.corpus.synthetic.behaviour import assemble, perform, random_rest
+from moda.corpus.synthetic.coarticulation import FILMED_CLOSURES, LIPS, Coarticulation, with_closures
 from moda.corpus.synthetic.recordings import open_recordings, recordings_folder
 from moda.corpus.synthetic.styles import colour, habits, random_identity, random_mixture
 from moda.corpus.synthetic.texts import HELD_OUT_LANGUAGE, READS_ALOUD, SENTENCES, random_text
@@ -35,8 +36,16 @@ from moda.corpus.synthetic.voices import (
 )
 from moda.motion.space import FPS, normalise
 
-SHARES = {"espeak": 0.50, "debian": 0.20, "recording": 0.24, "quiet": 0.06}
+SHARES = {"footage": 0.24, "recording": 0.22, "neural": 0.14, "debian": 0.08, "espeak": 0.26, "quiet": 0.06}
 """Where items come from; a source that is absent leaves its share to espeak."""
+SPLICED = {"footage": 4, "neural": 2}
+"""How many utterances at most one item joins, where not three."""
+AMPLITUDE = {"footage": 1.12}
+AMPLITUDE_SPREAD = 0.18
+"""How far mouths move against the filmed speaker's, 1 where not named, and the spread of that between items (of its
+logarithm). While he speaks his opening varies by 7 % of the eye distance, people's by 8."""
+TRIMMED = 0.75
+"""Share of filmed clips that are cut to what is said; they begin and end with a second of silence."""
 MAX_SECONDS = 16.0
 
 
@@ -57,11 +66,13 @@ def speaking_languages() -> list[str]:
 
 
 def save_pool(utterances: Iterable[Utterance], path: Path) -> int:
-    """Keep utterances in one .npz (int16 sound, phones as JSON)."""
+    """Keep utterances in one .npz (int16 sound, phones as JSON, lips as float16)."""
     waves, notes = {}, []
     for i, u in enumerate(utterances):
         waves[f"w{i}"] = (np.clip(u.waveform, -1, 1) * 32767).astype(np.int16)
         notes.append({"phones": [asdict(p) for p in u.phones], "who": [u.engine, u.language, u.voice]})
+        if u.lips is not None:
+            waves[f"l{i}"] = u.lips.astype(np.float16)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, notes=np.array(json.dumps(notes)), **waves)
     return len(notes)
@@ -72,9 +83,14 @@ def load_pool(path: Path) -> list[Utterance]:
     if not path.is_file():
         return []
     with np.load(path, allow_pickle=False) as file:
-        notes = json.loads(str(file["notes"]))
+        notes, filmed = json.loads(str(file["notes"])), set(file.files)
         return [
-            Utterance(file[f"w{i}"].astype(np.float32) / 32767, tuple(Phone(**p) for p in n["phones"]), *n["who"])
+            Utterance(
+                file[f"w{i}"].astype(np.float32) / 32767,
+                tuple(Phone(**p) for p in n["phones"]),
+                *n["who"],
+                file[f"l{i}"].astype(np.float32) if f"l{i}" in filmed else None,
+            )
             for i, n in enumerate(notes)
         ]
 
@@ -102,10 +118,14 @@ def prepare_pools(folder: Path, options: CorpusOptions, say: Callable[[str], Non
     if not (folder / "debian.npz").is_file():
         count = save_pool(debian_utterances(options.debian_texts, options.seed), folder / "debian.npz")
         say(f"flite and festival: {count} utterances" if count else "no flite or festival here: training without")
-    if not (folder / "recordings.npz").is_file():
+    if not (folder / "recording.npz").is_file():
         source = recordings_folder()
-        count = save_pool(open_recordings(source) if source else [], folder / "recordings.npz")
+        count = save_pool(open_recordings(source) if source else [], folder / "recording.npz")
         say(f"open recordings: {count} utterances" if count else "no open recordings here: training without")
+
+
+POOLS = ("footage", "recording", "neural", "debian")
+COARTICULATION = "coarticulation.npz"
 
 
 class Performer:
@@ -115,8 +135,9 @@ class Performer:
         self.options = options
         self.attempt = attempt  # espeak-ng is C code that can crash: a new attempt draws other texts
         self.espeak = Espeak()
-        self.pools = {name: load_pool(folder / f"{name}s.npz") for name in ("recording",)}
-        self.pools["debian"] = load_pool(folder / "debian.npz")
+        self.pools = {name: load_pool(folder / f"{name}.npz") for name in POOLS}
+        learnt = folder / COARTICULATION
+        self.coarticulation = Coarticulation.load(learnt) if learnt.is_file() else None
         shares = dict(options.shares)
         for name, pool in self.pools.items():
             if not pool:
@@ -132,8 +153,8 @@ class Performer:
         utterance = self._quiet(rng) if source == "quiet" else self._speech(source, rng)
         seconds = min(len(utterance.waveform) / SAMPLE_RATE, MAX_SECONDS)
         frames = int(seconds * FPS)
-        heard = articulate(utterance.phones, frames)
         wave = utterance.waveform
+        heard = self._articulated(utterance, frames, rng)
         clean = rng.random() < 0.15
         if source != "quiet" and not clean:
             wave = augment.conditions(wave, rng)
@@ -141,17 +162,34 @@ class Performer:
         cols = columns(wave, COLUMNS_PER_FRAME * frames + AFTER, float(np.clip(warp, 0.8, 1.25)))
         return {"columns": cols.astype(np.float16), **act(heard, rng), "source": np.array(self.names.index(source))}
 
+    def _articulated(self, utterance: Utterance, frames: int, rng: np.random.Generator) -> Articulation:
+        """What the mouth does: as filmed, as footage taught, or by dominance functions where there was none."""
+        amount = AMPLITUDE.get(utterance.engine, 1.0) * float(np.exp(rng.normal(0, AMPLITUDE_SPREAD)))
+        if utterance.lips is not None:
+            heard = articulate(utterance.phones, frames)
+            lips = utterance.lips[np.clip(np.arange(frames), 0, len(utterance.lips) - 1)].astype(np.float32)
+            heard = heard._replace(actions=with_closures(lips, utterance.phones, FILMED_CLOSURES), names=LIPS)
+        elif self.coarticulation is not None:
+            cols = columns(utterance.waveform, COLUMNS_PER_FRAME * frames + AFTER)
+            heard = self.coarticulation(utterance.phones, cols, frames)
+        else:
+            return articulate(utterance.phones, frames)
+        factors = np.array([1.0 if name == "lips_press" else amount for name in LIPS], np.float32)
+        return heard._replace(actions=heard.actions * factors)
+
     def _speech(self, source: str, rng: np.random.Generator) -> Utterance:
         said: list[Utterance] = []
         total = 0.0
         goal = rng.uniform(3.0, 11.0)
         who = int(rng.integers(1 << 30))
-        while total < goal and len(said) < 4:
+        while total < goal and len(said) < SPLICED.get(source, 3):
             if source == "espeak":
                 utterance = self._espeak(np.random.default_rng(who), rng)
             else:
                 pool = self.pools[source]
                 utterance = pool[int(rng.integers(len(pool)))]
+                if utterance.lips is not None and rng.random() < TRIMMED:
+                    utterance = augment.trim(utterance)
                 factor = float(np.clip(np.exp(rng.normal(0, 0.11)), 0.78, 1.3))
                 utterance = augment.varispeed(utterance, factor)
             said.append(utterance)

@@ -36,14 +36,14 @@ class Style:
 
 STYLES: dict[str, Style] = {
     "anger": Style(
-        {"brow_furrow": 0.95, "squint": 0.45, "upper_lip_raise": 0.14, "frown": 0.30, "lips_press": 0.12,
-         "stretch": 0.15, "lower_lip_depress": 0.12}, 1.15, 1.15, 3.0, 0.0, 0.6, 1.4, 0.6),
+        {"brow_furrow": 0.95, "squint": 0.45, "upper_lip_raise": 0.08, "frown": 0.30, "lips_press": 0.12,
+         "stretch": 0.15, "lower_lip_depress": 0.08}, 1.15, 1.15, 3.0, 0.0, 0.6, 1.4, 0.6),
     "contempt": Style(
-        {"mouth_left": 0.75, "smile": 0.25, "squint": 0.25, "upper_lip_raise": 0.10, "brow_raise": 0.12}, 0.85, 0.8,
+        {"mouth_left": 0.75, "smile": 0.25, "squint": 0.25, "upper_lip_raise": 0.06, "brow_raise": 0.12}, 0.85, 0.8,
         -5.0, 5.0, 0.9, 0.8, 0.8),
     "disgust": Style(
-        {"upper_lip_raise": 0.55, "cheek_raise": 0.55, "squint": 0.55, "brow_furrow": 0.40, "frown": 0.35,
-         "lower_lip_depress": 0.10}, 0.9, 0.9, -2.0, -4.0, 1.2, 1.0, 0.5),
+        {"upper_lip_raise": 0.36, "cheek_raise": 0.55, "squint": 0.55, "brow_furrow": 0.40, "frown": 0.35,
+         "lower_lip_depress": 0.07}, 0.9, 0.9, -2.0, -4.0, 1.2, 1.0, 0.5),
     "fear": Style(
         {"brow_raise": 0.75, "brow_furrow": 0.55, "blink_left": -0.16, "blink_right": -0.16, "stretch": 0.42,
          "frown": 0.10}, 0.95, 0.8, -2.5, 0.0, 1.5, 1.7, 0.6),

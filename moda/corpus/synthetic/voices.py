@@ -35,13 +35,15 @@ class Phone:
 
 @dataclass(frozen=True)
 class Utterance:
-    """Speech with its phones. waveform (N,) float32 16 kHz mono; phones cover it from 0 to the end."""
+    """Speech with its phones. waveform (N,) float32 16 kHz mono; phones cover it from 0 to the end; lips (T, 9) at 25
+    frames a second where the speaker was filmed (columns `coarticulation.LIPS`)."""
 
     waveform: np.ndarray
     phones: tuple[Phone, ...]
     engine: str
     language: str
     voice: str
+    lips: np.ndarray | None = None
 
 
 HELD_OUT_VARIANTS = ("f4", "m7", "klatt4", "Gene", "Michael", "belinda", "iven3", "Diogo")

@@ -3,7 +3,8 @@
 Units are 1/1000 of the distance between the eye centres (IOD) in the head's own frame, x to the image right, y
 down, z away from the viewer. Only the midline and the image-left half are listed; the other half mirrors it.
 The mouth's speech shapes rest on a regression of tracked landmarks over 14 clips of real talking (3,800 frames);
-the rest was set by eye and by re-tracking rendered pictures. :mod:`deform` spreads them over the whole face.
+the rest was set by eye and by re-tracking rendered pictures. What an action opens the inner lips by agrees with the
+read-out `LIP_OPENING_ROW` that was fitted to real motion, so that a mouth is drawn as far open as its motion says. :mod:`deform` spreads them over the whole face.
 """
 
 from __future__ import annotations
@@ -26,20 +27,20 @@ PUCKER: Shape = {
 }  # fmt: skip
 
 STRETCH: Shape = {
-    13: (0, -44), 0: (0, -38), 14: (0, 24), 17: (0, 22), 152: (0, 8), 61: (-74, -14, 18), 37: (-22, -38),
-    40: (-56, -32, 8), 82: (-20, -44), 80: (-50, -36, 6), 84: (-20, 22), 91: (-54, 14, 8), 87: (-18, 22),
-    88: (-50, 10, 6), 57: (-32, -18), 205: (-18, -10), 129: (-12, -10), 172: (-8, 0),
+    13: (0, -24), 0: (0, -21), 14: (0, 13), 17: (0, 12), 152: (0, 4), 61: (-74, -8, 18), 37: (-22, -21),
+    40: (-56, -18, 8), 82: (-20, -24), 80: (-50, -20, 6), 84: (-20, 12), 91: (-54, 8, 8), 87: (-18, 12),
+    88: (-50, 6, 6), 57: (-32, -10), 205: (-18, -6), 129: (-12, -6), 172: (-8, 0),
 }  # fmt: skip
 
 UPPER_LIP_RAISE: Shape = {
-    13: (0, -62), 0: (0, -56), 37: (-2, -58), 82: (-2, -62), 40: (-6, -36), 80: (-6, -36), 61: (0, -6),
-    129: (-8, -24), 2: (0, -12), 14: (0, 0), 17: (0, 0), 88: (0, 0), 91: (0, 0), 57: (0, -4), 205: (-4, -24),
+    13: (0, -123), 0: (0, -111), 37: (-4, -115), 82: (-4, -123), 40: (-12, -71), 80: (-12, -71), 61: (0, -12),
+    129: (-8, -32), 2: (0, -18), 14: (0, 0), 17: (0, 0), 88: (0, 0), 91: (0, 0), 57: (0, -6), 205: (-4, -30),
     152: (0, 0),
 }  # fmt: skip
 
 LOWER_LIP_DEPRESS: Shape = {
-    14: (0, 66), 17: (0, 56), 84: (-6, 58), 87: (-6, 64), 88: (-6, 38), 91: (-8, 40), 61: (-6, 8),
-    13: (0, 0), 0: (0, 0), 40: (0, 0), 80: (0, 0), 57: (-8, 10), 152: (0, 8), 200: (0, 22),
+    14: (0, 107), 17: (0, 91), 84: (-10, 94), 87: (-10, 104), 88: (-10, 62), 91: (-13, 65), 61: (-10, 13),
+    13: (0, 0), 0: (0, 0), 40: (0, 0), 80: (0, 0), 57: (-8, 12), 152: (0, 8), 200: (0, 26),
 }  # fmt: skip
 
 LIPS_PRESS: Shape = {
