@@ -23,8 +23,8 @@ from moda.motion.actions import ACTIONS, read_matrix
 from moda.motion.space import POSE, STD_FLOOR
 from moda.motion.statistics import STD
 
-IMPORTANCE = {"jaw_open": 9.0, "lips_press": 5.0, "pucker": 4.0, "stretch": 2.0, "lower_lip_depress": 1.5,
-              "upper_lip_raise": 1.5, "smile": 1.5, "blink_left": 2.5, "blink_right": 2.5,
+IMPORTANCE = {"jaw_open": 9.0, "lips_press": 4.0, "pucker": 4.0, "stretch": 3.0, "lower_lip_depress": 2.5,
+              "upper_lip_raise": 2.5, "smile": 2.0, "frown": 1.5, "blink_left": 2.5, "blink_right": 2.5,
               "brow_raise": 1.5}  # fmt: skip
 """Weight of an action's error; 1 where not named."""
 POSE_WEIGHTS = (2.0, 1.5, 1.5, 0.1, 3.0, 6.0, 2.0)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from moda.conditions.speech import AFTER, BEFORE, CHANNELS, COLUMNS_PER_FRAME, CONTEXT, FEATURES, MELS
 from moda.corpus.dataset import Corpus
-from moda.generator.objective import MotionBatch
+from moda.corpus.dataset import MotionBatch
 
 KNOTS = 7
 FROM_THE_START = 0.12

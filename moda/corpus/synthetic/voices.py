@@ -153,7 +153,7 @@ class Espeak:
         self._library.espeak_Synchronize()
         if not self._samples:
             raise ValueError(f"espeak-ng said nothing for {text!r}")
-        waveform = _resample(np.concatenate(self._samples).astype(np.float32) / 32768.0, self.rate)
+        waveform = to_sample_rate(np.concatenate(self._samples).astype(np.float32) / 32768.0, self.rate)
         marks = [(start, *_split_stress(symbol)) for start, symbol in self._events]
         phones = _from_marks(marks, len(waveform) / SAMPLE_RATE)
         return Utterance(waveform, tuple(_with_closures(phones)), "espeak", language, voice)
@@ -187,7 +187,8 @@ def _with_closures(phones: list[Phone]) -> list[Phone]:
     return result
 
 
-def _resample(waveform: np.ndarray, rate: int) -> np.ndarray:
+def to_sample_rate(waveform: np.ndarray, rate: int) -> np.ndarray:
+    """Sound at `rate` Hz -> at 16 kHz, float32."""
     if rate == SAMPLE_RATE:
         return waveform.astype(np.float32)
     from math import gcd
@@ -201,7 +202,7 @@ def _resample(waveform: np.ndarray, rate: int) -> np.ndarray:
 def _read_wave(path: Path) -> np.ndarray:
     with wave.open(str(path)) as file:
         data = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32768.0
-        return _resample(data, file.getframerate())
+        return to_sample_rate(data, file.getframerate())
 
 
 def flite(text: str, voice: str = "kal16", stretch: float = 1.0) -> Utterance:

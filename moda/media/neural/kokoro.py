@@ -63,8 +63,10 @@ def _loaded() -> tuple[Any, dict[str, int], dict[str, np.ndarray]]:
     return session(prepared(model, [_LENGTHS], {})), vocabulary, speakers
 
 
-def say(text: str, language: str, speaker: str, rate: float = 1.0) -> Said:
-    """Speak one sentence; rate 0.5 to 2. Raises BadText, and VoiceMissing where a package is absent."""
+def say(text: str, language: str, speaker: str | np.ndarray, rate: float = 1.0) -> Said:
+    """Speak one sentence; rate 0.5 to 2. speaker: the name of one of ours, or styles (N, 256) of another.
+
+    Raises BadText, and VoiceMissing where a package is absent."""
     run, vocabulary, speakers = _loaded()
     read = tokens(text, language, spelling(_TABLES.get(language, _OTHERS), frozenset(vocabulary)))
     read = [token for token in read if token.read and all(letter in vocabulary for letter in token.read)]
@@ -72,7 +74,8 @@ def say(text: str, language: str, speaker: str, rate: float = 1.0) -> Said:
     if not any(token.symbol for token in read) or len(letters) > _MOST_TOKENS:
         raise BadText("This sentence cannot be spoken: write it in words, and in shorter sentences.")
     ids = np.array([[0, *(vocabulary[letter] for letter in letters), 0]], dtype=np.int64)
-    style = speakers[speaker][len(letters)].reshape(1, 256)
+    styles = speakers[speaker] if isinstance(speaker, str) else speaker
+    style = styles[len(letters)].reshape(1, 256)
     sound, lengths = run.run(None, {"tokens": ids, "style": style, "speed": np.array([rate], dtype=np.float32)})
     frames = lengths.ravel()
     edges = 1 + np.cumsum([0, *(len(token.read) for token in read)])
