@@ -4,6 +4,8 @@
 * opening_above_5hz: share of the power of the opening above 5 Hz; people articulate below.
 * closed_share: share of frames with the lips together (opening < 0.1 of jaw_open 1).
 * quiet_opening: median opening in pauses of the speech of at least 0.4 s, in units of jaw_open; low is right.
+* lip_movement: rms distance of twenty points of the lips from their mean places, IOD; lip_dimensions: how many shapes
+  that movement has, the participation ratio (sum v)^2 / sum v^2 of the variances v of its principal components.
 * brow_std: spread of brow height, IOD; brow_raises: raises of more than 0.045 IOD, at least 160 ms long, a minute.
 * diversity_mouth, _cheeks, _eyes, _brows: rms distance of the region from its mean shape, IOD.
 """
@@ -34,6 +36,8 @@ def face_measures(signals: Signals, waveform: npt.ArrayLike | None = None) -> di
         "opening_above_5hz": share_above(opening[:, None], 5.0),
         "closed_share": float((opening < 0.1).mean()),
         "quiet_opening": float("nan"),
+        "lip_movement": float(np.sqrt((signals.lips**2).sum(-1).mean())),
+        "lip_dimensions": dimensions(signals.lips),
         "brow_std": float(brow.std()),
         "brow_raises": 60 * len(raised) / signals.seconds,
     }
@@ -44,6 +48,14 @@ def face_measures(signals: Signals, waveform: npt.ArrayLike | None = None) -> di
     for i, name in enumerate(REGIONS):
         values[f"diversity_{name}"] = float(np.sqrt((signals.regions[:, i] ** 2).mean()))
     return values
+
+
+def dimensions(points: Array) -> float:
+    """Participation ratio of the movement of points (T, P, D); NaN for what stands still."""
+    flat = points.reshape(len(points), -1) - points.reshape(len(points), -1).mean(0)
+    variances = np.linalg.svd(flat, compute_uv=False) ** 2
+    total = float((variances**2).sum())
+    return float(variances.sum() ** 2 / total) if total > 1e-16 else float("nan")
 
 
 def quiet(waveform: npt.ArrayLike, frames: int) -> np.ndarray:

@@ -66,6 +66,8 @@ def _table() -> dict[str, Measure]:
             "Welch power of the gap above 5 Hz / all",
         ),
         ("closed_share", "Lips together", "share", "inside", "lips", "frames with gap < 0.1 jaw"),
+        ("lip_movement", "Lips, movement", "IOD", "inside", "lips", "rms distance of 20 points from their mean"),
+        ("lip_dimensions", "Lips, shapes", "", "inside", "lips", "participation ratio of the points' components"),
         ("quiet_opening", "Mouth in pauses", "jaw", "lower", "lips", "median gap in pauses >= 0.4 s"),
         ("pitch_std", "Nodding, spread", "deg", "inside", "head", "std of pitch"),
         ("yaw_std", "Turning, spread", "deg", "inside", "head", "std of yaw"),

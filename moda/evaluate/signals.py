@@ -7,6 +7,7 @@ can be held against a number of a real person. Units: IOD, the distance between 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,7 @@ class Signals:
     rotation  (T, 3) pitch, yaw, roll in degrees (+ looks down, + turns to image left, + leans clockwise).
     place     (T, 3) x and y of the head in IOD, and its size relative to the median.
     regions   (T, 4) distance of each of `REGIONS` from its own mean shape, IOD rms.
+    lips      (T, 20, 2) the points of REGIONS["mouth"] in the head's frame, IOD, from their mean over the clip.
     shut      the value of `eyes` at which the lids touch, for this kind of measurement.
     tracked   True where it was measured in pictures (it then carries the tracker's own noise).
     """
@@ -59,6 +61,7 @@ class Signals:
     rotation: Array
     place: Array
     regions: Array
+    lips: Array
     shut: float
     tracked: bool
 
@@ -107,6 +110,7 @@ def signals_of_track(track: Track) -> tuple[Signals, Array]:
     for indices in REGIONS.values():
         moved = faces_25[:, indices] - faces_25[:, indices].mean(0)
         regions.append(np.sqrt((moved**2).sum(-1).mean(-1)))
+    mouth = faces_25[:, REGIONS["mouth"], :2]
     signals = Signals(
         opening=at_rate(track.gap),
         width=at_rate(track.mouth_width),
@@ -115,6 +119,7 @@ def signals_of_track(track: Track) -> tuple[Signals, Array]:
         rotation=at_rate(track.pose),
         place=at_rate(np.column_stack([track.translation, track.scale])),
         regions=np.stack(regions, axis=1),
+        lips=mouth - mouth.mean(0),
         shut=0.05,
         tracked=True,
     )
@@ -146,9 +151,28 @@ def signals_of_motion(motion: Motion) -> Signals:
         rotation=motion.rotation.astype(np.float64),
         place=np.column_stack([shift, size / max(typical, 1e-6)]),
         regions=_regions(opening, width, eyes.mean(1), brow),
+        lips=_lips(actions),
         shut=EYE_OPEN - EYE_PER_BLINK,
         tracked=False,
     )
+
+
+@lru_cache(maxsize=1)
+def _lip_fields() -> Array:
+    """(A, 20, 2): where an action at value 1 moves the lips' points as the mesh draws it, IOD."""
+    from moda.motion.actions import ACTIONS
+    from moda.portrait.canonical import canonical_face
+    from moda.renderer.mesh.analysis.deform import action_fields
+
+    fields = action_fields(canonical_face().astype(np.float64))
+    still = np.zeros((len(REGIONS["mouth"]), 2))
+    return np.stack([fields[name][REGIONS["mouth"], :2] if name in fields else still for name in ACTIONS])
+
+
+def _lips(actions: npt.NDArray) -> Array:
+    fields = _lip_fields()
+    moved = (actions.astype(np.float64) @ fields.reshape(len(fields), -1)).reshape(len(actions), *fields.shape[1:])
+    return moved - moved.mean(0)
 
 
 def _regions(opening: Array, width: Array, eyes: Array, brow: Array) -> Array:

@@ -61,7 +61,7 @@ def movement_measures(
     values |= face_measures(signals, waveform)
     values |= head_measures(signals.rotation, signals.place)
     values |= blink_measures(signals.eyes, signals.shut)
-    order = ("opening", "closed", "quiet", "sync", "closure")
+    order = ("opening", "closed", "quiet", "lip", "sync", "closure")
     lips = {k: v for k, v in values.items() if k.split("_")[0] in order}
     rest = {k: v for k, v in values.items() if k not in lips}
     head = {k: v for k, v in rest.items() if k.startswith(("pitch", "yaw", "roll", "head"))}
