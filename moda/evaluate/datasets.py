@@ -6,6 +6,11 @@ Works on the folder layouts in which common data sets come, and on any folder of
 * LRS3:      .../5639pBqzqPo/00001.mp4 with 00001.txt beside ("Text:  ..."), speaker 5639pBqzqPo, words known
 * HDTF:      WDA_BarackObama_000.mp4, speaker WDA_BarackObama
 * CelebV-HQ: M2Ohb0FAaJU_1.mp4 (eleven letters of a video, then a number), speaker M2Ohb0FAaJU
+* otherwise a folder is a speaker: anna/one.mp4 and anna/happy/two.mp4 are anna's (folders named after emotions do not
+  count), while videos without a folder, or in one named `others`, are each of another person.
+
+Words lie beside: in words.tsv at the top of the folder (columns file, word, one line a word in the order in which they
+are said, or file, text), or as LRS3 has them.
 """
 
 from __future__ import annotations
@@ -21,8 +26,13 @@ import numpy as np
 
 from moda.errors import BadVideo
 from moda.evaluate.fit import VIDEO_ENDINGS
+from moda.motion.emotions import class_of
 
 MAX_FILES = 2_000_000
+WORDS = "words.tsv"
+SILENT = frozenset({"", "sil", "sp", "<sil>"})
+NOBODY = frozenset({"others", "various", "misc"})
+"""Folders that hold many people."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +50,11 @@ def find_clips(folder: Path) -> list[ClipFile]:
     if not folder.is_dir():
         raise BadVideo(f"{folder} is not a folder: give the folder that holds the videos.")
     found = []
+    table = _word_table(folder / WORDS)
     for path in folder.rglob("*"):
         if path.suffix.lower() in VIDEO_ENDINGS and not path.name.startswith(".") and path.is_file():
-            found.append(describe(path.relative_to(folder).as_posix(), _words(path)))
+            name = path.relative_to(folder).as_posix()
+            found.append(describe(name, table.get(name) or _words(path)))
             if len(found) > MAX_FILES:
                 raise BadVideo(f"{folder} holds more than {MAX_FILES:,} videos: give a part of it.")
     if not found:
@@ -62,7 +74,28 @@ def describe(path: str, words: str = "") -> ClipFile:
         return ClipFile(path, "HDTF", match[1], words)
     if match := re.fullmatch(r"([\w-]{11})_(\d+)", stem):
         return ClipFile(path, "CelebV-HQ", match[1], words)
-    return ClipFile(path, "folder", "/".join(parts[:-1]) + "/" + stem if len(parts) > 1 else stem, words)
+    folders = [part for part in parts[:-1] if class_of(part) is None]
+    if not folders or folders[-1].casefold() in NOBODY:
+        folders.append(stem)
+    return ClipFile(path, "folder", "/".join(folders), words)
+
+
+def _word_table(path: Path) -> dict[str, str]:
+    """What is said, by path, of words.tsv; {} where there is none. Raises BadVideo for one that cannot be used."""
+    if not path.is_file():
+        return {}
+    try:
+        rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), delimiter="\t")
+        column = next((name for name in ("word", "text") if name in (rows.fieldnames or ())), "")
+        if "file" not in (rows.fieldnames or ()) or not column:
+            raise BadVideo(f"The table {path} needs the columns file and word (or text), parted by tabs.")
+        found: dict[str, list[str]] = {}
+        for row in rows:
+            if (row[column] or "").strip() not in SILENT:
+                found.setdefault((row["file"] or "").strip(), []).append((row[column] or "").strip())
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise BadVideo(f"The table {path} cannot be read: save it as UTF-8 text, columns parted by tabs.") from None
+    return {name: " ".join(words)[:2000] for name, words in found.items()}
 
 
 def _words(video: Path) -> str:

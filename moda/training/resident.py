@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from moda.conditions.speech import AFTER, BEFORE, CHANNELS, COLUMNS_PER_FRAME, CONTEXT, FEATURES, MELS
-from moda.corpus.dataset import Corpus
-from moda.corpus.dataset import MotionBatch
+from moda.corpus.dataset import Corpus, MotionBatch
 
 KNOTS = 7
 FROM_THE_START = 0.12
@@ -57,7 +56,9 @@ class ResidentCorpus(Corpus):
         frames = torch.arange(length, device=self.device)
         first = put(self._first_frame[items]) + at
         motion = self._motion[first[:, None] + frames].float()
-        previous = torch.where(at[:, None] == 0, self._rest[which].float(), self._motion[(first - 1).clamp(min=0)].float())
+        previous = torch.where(
+            at[:, None] == 0, self._rest[which].float(), self._motion[(first - 1).clamp(min=0)].float()
+        )
         near = torch.arange(-BEFORE, AFTER, device=self.device)
         columns = COLUMNS_PER_FRAME * (at[:, None, None] + frames[None, :, None]) + near
         last = put(COLUMNS_PER_FRAME * self.lengths[items] + AFTER - 1)

@@ -66,8 +66,10 @@ def items_of(speaker: Sequence[Source]) -> Iterator[dict[str, np.ndarray]]:
     for source in speaker:
         assert source.work is not None
         found += [(source, stretch) for stretch in stretches_of(source.work)]
-    readings = [stretch.reading for _, stretch in found if "gap" in stretch.arrays]
-    neutral = [stretch.reading for source, stretch in found if source.emotion == "neutral" and "gap" in stretch.arrays]
+    readings = [stretch.reading for _, stretch in found if "points" in stretch.arrays]
+    neutral = [
+        stretch.reading for source, stretch in found if source.emotion == "neutral" and "points" in stretch.arrays
+    ]
     rest = Rest.of(neutral or readings) if readings else None
     for source, stretch in found:
         if "motion" in stretch.arrays:

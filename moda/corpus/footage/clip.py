@@ -1,7 +1,8 @@
 """One video: its shots followed, the good stretches read, and all of it kept in one file of the work folder.
 
 The file is a .npz without pickle: `rows`, a JSON list of what was found (good or not), and of every good stretch k the
-arrays `columns-k`, `identity-k` and either `motion-k` or the parts of its `Reading`.
+arrays `columns-k`, `identity-k` and either `motion-k` or `points-k`, the landmarks of every frame of the video as they
+were followed, so that they can be fitted anew without the video.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,12 +27,14 @@ from moda.errors import BadSpeech, BadVideo, UserError
 if TYPE_CHECKING:
     from moda.renderer.liveportrait.motion_extractor import MotionExtractor
 
-VERSION = 1
+VERSION = 2
 """Of what is read off a video: another number makes old work files useless."""
 SAMPLES = 16_000
 BEYOND = 0.25
 """Seconds of sound after a stretch that its last frames still hear."""
 IDENTITY_EVERY = 10
+POINT = 32.0
+"""Landmarks are kept as whole numbers of this part of a pixel."""
 NO_FACE = "no face is in sight for half of the shot"
 
 
@@ -126,7 +130,7 @@ def read_video(
                 heard = wave[round(begin * SAMPLES) : round((begin + count / 25.0 + BEYOND) * SAMPLES)]
                 arrays |= {f"{key}-{good}": value for key, value in _inputs(heard, landmarks, count).items()}
                 if extractor is None:
-                    arrays |= {f"{key}-{good}": value for key, value in vars(reading).items()}
+                    arrays[f"points-{good}"] = np.round(landmarks * POINT).astype(np.int16)
                 else:
                     seconds = (stop - start) / about.fps
                     pictures = read_frames(video, about.fps, start=begin, seconds=seconds)
@@ -167,10 +171,11 @@ class Stretch:
     row: dict[str, Any]
     arrays: dict[str, np.ndarray]
 
-    @property
+    @cached_property
     def reading(self) -> Reading:
-        """What was read off the face; only where M was not used."""
-        return Reading(**{f.name: self.arrays[f.name].astype(np.float64) for f in fields(Reading)})
+        """What is read off the face, at 25 fps; only where M was not used."""
+        count = round(self.row["seconds"] * 25.0)
+        return read_face(self.arrays["points"].astype(np.float32) / POINT).resampled(self.row["fps"], 25.0, count)
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:

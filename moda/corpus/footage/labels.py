@@ -12,33 +12,16 @@ import numpy as np
 from moda.corpus.dataset import plain_mixture
 from moda.errors import UserError
 from moda.media.csv_safe import read_text
+from moda.motion.emotions import NAMES, class_of
 from moda.motion.space import FloatArray
 
 MAX_BYTES = 64 * 1024 * 1024
 FOLDERS = "folders"
 """What is given instead of a table to read the names of folders."""
-NAMES = {
-    "anger": "angry anger ang mad furious",
-    "contempt": "contempt contemptuous con scornful",
-    "disgust": "disgust disgusted dis",
-    "fear": "fear fearful fea afraid scared",
-    "happiness": "happiness happy hap joy joyful amused",
-    "neutral": "neutral neu calm",
-    "sadness": "sadness sad",
-    "surprise": "surprise surprised sur",
-    "none": "none unlabelled unknown",
-}
-"""How data sets call the nine classes."""
-CLASS_OF = {word: name for name, words in NAMES.items() for word in words.split()}
 
 
 class BadLabels(UserError):
     """A table of emotions that cannot be used."""
-
-
-def class_of(label: str) -> str | None:
-    """The class that a label names, case and spaces forgiven, or None."""
-    return CLASS_OF.get(label.strip().casefold())
 
 
 def mixture_of(name: str, strength: float = 1.0) -> FloatArray:

@@ -91,7 +91,7 @@ def prepare(
         raise OutputFailed(f"{output} holds another corpus: choose another folder.")
     work = check_folder(check_folder(output) / WORK)
     found: dict[str, Path] = {}
-    for number, (clip, path) in enumerate(_read_all(videos, clips, recipe, work, options.workers, extractor), 1):
+    for number, (clip, path) in enumerate(read_all(videos, clips, recipe, work, options.workers, extractor), 1):
         found[clip.path] = path
         if progress is not None:
             progress("videos", number, len(clips))
@@ -110,7 +110,7 @@ def prepare(
     return Prepared(facts, faults)
 
 
-def _read_all(
+def read_all(
     videos: Path,
     clips: Sequence[ClipFile],
     recipe: Recipe,

@@ -16,11 +16,20 @@ from pathlib import Path
 import numpy as np
 
 from moda.conditions.speech import AFTER, COLUMNS_PER_FRAME, columns
+from moda.corpus.footage.filmed import balanced, filmed_speech, footage_folder
 from moda.corpus.synthetic import augment
 from moda.corpus.synthetic.articulation import Articulation, articulate
 from moda.corpus.synthetic.behaviour import assemble, perform, random_rest
-from moda.corpus.synthetic.coarticulation import FILMED_CLOSURES, LIPS, Coarticulation, with_closures
-from moda.corpus.synthetic.recordings import open_recordings, recordings_folder
+from moda.corpus.synthetic.coarticulation import (
+    FILMED_CLOSURES,
+    LIPS,
+    Coarticulation,
+    Example,
+    fit_coarticulation,
+    with_closures,
+)
+from moda.corpus.synthetic.neural import neural_utterances
+from moda.corpus.synthetic.recordings import open_recordings, recordings_folders
 from moda.corpus.synthetic.styles import colour, habits, random_identity, random_mixture
 from moda.corpus.synthetic.texts import HELD_OUT_LANGUAGE, READS_ALOUD, SENTENCES, random_text
 from moda.corpus.synthetic.voices import (
@@ -51,12 +60,15 @@ MAX_SECONDS = 16.0
 
 @dataclass(frozen=True)
 class CorpusOptions:
-    """hours of performances, seed, worker processes, and how many texts each Debian voice says."""
+    """hours of performances, seed, worker processes, how many texts each Debian voice says, how many recordings are
+    aligned, and minutes of neural speech."""
 
     hours: float = 8.0
     seed: int = 0
     workers: int = 1
     debian_texts: int = 40
+    recordings: int = 1200
+    neural_minutes: float = 40.0
     shares: tuple[tuple[str, float], ...] = tuple(SHARES.items())
 
 
@@ -114,14 +126,35 @@ def debian_utterances(texts: int, seed: int) -> Iterable[Utterance]:
 
 
 def prepare_pools(folder: Path, options: CorpusOptions, say: Callable[[str], None] = print) -> None:
-    """Synthesise and align what cannot be made on the fly: recordings.npz and debian.npz in `folder`."""
-    if not (folder / "debian.npz").is_file():
-        count = save_pool(debian_utterances(options.debian_texts, options.seed), folder / "debian.npz")
-        say(f"flite and festival: {count} utterances" if count else "no flite or festival here: training without")
-    if not (folder / "recording.npz").is_file():
-        source = recordings_folder()
-        count = save_pool(open_recordings(source) if source else [], folder / "recording.npz")
-        say(f"open recordings: {count} utterances" if count else "no open recordings here: training without")
+    """Follow, synthesise and align what cannot be made on the fly: a .npz for each of `POOLS`, and what footage teaches
+    of coarticulation. What is there already is kept."""
+
+    def pool(name: str, make: Callable[[], Iterable[Utterance]], absent: str) -> None:
+        path = folder / f"{name}.npz"
+        if not path.is_file():
+            count = save_pool(make(), path)
+            say(f"{name}: {count} utterances" if count else f"no {absent} here: training without")
+
+    films = footage_folder()
+    work, workers = folder / "followed", options.workers
+    pool("footage", lambda: balanced(list(filmed_speech(films, work, False, workers))) if films else [], "footage")
+    pool("footage-apart", lambda: filmed_speech(films, work, True, workers) if films else [], "footage kept apart")
+    pool("debian", lambda: debian_utterances(options.debian_texts, options.seed), "flite or festival")
+    pool("recording", lambda: open_recordings(recordings_folders(), options.recordings), "open recordings")
+    pool("neural", lambda: neural_utterances(options.neural_minutes * 60, options.seed), "neural voices")
+    if films and not (folder / COARTICULATION).is_file():
+        clips, apart = (examples(load_pool(folder / f"{name}.npz")) for name in ("footage", "footage-apart"))
+        if clips and apart:
+            fit_coarticulation(clips, apart, seed=options.seed, say=say).save(folder / COARTICULATION)
+
+
+def examples(filmed: Iterable[Utterance]) -> list[Example]:
+    """The filmed clips whose phones are known."""
+    return [
+        Example(clip.phones, columns(clip.waveform, COLUMNS_PER_FRAME * len(clip.lips) + AFTER), clip.lips)
+        for clip in filmed
+        if clip.phones and clip.lips is not None
+    ]
 
 
 POOLS = ("footage", "recording", "neural", "debian")

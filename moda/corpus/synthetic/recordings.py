@@ -1,8 +1,9 @@
-"""Real recorded speech as `Utterance`s: forced alignment (or recognition) of openly licensed recordings.
+"""Real recorded speech as `Utterance`s: forced alignment of openly licensed recordings.
 
-pocketsphinx carries a US English acoustic model. Recordings with a transcript are aligned to it; the others are
-recognised first, which still gives mostly right sounds at the right times. Looks for a folder of FLAC files with
-`transcripts.tsv` (name, tab, words); trains without it where it is absent.
+pocketsphinx carries a US English acoustic model: recordings in English are aligned to their words. Where those are not
+known they are heard by whisper tiny.en where it is installed (the extra `transcribe`), else by pocketsphinx itself,
+which still gives mostly right sounds at the right times. A folder of recordings has a transcripts.tsv: name, tab, words,
+without a head; or the columns file, speaker, language, text. What is absent is trained without.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,11 +22,13 @@ from moda.corpus.synthetic.phonemes import to_ipa
 from moda.corpus.synthetic.voices import SAMPLE_RATE, Phone, Utterance
 
 
-def recordings_folder() -> Path | None:
-    """The folder of openly licensed recordings, or None: $MODA_OPEN_SPEECH, or beside the repository."""
+def recordings_folders() -> list[Path]:
+    """Folders of openly licensed recordings: those of $MODA_OPEN_SPEECH (parted as in PATH), or beside the repository."""
     shared = Path(os.environ.get("MODA_SHARED", Path(__file__).resolve().parents[4] / "shared"))
-    folder = Path(os.environ.get("MODA_OPEN_SPEECH", shared / "data" / "open_speech"))
-    return folder if folder.is_dir() else None
+    given = os.environ.get("MODA_OPEN_SPEECH")
+    folders = [Path(part) for part in given.split(os.pathsep)] if given else []
+    folders = folders or [shared / "data" / "open_speech", shared / "data" / "voices"]
+    return [folder for folder in folders if folder.is_dir()]
 
 
 @lru_cache(maxsize=1)
@@ -98,17 +102,62 @@ def read_recording(path: Path) -> np.ndarray:
     return np.frombuffer(done.stdout, "<i2").astype(np.float32) / 32768.0
 
 
-def open_recordings(folder: Path) -> Iterator[Utterance]:
-    """Every recording in `folder` that can be aligned, with the speaker in `voice`."""
+@dataclass(frozen=True)
+class Recording:
+    """A sound file, who speaks, in which language, and the words ("" = not known)."""
+
+    path: Path
+    speaker: str
+    language: str = "en"
+    words: str = ""
+
+
+def recordings_in(folder: Path) -> list[Recording]:
+    """The recordings of a folder, by its transcripts.tsv, else every FLAC file as English of a speaker of its own."""
     table = folder / "transcripts.tsv"
-    words = {}
-    if table.is_file():
-        words = dict(line.split("\t", 1) for line in table.read_text(encoding="utf-8").splitlines() if "\t" in line)
-    for path in sorted(folder.glob("*.flac")):
-        waveform = read_recording(path)
+    rows = [line.split("\t") for line in table.read_text(encoding="utf-8").splitlines()] if table.is_file() else []
+    if rows and rows[0][0] == "file":
+        listed = [Recording(folder / row[0], row[1], row[2], row[3] if len(row) > 3 else "") for row in rows[1:]]
+        return [recording for recording in listed if recording.path.is_file()]
+    words = {row[0]: row[1] for row in rows if len(row) > 1}
+
+    def speaker(name: str) -> str:
+        return "-".join(name.split("-")[:2]) if name.startswith("libri") else name.split("0")[0].split("-")[0]
+
+    return [
+        Recording(path, speaker(path.stem), "en", words.get(path.stem, "")) for path in sorted(folder.glob("*.flac"))
+    ]
+
+
+def spread(recordings: Sequence[Recording], count: int) -> list[Recording]:
+    """At most `count` recordings, one of each speaker in turn."""
+    piles: dict[str, list[Recording]] = {}
+    for recording in recordings:
+        piles.setdefault(recording.speaker, []).append(recording)
+    turns = [
+        pile[k] for k in range(max(map(len, piles.values()), default=0)) for pile in piles.values() if k < len(pile)
+    ]
+    return turns[:count]
+
+
+def open_recordings(folders: Sequence[Path], count: int = 1200) -> Iterator[Utterance]:
+    """Recordings in English, at most `count`, as many people as there are, each with its phones; what cannot be aligned
+    is left out."""
+    found = [recording for folder in folders for recording in recordings_in(folder) if recording.language == "en"]
+    for recording in spread(found, count):
+        waveform = read_recording(recording.path)
         try:
-            phones = align(waveform, words.get(path.stem))
+            phones = align(waveform, recording.words or heard(waveform))
         except (ValueError, RuntimeError):
             continue
-        speaker = "-".join(path.stem.split("-")[:2]) if path.stem.startswith("libri") else "LJ"
-        yield Utterance(waveform, phones, "recording", "en-us", speaker)
+        yield Utterance(waveform, phones, "recording", "en-us", recording.speaker)
+
+
+def heard(waveform: np.ndarray) -> str | None:
+    """The words that whisper hears, or None where it is not installed."""
+    from moda.media.audio import Speech
+    from moda.media.transcript import available, transcribe
+
+    if not available():
+        return None
+    return " ".join(word.text for word in transcribe(Speech.of(waveform)).words) or None
