@@ -15,8 +15,9 @@ from moda.conditions.speech import log_mel_features
 from moda.corpus.dataset import plain_mixture, resting_frame
 from moda.corpus.synthetic import augment
 from moda.corpus.synthetic.articulation import articulate
-from moda.corpus.synthetic.build import load_pool, save_pool, speaking_languages
+from moda.corpus.synthetic.build import speaking_languages
 from moda.corpus.synthetic.phonemes import is_bilabial
+from moda.corpus.synthetic.pools import load_pool, save_pool
 from moda.corpus.synthetic.styles import IDENTITY_MEAN
 from moda.corpus.synthetic.texts import HELD_OUT_LANGUAGE, random_text
 from moda.corpus.synthetic.voices import (

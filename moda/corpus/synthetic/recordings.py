@@ -2,8 +2,8 @@
 
 pocketsphinx carries a US English acoustic model: recordings in English are aligned to their words. Where those are not
 known they are heard by whisper tiny.en where it is installed (the extra `transcribe`), else by pocketsphinx itself,
-which still gives mostly right sounds at the right times. A folder of recordings has a transcripts.tsv: name, tab, words,
-without a head; or the columns file, speaker, language, text. What is absent is trained without.
+which still gives mostly right sounds at the right times. A folder of recordings has a transcripts.tsv: name, tab,
+words, without a head; or the columns file, speaker, language, text. What is absent is trained without.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from moda.corpus.synthetic.voices import SAMPLE_RATE, Phone, Utterance
 
 
 def recordings_folders() -> list[Path]:
-    """Folders of openly licensed recordings: those of $MODA_OPEN_SPEECH (parted as in PATH), or beside the repository."""
+    """Folders of openly licensed recordings: $MODA_OPEN_SPEECH, parted as in PATH, or those beside the repository."""
     shared = Path(os.environ.get("MODA_SHARED", Path(__file__).resolve().parents[4] / "shared"))
     given = os.environ.get("MODA_OPEN_SPEECH")
     folders = [Path(part) for part in given.split(os.pathsep)] if given else []

@@ -4,7 +4,8 @@ Units are 1/1000 of the distance between the eye centres (IOD) in the head's own
 down, z away from the viewer. Only the midline and the image-left half are listed; the other half mirrors it.
 The mouth's speech shapes rest on a regression of tracked landmarks over 14 clips of real talking (3,800 frames);
 the rest was set by eye and by re-tracking rendered pictures. What an action opens the inner lips by agrees with the
-read-out `LIP_OPENING_ROW` that was fitted to real motion, so that a mouth is drawn as far open as its motion says. :mod:`deform` spreads them over the whole face.
+read-out `LIP_OPENING_ROW` that was fitted to real motion, so that a mouth is drawn as far open as its motion says.
+:mod:`deform` spreads them over the whole face.
 """
 
 from __future__ import annotations
