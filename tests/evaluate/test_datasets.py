@@ -31,13 +31,34 @@ from moda.settings import Settings
         ("videos/RD_Radio31_000.mp4", "HDTF", "RD_Radio31"),
         ("M2Ohb0FAaJU_1.mp4", "CelebV-HQ", "M2Ohb0FAaJU"),
         ("-2ab_FAaJU-_12.mp4", "CelebV-HQ", "-2ab_FAaJU-"),
-        ("anna/talk.mp4", "folder", "anna/talk"),
+        ("anna/talk.mp4", "folder", "anna"),
+        ("anna/happy/talk.mp4", "folder", "anna"),
+        ("happy/talk.mp4", "folder", "talk"),
+        ("grid/s1/bbaf2n.mkv", "folder", "grid/s1"),
+        ("others/one.mkv", "folder", "others/one"),
         ("talk.mov", "folder", "talk"),
     ],
 )
 def test_layouts(path: str, layout: str, speaker: str) -> None:
     found = describe(path)
     assert (found.layout, found.speaker) == (layout, speaker)
+
+
+def test_words_lie_beside(tmp_path: Path) -> None:
+    (tmp_path / "s1").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / "s1" / f"{name}.mkv").touch()
+    rows = [
+        "file\tstart_s\tend_s\tword",
+        "s1/one.mkv\t0\t.9\tsil",
+        "s1/one.mkv\t.9\t1.1\tbin",
+        "s1/one.mkv\t1.1\t1.3\tblue",
+    ]
+    (tmp_path / "words.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    assert [clip.words for clip in find_clips(tmp_path)] == ["bin blue", ""]
+    (tmp_path / "words.tsv").write_text("name\tsaid\n", encoding="utf-8")
+    with pytest.raises(BadVideo, match="needs the columns"):
+        find_clips(tmp_path)
 
 
 def test_words_of_lrs3_and_hidden_files(tmp_path: Path) -> None:
@@ -86,7 +107,7 @@ def signals(seed: int, frames: int = 75) -> Signals:
     track = np.cumsum(rng.normal(size=(frames, 12)), axis=0)
     return Signals(
         np.abs(track[:, 0]) / 30, 0.8 + track[:, 1] / 100, np.full((frames, 2), 0.3), track[:, 2:4] / 100,
-        track[:, 4:7], np.ones((frames, 3)), np.zeros((frames, 4)), 0.05, False,
+        track[:, 4:7], np.ones((frames, 3)), np.zeros((frames, 4)), np.zeros((frames, 20, 2)), 0.05, False,
     )  # fmt: skip
 
 

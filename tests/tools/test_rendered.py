@@ -38,7 +38,18 @@ def test_what_is_rendered_can_be_measured(tmp_path: Path) -> None:
         pair = np.zeros((frames, 2))
         opening = np.abs(np.random.default_rng(frames).normal(size=frames))
         regions = np.zeros((frames, 4))
-        signals = Signals(opening, still, pair, pair, np.zeros((frames, 3)), np.zeros((frames, 3)), regions, 0.05, True)
+        signals = Signals(
+            opening,
+            still,
+            pair,
+            pair,
+            np.zeros((frames, 3)),
+            np.zeros((frames, 3)),
+            regions,
+            np.zeros((frames, 20, 2)),
+            0.05,
+            True,
+        )
         clips.append(Clip(text[:4], signals, waveform, 0.0))
     head = load_head("moda-lite", None)
     portrait = head.portrait(any_portrait())

@@ -52,15 +52,13 @@ def load_pool(path: Path) -> list[Utterance]:
         return []
     with np.load(path, allow_pickle=False) as file:
         notes, filmed = json.loads(str(file["notes"])), set(file.files)
-        return [
-            Utterance(
-                file[f"w{i}"].astype(np.float32) / 32767,
-                tuple(Phone(**p) for p in n["phones"]),
-                *n["who"],
-                file[f"l{i}"].astype(np.float32) if f"l{i}" in filmed else None,
-            )
-            for i, n in enumerate(notes)
-        ]
+        found = []
+        for i, note in enumerate(notes):
+            engine, language, voice = note["who"]
+            phones = tuple(Phone(**phone) for phone in note["phones"])
+            lips = file[f"l{i}"].astype(np.float32) if f"l{i}" in filmed else None
+            found.append(Utterance(file[f"w{i}"].astype(np.float32) / 32767, phones, engine, language, voice, lips))
+        return found
 
 
 def debian_utterances(texts: int, seed: int) -> Iterable[Utterance]:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from moda.corpus.footage.fitting import FITTED, Rest, action_values, motion_of, pose_values, read_face
+from moda.corpus.footage.fitting import (
+    FITTED,
+    Rest,
+    action_values,
+    gap_row,
+    motion_of,
+    pose_values,
+    read_face,
+    solve_actions,
+)
 from moda.evaluate.signals import signals_of_motion, signals_of_track
 from moda.motion.actions import INDEX, read_actions
 from moda.motion.space import Motion
@@ -66,12 +75,43 @@ def face(**actions: float) -> np.ndarray:
     return (np.concatenate([points, irises]) * 100 + 300).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", ["pucker", "smile", "stretch", "mouth_left", "jaw_open"])
+@pytest.mark.parametrize("name", ["pucker", "smile", "stretch", "mouth_left", "jaw_open", "frown", "upper_lip_raise",
+                                  "lower_lip_depress"])  # fmt: skip
 def test_an_action_is_told_from_the_others(name: str) -> None:
-    reading = read_face(np.stack([face(), face(**{name: 0.8})]))
-    moved = reading.fitted[1] - reading.fitted[0]
+    reading = read_face(np.stack([face(), face(**{name: 0.6})]))
+    moved = solve_actions(reading.pulls - reading.pulls[0], reading.gap)[1]
     assert FITTED[int(np.abs(moved).argmax())] == name
-    assert 0.35 < moved[FITTED.index(name)] < 0.95
+    assert 0.45 < moved[FITTED.index(name)] < 0.7
+
+
+def test_every_shape_of_the_lips_is_kept() -> None:
+    """Random mouths, as quick as frames allow: outlines, openings and their number of shapes come back."""
+    rng = np.random.default_rng(4)
+    ranges = {"jaw_open": (0.0, 0.7), "pucker": (-0.2, 0.8), "smile": (-0.2, 0.5), "stretch": (-0.2, 0.5),
+              "upper_lip_raise": (0.0, 0.4)}  # fmt: skip
+    truth = {name: rng.uniform(low, high, 60) for name, (low, high) in ranges.items()}
+    for values in truth.values():
+        values[:20] = 0.0  # at rest
+    landmarks = np.stack([face(**{name: values[t] for name, values in truth.items()}) for t in range(60)])
+    reading = read_face(landmarks)
+    found = action_values(reading, Rest.of([reading]))
+    for name, values in truth.items():
+        assert r(found[:, INDEX[name]], values) > 0.9, name
+    drawn = found[:, [INDEX[name] for name in FITTED]] @ gap_row()
+    assert np.abs(drawn - (reading.gap - 0.5 * reading.gap[:20].mean()))[20:].max() < 0.01
+    assert found.max() <= 1.4 and found[:, INDEX["lips_press"]].min() >= 0.0
+
+
+def test_what_is_fitted_stays_within_what_a_face_can_do() -> None:
+    wild = face()[None].repeat(4, 0)
+    wild[1:, [61, 291, 0, 17, 13, 14], :2] += np.random.default_rng(1).normal(0, 40, (3, 6, 2))
+    reading = read_face(wild)
+    values = solve_actions(reading.pulls - reading.pulls[0], reading.gap)
+    from moda.corpus.footage.fitting import LIMITS
+
+    for column, name in enumerate(FITTED):
+        low, high = LIMITS[name]
+        assert low - 1e-9 <= values[:, column].min() and values[:, column].max() <= high + 1e-9
 
 
 def test_build_is_no_expression() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moda.corpus.footage.labels import BadLabels, Labels, class_of, mixture_of
-from moda.corpus.synthetic.styles import CLASSES
+from moda.corpus.footage.labels import BadLabels, Labels, mixture_of
+from moda.motion.emotions import CLASSES, class_of
 
 PATHS = ["anna/happy/01.mp4", "anna/sad/01.mp4", "anna/sad/02.mp4", "ben/talk.mp4"]
 

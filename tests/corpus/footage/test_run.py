@@ -103,7 +103,7 @@ def test_facts_add_up(made: tuple[Path, dict[str, str]]) -> None:
     corpus, apart = Corpus(output), Corpus(output / HELD_OUT)
     assert (facts["items"], facts["held_out"]["items"]) == (len(corpus.index), len(apart.index))
     assert facts["hours"] == pytest.approx(corpus.frames / 25 / 3600, abs=1e-4)
-    assert sum(facts["emotions"].values()) == 6 and facts["speakers"] == 3 and facts["tracker"] == "landmarks"
+    assert sum(facts["emotions"].values()) == 6 and facts["speakers"] == 2 and facts["tracker"] == "landmarks"
     assert len(facts["held_out"]["speakers"]) == 1
     motion = np.concatenate([np.asarray(part, np.float64) for part in corpus.motion])
     assert facts["normalised_motion"]["mean"] == pytest.approx(motion.mean(0).tolist(), abs=1e-5)

@@ -12,7 +12,8 @@ from moda.corpus.dataset import Corpus
 from moda.corpus.synthetic import augment
 from moda.corpus.synthetic.articulation import Articulation
 from moda.corpus.synthetic.behaviour import blinks, brows, head_motion, perform, power_noise, random_rest
-from moda.corpus.synthetic.build import CorpusOptions, Performer, load_pool, save_pool, write_shard
+from moda.corpus.synthetic.build import CorpusOptions, Performer, write_shard
+from moda.corpus.synthetic.pools import load_pool, save_pool
 from moda.corpus.synthetic.styles import (
     CLASSES,
     IDENTITY_MEAN,
