@@ -7,6 +7,7 @@ import numpy as np
 from moda.renderer.mesh.analysis.topology import LIP_LOWER_INNER, LIP_UPPER_INNER, EyeLandmarks
 
 EYE_SAMPLES, LIP_SAMPLES = 65, 97
+CREASE_UP = 0.75  # of the way to the ring above
 
 
 def smoothstep(x: np.ndarray | float, low: float = 0.0, high: float = 1.0) -> np.ndarray:
@@ -44,8 +45,9 @@ def eye_lines(marks: EyeLandmarks, positions: np.ndarray) -> tuple[np.ndarray, n
 
 
 def crease_line(marks: EyeLandmarks, positions: np.ndarray) -> np.ndarray:
-    """The crease above the upper lid as a (65, 2) curve."""
-    return _EYE @ positions[list(marks.crease), :2]
+    """The crease above the upper lid as a (65, 2) curve, a little on the brow's side: lashes reach up to it."""
+    crease, above = positions[list(marks.crease), :2], positions[list(marks.above), :2]
+    return _EYE @ (crease + CREASE_UP * (above - crease))
 
 
 def lip_lines(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from moda.renderer.mesh.analysis.curves import eye_lines
+from moda.renderer.mesh.analysis.curves import EYE_SAMPLES, eye_lines
 from moda.renderer.mesh.analysis.filling import spread
 from moda.renderer.mesh.analysis.topology import EYES, FACE, LASH_ROWS, EyeLandmarks
 
@@ -22,7 +22,11 @@ UPPER_SHARE = 0.84
 OVERLAP = 0.022
 """IOD by which the closed upper lid passes the lower rim."""
 
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 PATCH_WIDTH = 152
+LID_DARKEST = 0.72
+"""Skin around the eye is not darker than this share of its median; what is, is no skin."""
+LID_SMOOTHED = 5.0  # of the 65 places along the lid
 MARGIN = 0.18  # of the eye's width, left and right
 HALF_HEIGHT = 0.5  # of the eye's width, above and below the corner line
 
@@ -42,7 +46,7 @@ class Eye:
     patch_scale: float  # patch px per picture px
     iris: tuple[float, float, float]  # u, v, radius in patch px
     lash: np.ndarray  # (3,) float32 colour of the closed lash line
-    lid: np.ndarray  # (3,) float32 colour of a lid, for eyes behind glasses
+    tones: np.ndarray  # (2, 65, 3) float32: skin above and below, between which a closed lid lies
     glasses: bool
 
 
@@ -197,21 +201,32 @@ def _complete(
     return white, disc
 
 
-def _lid_colour(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, iod: float) -> np.ndarray:
-    """The skin's colour of one upper lid: the middle shades of the strip between lashes and crease."""
-    height, width = image.shape[:2]
-    rim, fold = points[list(marks.upper[2:-2]), :2], points[list(marks.crease[2:-2]), :2]
-    strip = np.concatenate([rim + t * (fold - rim) for t in (0.45, 0.6, 0.75, 0.9)])
-    jitter = np.array([(dx, dy) for dx in (-0.03, 0, 0.03) for dy in (-0.01, 0, 0.01)]) * iod
-    spots = (strip[:, None] + jitter[None]).reshape(-1, 2).astype(int)
-    colours = image[np.clip(spots[:, 1], 0, height - 1), np.clip(spots[:, 0], 0, width - 1)].astype(np.float32)
-    luma = colours @ np.array([0.299, 0.587, 0.114], np.float32)
-    low, high = np.percentile(luma, [40, 80])
-    lid = colours[(luma >= low) & (luma <= high)].mean(0)
-    spots = points[list(marks.below[2:-2]), :2].astype(int)
-    under = np.median(image[np.clip(spots[:, 1], 0, height - 1), np.clip(spots[:, 0], 0, width - 1)], axis=0)
-    # A closed lid comes forward out of the socket's shadow.
-    return (0.65 * lid + 0.35 * under).astype(np.float32)
+def _lid_tones(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, width: float) -> np.ndarray:
+    """(2, 65, 3) float32 RGB: skin along the crease above the lid, and along the skin below the eye.
+
+    Between the two lies a closed lid: so it has the tone of what surrounds it, place by place, also in side light.
+    """
+    along = np.linspace(0, 8, EYE_SAMPLES)
+    soft = cv2.GaussianBlur(image, (0, 0), max(0.5, 0.02 * width)).astype(np.float32)
+    tones = []
+    for near, far, shares in (
+        (marks.crease, marks.above, (0.35, 0.5, 0.65, 0.8)),
+        (marks.lower, marks.below, (0.9, 1.1, 1.3, 1.5)),
+    ):
+        near_line, far_line = (
+            np.stack([np.interp(along, np.arange(9), points[list(row), k]) for k in (0, 1)], 1) for row in (near, far)
+        )
+        found = np.stack([sample(soft, *(near_line + s * (far_line - near_line)).T)[:, 0] for s in shares])
+        luma = found @ LUMA
+        order = np.argsort(luma, axis=0)  # of four shades the second and third lightest: no lash, no highlight
+        tone = np.take_along_axis(found, order[1:3, :, None], 0).mean(0)
+        # A glasses' rim or a strand of hair is darker than the skin beside it.
+        light = tone @ LUMA
+        skin = (light > LID_DARKEST * np.median(light)).astype(np.float32)
+        weight = cv2.GaussianBlur(skin[:, None], (1, 0), 0, sigmaY=LID_SMOOTHED) + 1e-4
+        tone = cv2.GaussianBlur(tone * skin[:, None], (1, 0), 0, sigmaY=LID_SMOOTHED) / weight.reshape(-1, 1)
+        tones.append(tone)
+    return np.ascontiguousarray(np.stack(tones), np.float32)
 
 
 def build_eye(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, found: np.ndarray, glasses: bool) -> Eye:
@@ -265,11 +280,11 @@ def build_eye(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, found:
     grey = sample(image, *upper.T).astype(np.float32)[:, 0]
     near = sample(image, *(upper - 0.02 * width * down).T).astype(np.float32)[:, 0]
     dark = np.vstack([grey[12:-12], near[12:-12]])
-    lid = _lid_colour(image, marks, points, iod=width / 0.5)
-    lash = np.minimum(np.sort(dark, axis=0)[: max(4, len(dark) // 4)].mean(0) * 0.8, 0.5 * lid)
+    tones = _lid_tones(image, marks, points, width)
+    lash = np.minimum(np.sort(dark, axis=0)[: max(4, len(dark) // 4)].mean(0) * 0.8, 0.5 * tones.mean((0, 1)))
     return Eye(
         marks, left.copy(), along, width, ratio, np.ascontiguousarray(seen),
         np.dstack([np.clip(white, 0, 255).astype(np.uint8), clear_soft]),
         np.clip(disc, 0, 255).astype(np.uint8), scale, iris,
-        lash.astype(np.float32), lid, glasses,
+        lash.astype(np.float32), tones, glasses,
     )  # fmt: skip

@@ -12,6 +12,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from moda.renderer.mesh.analysis.curves import smoothstep
+
 PX = 210  # sheet px per IOD of arc length
 HALF_SPAN = 0.78  # IOD of arc length, each side
 SHEET_HEIGHT = 0.24  # IOD
@@ -116,6 +118,12 @@ class Tones:
     light: float  # brightness of the skin, 0..1
 
 
+LUMA = np.array([0.299, 0.587, 0.114])
+COLOURED_LIGHT = (0.45, 0.90)
+"""Largest logarithm of the skin's cast: below the first it is the skin's own (all shared portraits are below .43), above
+the second the light's."""
+LEAST_CAST, MOST_CAST, SHARED_CAST = 0.55, 1.5, 0.75  # how much of a skin's own cast teeth take
+ENAMEL = np.array([1.03, 1.0, 0.91])
 SKIN_IN_WHITE_LIGHT = np.array([1.20, 0.94, 0.80])
 """Typical skin over its brightness, RGB."""
 CHEEKS = (50, 280, 205, 425, 101, 330, 187, 411, 36, 266)
@@ -132,29 +140,33 @@ def measure_tones(image: np.ndarray, points: np.ndarray, iod: float, sclera: np.
         if patch.size:
             patches.append(np.median(patch.reshape(-1, 3), axis=0))
     skins = np.array(patches) if patches else np.array([[180.0, 150.0, 130.0]])
-    luma = skins @ np.array([0.299, 0.587, 0.114])
+    luma = skins @ LUMA
     lit = skins[luma >= np.median(luma)].mean(0)
-    light = float(lit @ np.array([0.299, 0.587, 0.114]))
+    light = float(lit @ LUMA)
     warmth = float(np.clip((lit.max() - lit.min()) / max(light, 1.0) / 0.45, 0.0, 1.0))  # 0 for black and white
-    # The light's or the varnish's cast: how the skin differs from skin in white light. Teeth take most of it.
-    cast = np.clip(lit / max(light, 1.0) / SKIN_IN_WHITE_LIGHT, 0.55, 1.5)
-    tint = 1 + warmth * (cast**0.75 - 1)
-    tint[0], tint[2] = max(tint[0], 1.0), min(tint[2], 0.98)  # never colder than the light
+    # How the skin differs from skin in white light: small differences are the skin's own, large ones the light's.
+    cast = np.clip(lit / max(light, 1.0) / SKIN_IN_WHITE_LIGHT, 0.04, 4.0)
+    lamp = float(smoothstep(float(np.abs(np.log(cast)).max()), *COLOURED_LIGHT)) * warmth
+    low, high = LEAST_CAST ** (1 + 3 * lamp), MOST_CAST ** (1 + 2 * lamp)
+    tint = 1 + warmth * (np.clip(cast, low, high) ** (SHARED_CAST + (1 - SHARED_CAST) * lamp) - 1)
+    tint[0], tint[2] = max(tint[0], 1.0 - lamp), min(tint[2], 0.98 + 3 * lamp)  # never colder than the light
     level = 1.08 * light
     if sclera is not None:
-        white = float(sclera @ np.array([0.299, 0.587, 0.114]))
+        white = float(sclera @ LUMA)
         if white > 20:
             level = max(1.05 * light, min(1.15 * white, 1.35 * light))
-            own = np.clip(sclera / white, 0.75, 1.3)
-            tint = 0.65 * tint + 0.35 * (0.75 * own + 0.25)
-    tint = tint / float(tint @ np.array([0.299, 0.587, 0.114]))
+            own = np.clip(sclera / white, 0.75 ** (1 + 6 * lamp), 1.3 ** (1 + 4 * lamp))
+            tint = 0.65 * tint + 0.35 * (1 + (0.75 + 0.25 * lamp) * (own - 1))
+    tint = tint / float(tint @ LUMA)
     level = min(level, 232.0)
-    tooth = np.clip(level * tint * np.array([1.03, 1.0, 0.91]), 0, 245)
+    enamel = ENAMEL ** (1 - lamp)  # in one colour's light there is no telling that enamel is yellow
+    tooth = np.clip(level * tint * enamel, 0, 245)
+    lamp_tint = (cast / float(cast @ LUMA)) ** lamp
 
     def flesh(rgb: tuple[float, float, float], amount: float) -> np.ndarray:
         colour = np.array(rgb)
-        grey = float(colour @ np.array([0.299, 0.587, 0.114]))
-        return (grey + (colour - grey) * warmth) * amount * light / 170.0
+        grey = float(colour @ LUMA)
+        return (grey + (colour - grey) * warmth) * lamp_tint * amount * light / 170.0
 
     return Tones(
         tooth.astype(np.float32),
@@ -176,7 +188,7 @@ def sclera_of(patches: list[np.ndarray], irises: list[tuple[float, float, float]
         )
         colours = cv2.GaussianBlur(patch, (0, 0), 1.5)[ring].astype(np.float64)
         if len(colours) > 60:
-            luma = colours @ np.array([0.299, 0.587, 0.114])
+            luma = colours @ LUMA
             low, high = np.percentile(luma, [70, 94])
             found.append(colours[(luma >= low) & (luma <= high)].mean(0))
     return np.mean(found, axis=0) if found else None

@@ -9,7 +9,7 @@ ENLARGED = 3  # odd, so that each pixel of the picture is one of the texture too
 BETWEEN = np.array([(0.0, 0.25), (0.25, 0.75), (0.5, 0.0), (0.75, 0.5)], np.float32)
 """Where a moving face may lie beside the picture's pixels, px."""
 AT_REST = np.zeros((1, 2), np.float32)
-LOST_LATER = 0.15  # of the finest detail: bending the face and encoding take so much; less of a picture shown larger
+LOST_LATER = 0.08  # of the finest detail: bending the face and encoding take so much; less of a picture shown larger
 COMPARED = 0.8  # of the smaller size: the finest octave does not survive encoding
 
 

@@ -80,8 +80,11 @@ class MouthShape(NamedTuple):
 
 
 # Set by eye on close-ups of the shared portraits at 1024 px, then frozen; lengths in eye widths or IOD.
-LID_FOLD_REACH, LID_RIM_REACH = 0.6, 0.07  # where the smoothing of a stretched lid fades: share of the lid, eye widths
-LID_STRANGE = 150.0  # summed RGB difference from the lid's colour that is surely lash or eyeball
+LID_FOLD_REACH = 0.4  # below the fold a stretched lid takes on its own tone over this share of its height
+LID_LEAST = 0.8  # and takes it by at least this share, also where it looks like skin already
+LID_BULGE, LID_HANG = 0.05, 0.10  # light on the eyeball under it, and the shade towards its rim
+PAINTED_FOLD = 0.22  # darkness of the fold that a painted lid hangs from
+LID_STRANGE = 90.0  # summed RGB difference from the lid's colour that is surely lash or eyeball
 LID_OVERLAP, LID_SHARE = 0.03, 0.92  # a painted lid closes so far over the lower rim, and does so much of the way
 FIXED_SHADE_TOP, FIXED_SHADE_BOTTOM = 0.36, 0.22  # the lids' standing shadow on the eyeball
 IRIS_RIM = 0.10  # width of the iris's soft rim, radii
@@ -134,36 +137,44 @@ def bounds(
 
 
 @jit()
+def _lid_tone(tones: np.ndarray, i: int, f: float, down: float, channel: int) -> float:
+    """Skin of a closed lid between columns i and i + 1 (f), ``down`` 0..1 of the way from the crease to the rim."""
+    above = tones[0, i, channel] * (1 - f) + tones[0, i + 1, channel] * f
+    below = tones[1, i, channel] * (1 - f) + tones[1, i + 1, channel] * f
+    bulge = 1.0 + LID_BULGE * np.sin(3.14159 * down) - LID_HANG * smooth(clamp01(2.0 * down - 1.0))
+    return (above * (1 - down) + below * down) * bulge
+
+
+@jit()
 def _smooth_lid(
-    frame: np.ndarray, y: int, x: int, t: float, v: float, roof: float, top: float, eye: EyeShape, lid: np.ndarray
-) -> None:
-    """The stretched skin of a warped lid between its fold (roof) and rim (top) takes on the lid's own colour."""
-    from_roof, from_rim = (v - roof) / (top - roof), (top - v) / eye.width
-    a = min(from_roof / LID_FOLD_REACH, 1.0) * min(from_rim / LID_RIM_REACH, 1.0) * min(1.0, 4.0 * t, 4.0 * (1 - t))
-    a = smooth(a) * eye.smoothed_lid
-    lit = (0.93 + 0.10 * np.sin(3.14159 * t)) * (0.95 + 0.08 * np.sin(3.14159 * from_roof))
+    frame: np.ndarray, y: int, x: int, i: int, f: float, t: float, v: float, roof: float, top: float, eye: EyeShape,
+    tones: np.ndarray,
+) -> None:  # fmt: skip
+    """The stretched skin of a warped lid between its fold (roof) and rim (top) takes on the tones around the eye."""
+    down = (v - roof) / (top - roof)
+    a = smooth(min(down / LID_FOLD_REACH, 1.0)) * min(1.0, 6.0 * t, 6.0 * (1 - t)) * eye.smoothed_lid
     # Skin may stay as it is; stretched lashes and eyeball may not.
     strange = 0.0
     for c in range(3):
-        strange += abs(frame[y, x, c] - lid[c] * lit)
-    a *= 0.45 + 0.55 * min(1.0, strange / LID_STRANGE)
+        strange += abs(frame[y, x, c] - _lid_tone(tones, i, f, down, c))
+    a *= LID_LEAST + (1 - LID_LEAST) * min(1.0, strange / LID_STRANGE)
     for c in range(3):
-        blend(frame, y, x, c, lid[c] * lit, a)
+        blend(frame, y, x, c, _lid_tone(tones, i, f, down, c), a)
 
 
 @jit()
 def _painted_lid(
-    frame: np.ndarray, y: int, x: int, t: float, v: float, roof: float, top: float, eye: EyeShape, lid: np.ndarray
-) -> None:
+    frame: np.ndarray, y: int, x: int, i: int, f: float, t: float, v: float, roof: float, top: float, eye: EyeShape,
+    tones: np.ndarray,
+) -> None:  # fmt: skip
     """A lid painted over the eyeball, for eyes behind glasses; it hangs from roof down to top."""
     skin = clamp01((v - roof) / (0.04 * eye.width) + 0.2) * clamp01((top - v) * eye.sharpness + 0.5)
     skin *= min(1.0, 5.0 * t, 5.0 * (1 - t)) * min(1.0, 4.0 * eye.painted_lid)
     if skin > FAINT:
-        fall = (v - roof) / max(top - roof, 1.0)
-        lit = 0.60 + 0.42 * np.sin(clamp01(fall) * 2.6)
-        lit *= 0.80 + 0.22 * np.sin(3.14159 * t)
+        down = clamp01((v - roof) / max(top - roof, 1.0))
+        shade = 1.0 - PAINTED_FOLD * (1 - smooth(clamp01(down / 0.3)))
         for c in range(3):
-            blend(frame, y, x, c, lid[c] * lit, skin)
+            blend(frame, y, x, c, _lid_tone(tones, i, f, down, c) * shade, skin)
 
 
 @jit()
@@ -213,7 +224,7 @@ def _lash_line(
             blend(frame, y, x, c, lash[c], a)
 
 
-@jit(types.void(SHEET, SHEET, SHEET, SHEET, LINE, LINE, LINE, floats(EyeShape), COLOUR, COLOUR))
+@jit(types.void(SHEET, SHEET, SHEET, SHEET, LINE, LINE, LINE, floats(EyeShape), COLOUR, TEETH))
 def paint_eye(
     frame: np.ndarray,
     seen: np.ndarray,
@@ -224,14 +235,14 @@ def paint_eye(
     crease: np.ndarray,
     eye: EyeShape,
     lash: np.ndarray,
-    lid: np.ndarray,
+    tones: np.ndarray,
 ) -> None:
     """Draw the eyeball between the lids, the lash line and the lid itself into ``frame`` (H, W, 3) uint8.
 
     seen (h, w, 4) uint8: the picture's own eyeball, alpha where the picture shows it; white (h, w, 4) uint8: the
     eyeball without its iris, alpha where the picture is clear of lashes; disc (h, w, 3) uint8: the whole iris.
     upper, lower, crease: (n,) the rims and the fold above in px below the corner line, over equal steps from corner
-    to corner. lash, lid: (3,) colours.
+    to corner. lash: (3,) colour. tones (2, n, 3): skin above and below the eye, between which a closed lid lies.
     """
     height, width = frame.shape[0], frame.shape[1]
     n = upper.shape[0]
@@ -258,13 +269,14 @@ def paint_eye(
             bottom = lower[i] * (1 - f) + lower[i + 1] * f
             if eye.smoothed_lid > 0.0:
                 roof = crease[i] * (1 - f) + crease[i + 1] * f
+                roof = top - (top - roof) * np.sqrt(4.0 * t * (1.0 - t))  # round, as the eyeball under it
                 if top - roof > 2.0 and v > roof and v < top:
-                    _smooth_lid(frame, y, x, t, v, roof, top, eye, lid)
+                    _smooth_lid(frame, y, x, i, f, t, v, roof, top, eye, tones)
             if eye.painted_lid > 0.0:
                 roof = top
                 top = roof + (bottom + LID_OVERLAP * eye.width - roof) * LID_SHARE * eye.painted_lid
                 bottom = bottom - 0.06 * (bottom - roof) * eye.painted_lid
-                _painted_lid(frame, y, x, t, v, roof, top, eye, lid)
+                _painted_lid(frame, y, x, i, f, t, v, roof, top, eye, tones)
             cover = clamp01((v - top) * eye.sharpness + 0.5) * clamp01((bottom - v) * eye.sharpness + 0.5)
             cover *= clamp01((bottom - top) * 0.8) * eye.opacity
             if cover > FAINT:
