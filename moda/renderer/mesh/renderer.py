@@ -102,9 +102,10 @@ class MeshRenderer:
         )
         sclera = teeth.sclera_of([ball.white[..., :3] for ball in balls], [ball.iris for ball in balls])
         tones = teeth.measure_tones(image, points, iod, sclera)
-        mouth = mouth_.build_mouth(image, points, iod, tones, mesh.position)
-        rig = build_rig(mesh, head, mouth.gap, lids, (balls[0].ratio, balls[1].ratio), glasses, portrait.rest.smile)
-        shade = build_shade(mesh.position, iod, rig.smiling, skin_lines(image, points, iod))
+        mouth = mouth_.build_mouth(image, points, iod, tones, mesh.position, portrait.mouth_covered)
+        ratios, covered = (balls[0].ratio, balls[1].ratio), portrait.mouth_covered
+        rig = build_rig(mesh, head, mouth.gap, lids, ratios, glasses, portrait.rest.smile, covered)
+        shade = build_shade(mesh.position, iod, rig.smiling, skin_lines(image, points, iod), covered)
         return Prepared(layers, rig, field, balls, mouth, shade, region, window, glasses, breathing)
 
     def frames(

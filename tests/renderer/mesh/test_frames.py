@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from moda.errors import BadSetting, Cancelled
 from moda.portrait.measures import eye_distance, eye_openness, lip_gap
 from moda.renderer.mesh.drawing.compiled import PLANNED
 from moda.renderer.mesh.drawing.viewport import build_viewport
+from moda.renderer.mesh.renderer import MeshRenderer
 
 Track = Callable[[np.ndarray], np.ndarray]
 
@@ -255,3 +257,52 @@ def test_the_skin_stays_as_sharp_as_the_portrait(size: int, least: float, hopper
         shared = 0.8 * min(eye_distance(found), eye_distance(own))
         ratio = detail_at(frame, found, shared) / detail_at(hopper.portrait.image, own, shared)
         assert least < ratio < 1.35
+
+
+def test_a_covered_mouth_moves_as_one_and_shows_no_inside(hopper) -> None:  # type: ignore[no-untyped-def]
+    """A mask drawn over mouth and chin keeps its one colour, and the chin still carries it down."""
+    from dataclasses import replace
+
+    portrait = hopper.portrait
+    image, marks = portrait.image.copy(), portrait.landmarks[:, :2]
+    outline = marks[[50, 4, 280, 361, 397, 378, 152, 149, 172, 132]]
+    cv2.fillPoly(image, [np.round(outline).astype(np.int32)], (70, 150, 200))
+    masked = replace(portrait, image=image, mouth_covered=True)
+    masked.__dict__.update(matte=replace(portrait.matte, foreground=image), plate=portrait.plate)
+    prepared = hopper.renderer.prepare(masked, breathing=False)
+    rest, opened = hopper.renderer.frames(prepared, hopper.motion({}, {"jaw_open": 0.9, "pucker": 0.6}), whole=True)
+    x, y = marks[13].astype(int)
+    mouth = np.s_[y - 15 : y + 15, x - 25 : x + 25]
+    assert np.abs(opened[mouth].astype(int) - (70, 150, 200)).max() <= 4
+
+    def lowest(frame: np.ndarray) -> int:
+        blue = (np.abs(frame[:, x].astype(int) - (70, 150, 200)).max(-1) < 12).nonzero()[0]
+        return int(blue.max())
+
+    assert lowest(opened) > lowest(rest) + 3
+
+
+def test_a_shouting_mouth_closes_with_its_own_lips(shared_data, track: Track) -> None:  # type: ignore[no-untyped-def]
+    from tests.renderer.mesh.conftest import Sitter, open_portrait
+
+    portrait = open_portrait(shared_data / "reports" / "shout.png")
+    renderer = MeshRenderer()
+    sitter = Sitter(portrait, renderer.prepare(portrait, breathing=False), renderer)
+    rest, closed, half = (lip_gap(track(f)) for f in sitter.render({}, {"jaw_open": 0.0}, {"jaw_open": 0.6}))
+    assert rest > 0.45
+    assert closed < 0.06
+    assert 0.10 < half < 0.30
+
+
+@pytest.mark.parametrize(("lamp", "strongest"), [((1.0, 0.2, 0.15), 0), ((0.3, 0.9, 0.35), 1), ((0.25, 0.45, 1.0), 2)])
+def test_teeth_and_tongue_take_the_colour_of_the_light(lamp, strongest, hopper) -> None:  # type: ignore[no-untyped-def]
+    from moda.renderer.mesh.analysis.teeth import measure_tones
+
+    portrait = hopper.portrait
+    points, iod = portrait.landmarks.astype(float), float(portrait.placement.scale)
+    white = measure_tones(portrait.image, points, iod, None)
+    lit = measure_tones(np.round(portrait.image * np.array(lamp)).astype(np.uint8), points, iod, None)
+    for found, plain in ((lit.tooth, white.tooth), (lit.tongue, white.tongue)):
+        assert found.argmax() == strongest
+        share, own = found / found.sum(), plain * lamp / (plain * lamp).sum()
+        assert np.abs(share - own).max() < 0.12

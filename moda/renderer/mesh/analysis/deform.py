@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from moda.portrait.canonical import mirror_map
+from moda.portrait.canonical import canonical_face, mirror_map
 from moda.renderer.mesh.analysis import displacements, topology
 
 EPSILON = 1e-4
+SEALED = 0.5
+"""IOD around the middle of the mouth within which something before it moves as one."""
 
 
 def cotangent_laplacian(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -41,6 +43,25 @@ def _solve(energy: np.ndarray, known: np.ndarray, values: np.ndarray) -> np.ndar
     field[known] = values
     field[free] = np.linalg.solve(energy[np.ix_(free, free)], -energy[np.ix_(free, known)] @ values)
     return field
+
+
+def sealed_mouth(fields: np.ndarray) -> np.ndarray:
+    """Displacements (A, 486, 3) of the face with mouth and chin's front as one smooth sheet hung up around it.
+
+    For what is before a mouth (a mask, a hand): jaw and cheeks carry it, lips do not part it.
+    """
+    face = canonical_face().astype(np.float64)
+    centre = face[[13, 14]].mean(0)
+    free = np.flatnonzero(np.hypot(*(face[:, :2] - centre[:2]).T) < SEALED)
+    holes = topology.hole_triangles()
+    whole = np.vstack([topology.landmark_triangles(), holes[(holes < topology.COUNT).all(1)]])
+    stiffness, _ = cotangent_laplacian(face, whole)
+    fixed = np.setdiff1d(np.arange(topology.COUNT), free)
+    sealed = fields.copy()
+    for k in range(len(fields)):
+        pull = stiffness[np.ix_(free, fixed)] @ fields[k, fixed]
+        sealed[k, free] = np.linalg.solve(stiffness[np.ix_(free, free)], -pull)
+    return sealed
 
 
 def action_fields(canonical: np.ndarray) -> dict[str, np.ndarray]:

@@ -49,6 +49,11 @@ class Eye:
     tones: np.ndarray  # (2, 65, 3) float32: skin above and below, between which a closed lid lies
     glasses: bool
 
+    @property
+    def lid(self) -> np.ndarray:
+        """(3,) float32: the tone of a closed lid on the whole."""
+        return np.asarray(self.tones.mean((0, 1)))
+
 
 def sample(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return cv2.remap(

@@ -36,6 +36,7 @@ class Mouth:
     arch: float  # width of the dental arch over the usual one
     tones: teeth.Tones
     seam: np.ndarray  # (3,) float32 RGB of the line between closed lips
+    covered: bool  # something is before the mouth: its inside is never seen
 
 
 def _own_inside(
@@ -118,7 +119,9 @@ def part_lips(points: np.ndarray, iod: float) -> np.ndarray:
     return points
 
 
-def build_mouth(image: np.ndarray, points: np.ndarray, iod: float, tones: teeth.Tones, position: np.ndarray) -> Mouth:
+def build_mouth(
+    image: np.ndarray, points: np.ndarray, iod: float, tones: teeth.Tones, position: np.ndarray, covered: bool = False
+) -> Mouth:
     """Analyse the mouth. points (478, 3) px as found; position (468+, 3) px the mesh (closed lips merged)."""
     up, lo = points[13, :2], points[14, :2]
     left, right = position[78, :2], position[308, :2]
@@ -156,5 +159,5 @@ def build_mouth(image: np.ndarray, points: np.ndarray, iod: float, tones: teeth.
         middle, along, gap, width / iod, edge, *rows,
         np.ascontiguousarray(own), toothy if toothy > 0.18 else 0.0,
         float(np.clip((width / iod + 0.06) / 0.84, 0.62, 1.05)), tones,
-        _seam_colour(image, points),
+        _seam_colour(image, points), covered,
     )  # fmt: skip

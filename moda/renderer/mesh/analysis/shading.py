@@ -49,9 +49,10 @@ class SkinShade:
         return np.einsum("k,khw->hw", weights, self.maps)
 
 
-def build_shade(points: np.ndarray, iod: float, smiling: float, lined: float = 1.0) -> SkinShade:
+def build_shade(points: np.ndarray, iod: float, smiling: float, lined: float = 1.0, covered: bool = False) -> SkinShade:
     """points (468+, 2+) px of the picture; smiling 0..1: folds that the picture already shows;
-    lined 0..1: how strongly skin like this creases, see :func:`skin_lines`."""
+    lined 0..1: how strongly skin like this creases, see :func:`skin_lines`; covered: there is no skin to be seen around
+    the mouth."""
     scale = PX_PER_IOD / iod
     low = points[:468, :2].min(0) - 0.15 * iod
     high = points[:468, :2].max(0) + 0.15 * iod
@@ -105,6 +106,8 @@ def build_shade(points: np.ndarray, iod: float, smiling: float, lined: float = 1
     furrow += 0.05 * blob(at((9,))[0], 0.05, 0.08)
     lower = at((18,))[0]
     pucker -= 0.07 * blob(lower + down * 0.02, 0.20, 0.05)
+    if covered:
+        smile, frown, pucker = (np.zeros_like(smile) for _ in range(3))
     return SkinShade(np.stack([smile, under, raised, furrow, frown, pucker]), low, scale)
 
 

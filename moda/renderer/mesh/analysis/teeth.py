@@ -119,9 +119,9 @@ class Tones:
 
 
 LUMA = np.array([0.299, 0.587, 0.114])
-COLOURED_LIGHT = (0.45, 0.90)
-"""Largest logarithm of the skin's cast: below the first it is the skin's own (all shared portraits are below .43), above
-the second the light's."""
+COLOURED_LIGHT = (0.45, 0.70)
+"""Largest logarithm of the skin's cast: below the first it is the skin's own (the shared portraits are below .43),
+above the second the light's."""
 LEAST_CAST, MOST_CAST, SHARED_CAST = 0.55, 1.5, 0.75  # how much of a skin's own cast teeth take
 ENAMEL = np.array([1.03, 1.0, 0.91])
 SKIN_IN_WHITE_LIGHT = np.array([1.20, 0.94, 0.80])

@@ -39,6 +39,8 @@ def draw_mouth(
     turn: Turn,
 ) -> None:
     """Draw into ``frame`` (H, W, 3) in place. moved, unposed (V, 3) px of the picture, with and without the pose."""
+    if mouth.covered:
+        return
     iod, to_frame = float(rig.head.scale), viewport.to_frame
     unit = iod * to_frame.scale * float(np.cbrt(abs(np.linalg.det(turn.linear))))
     top, bottom = (to_frame(line) for line in lip_lines(moved))

@@ -10,7 +10,7 @@ import numpy as np
 from moda.motion.actions import ACTIONS, GAP_PER_JAW, INDEX
 from moda.portrait.canonical import Pose, canonical_face
 from moda.renderer.mesh.analysis import displacements
-from moda.renderer.mesh.analysis.deform import action_fields
+from moda.renderer.mesh.analysis.deform import action_fields, sealed_mouth
 from moda.renderer.mesh.analysis.geometry import FaceMesh
 from moda.renderer.mesh.analysis.topology import (
     EYES,
@@ -54,12 +54,22 @@ class Rig:
 
 
 def build_rig(
-    mesh: FaceMesh, head: Pose, gap: float, lids: np.ndarray, ratio: tuple[float, float], glasses: bool, corners: float
+    mesh: FaceMesh,
+    head: Pose,
+    gap: float,
+    lids: np.ndarray,
+    ratio: tuple[float, float],
+    glasses: bool,
+    corners: float,
+    covered: bool = False,
 ) -> Rig:
-    """lids: (4, 486, 3) px from :func:`eyes.lid_rows`; corners: height of the mouth corners, IOD."""
+    """lids: (4, 486, 3) px from :func:`eyes.lid_rows`; corners: height of the mouth corners, IOD; covered: something is
+    before the mouth, which jaw and cheeks move as a whole."""
     iod = float(head.scale)
     rotation = head.rotation.astype(np.float64)
     fields = with_lash_rows(_fields() @ rotation.T * iod)
+    if covered:
+        fields = sealed_mouth(fields)
     if glasses:
         for name in displacements.BROW_ACTIONS:
             fields[TABLE_ACTIONS.index(name)] *= 0.35
@@ -127,6 +137,8 @@ def relative_actions(values: np.ndarray, at_rest: np.ndarray, gap: float, smilin
     relative[:, smile] -= 1.4 * smiling * np.clip(glum, 0.0, 1.0)
     for name, (low, high) in displacements.LIMITS.items():
         k = INDEX[name]
+        if name == "jaw_open":
+            low = min(low, -own)  # a mouth that is wide open in the picture still closes
         relative[:, k] = np.clip(relative[:, k], low, high)
     return relative
 
