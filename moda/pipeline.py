@@ -45,6 +45,8 @@ class RenderResult:
     model: str
     renderer: str
     device: str
+    hints: tuple[str, ...] = ()
+    """What could be better about the portrait, a sentence each."""
 
     @property
     def duration(self) -> float:
@@ -67,6 +69,7 @@ class RenderResult:
             "model": self.model,
             "renderer": self.renderer,
             "device": self.device,
+            "hints": list(self.hints),
         }
 
 
@@ -333,7 +336,15 @@ class TalkingHead:
                     writer.abort()
                 raise
         return RenderResult(
-            target, len(motion), motion.fps, timings, settings.seed, take.model, self.renderer.name, self.device
+            target,
+            len(motion),
+            motion.fps,
+            timings,
+            settings.seed,
+            take.model,
+            self.renderer.name,
+            self.device,
+            tuple(portrait.hints),
         )
 
 

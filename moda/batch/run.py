@@ -20,7 +20,7 @@ from moda.media.output import write_bytes
 
 REPORT_EVERY = 30.0  # seconds
 QUIET_SECONDS = 30.0  # between two lines of progress where nobody watches
-COLUMNS = ("number", "shown", "status", "output", "frames", "seconds", "motion_sha256", "content", "error")
+COLUMNS = ("number", "shown", "status", "output", "frames", "seconds", "motion_sha256", "content", "hints", "error")
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ class Outcome:
     motion_sha256: str = ""
     frames: int = 0
     seconds: float = 0.0
+    hints: str = ""
     error: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -95,7 +96,7 @@ class Worker:
         started = time.perf_counter()
         job = task.job
         try:
-            motion, frames = self._make(task, folder)
+            motion, frames, hints = self._make(task, folder)
         except Cancelled:
             raise
         except UserError as fault:
@@ -103,7 +104,7 @@ class Worker:
         except Exception as fault:  # a row that hits a bug must not cost the other rows
             return self._failed(task, f"Unexpected {type(fault).__name__}: {str(fault)[:200]}", started)
         seconds = time.perf_counter() - started
-        return Outcome(job.number, job.shown, "done", f"{task.name}.mp4", task.content, motion, frames, seconds)
+        return Outcome(job.number, job.shown, "done", f"{task.name}.mp4", task.content, motion, frames, seconds, hints)
 
     @staticmethod
     def _failed(task: Task, error: str, started: float) -> Outcome:
@@ -113,7 +114,7 @@ class Worker:
             error=" ".join(error.split()),
         )  # fmt: skip
 
-    def _make(self, task: Task, folder: Path) -> tuple[str, int]:
+    def _make(self, task: Task, folder: Path) -> tuple[str, int, str]:
         job, target = task.job, folder / task.name
         for source in (job.portrait, job.speech):
             if source is not None and source.resolve().with_suffix("") == target.resolve() and source.suffix in MADE:
@@ -130,10 +131,10 @@ class Worker:
             "kind": KIND, "content": task.content, "video": video.name, "video_bytes": video.stat().st_size,
             "take": f"{task.name}.npz", "frames": result.frames, "fps": result.fps, "motion_sha256": digest,
             "portrait": portrait.digest, "speech": speech.digest, "settings": job.settings.as_dict(),
-            "notes": list(take.notes),
+            "notes": list(take.notes), "hints": portrait.hints,
         }  # fmt: skip
         write_bytes(record_path(folder, task.name), (json.dumps(record, indent=1) + "\n").encode("utf-8"))
-        return digest, result.frames
+        return digest, result.frames, " ".join(portrait.hints)
 
     def _portrait(self, job: Job) -> Portrait:
         """A portrait, or the fault it had before: thousands of rows may share a picture."""

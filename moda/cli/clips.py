@@ -97,7 +97,7 @@ def generate(
         if save_motion is not None:
             planned.save(save_motion)
         result = head.render(face_of, planned, sound, output, progress=report)
-    for note in planned.notes:
+    for note in (*face_of.hints, *planned.notes):
         print(note, file=sys.stderr)
     _show_result(result, json)
 
@@ -131,7 +131,7 @@ def preview(
         if edits is not None:
             take = take.edited_from(edits)
         files = head.write_preview(take, face_of, sound, output, progress=report)
-    for note in take.notes:
+    for note in (*face_of.hints, *take.notes):
         print(note, file=sys.stderr)
     facts = {
         "output": str(output),
@@ -142,6 +142,7 @@ def preview(
         "seed": take.settings.seed,
         "model": take.model,
         "device": head.device,
+        "hints": face_of.hints,
     }
     show(facts, "\n".join(str(path) for path in files.values()), json)
 
@@ -175,6 +176,8 @@ def render(
     head = load(None, renderer, device)
     with progress_on_stderr() as report:
         result = head.render(head.portrait(portrait, face=face), planned, head.speech(speech), output, progress=report)
+    for note in result.hints:
+        print(note, file=sys.stderr)
     _show_result(result, json)
 
 

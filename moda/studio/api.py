@@ -158,7 +158,8 @@ def _plan(engine: Engine, public: bool) -> None:
             measured = evaluate_take(found, session.speech)
         facts = {
             "summary": summary(measured), "model": found.model, "frames": len(found.motion), "fps": found.motion.fps,
-            "seed": found.settings.seed, "seconds": found.timings, "notes": list(found.notes), **measured.as_dict(),
+            "seed": found.settings.seed, "seconds": found.timings, "notes": list(found.notes),
+            "hints": session.portrait.hints if session.portrait else [], **measured.as_dict(),
         }  # fmt: skip
         return str(files["take.npz"]), str(files["trajectories.csv"]), facts
 
