@@ -5,6 +5,11 @@ import { Painter } from "./draw.js";
 import { applyEdits, curvesOf } from "./edits.js";
 import { halfs, TakeMotion } from "./motion.js";
 
+const ICONS = {
+  play: "M7 4v16l13-8z", pause: "M6 4h4v16H6zM14 4h4v16h-4z", full: "M4 9V4h5v2H6v3zM20 9V4h-5v2h3v3zM4 15v5h5v-2H6v-3zM20 15v5h-5v-2h3v-3z",
+  loop: "M7 7h9V4l5 4.5-5 4.5v-3H9v4H7zM17 17H8v3l-5-4.5L8 11v3h7v-4h2z",
+};
+const icon = (name) => `<svg viewBox="0 0 24 24" width="18" height="18" fill="currentColor" aria-hidden="true"><path d="${ICONS[name]}"/></svg>`;
 const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2];
 const LARGEST_SIDE = 1024;
 const TEMPLATE = `
@@ -18,13 +23,14 @@ const TEMPLATE = `
   .choices button[aria-pressed="true"] { border-color: #4da3ff; border-radius: 8px; }
   .choices button:focus-visible { outline: 3px solid #ffd54d; outline-offset: -6px; border-radius: 8px; }
   .choices span { position: absolute; left: 6px; bottom: 6px; font: 600 13px/1.3 system-ui, sans-serif; color: #fff; background: rgba(10,12,15,.78); padding: 2px 8px; border-radius: 6px; }
-  .bar { display: flex; align-items: center; gap: 8px; padding: 6px 2px 0; flex-wrap: wrap; }
-  .bar button, .bar select { font: inherit; font-size: 14px; color: inherit; background: transparent; border: 1px solid var(--stage-line); border-radius: 6px; min-height: 36px; min-width: 36px; padding: 0 8px; cursor: pointer; }
+  .bar { display: flex; align-items: center; gap: 5px; padding: 6px 2px; }
+  .bar svg { display: block; margin: auto; }
+  .bar button, .bar select { font: inherit; font-size: 14px; color: inherit; background: transparent; border: 1px solid var(--stage-line); border-radius: 6px; min-height: 36px; min-width: 36px; padding: 0 6px; cursor: pointer; }
   .bar select option { color: #111; background: #fff; }
   .bar button[aria-pressed="true"] { background: color-mix(in srgb, currentColor 16%, transparent); }
   .bar :focus-visible { outline: 3px solid #4da3ff; outline-offset: 1px; }
-  .bar input { flex: 1 1 110px; min-width: 90px; accent-color: #4da3ff; min-height: 36px; }
-  .time { font-variant-numeric: tabular-nums; font-size: 13px; min-width: 88px; text-align: right; }
+  .bar input { flex: 1 1 60px; min-width: 40px; accent-color: #4da3ff; min-height: 36px; }
+  .time { font-variant-numeric: tabular-nums; font-size: 13px; white-space: nowrap; }
   .say { padding: 8px 2px; font-size: 14px; }
   .say:empty { display: none; }
   :host(:fullscreen) { background: #000; color: #fff; display: grid; place-content: center; padding: 8px; }
@@ -36,9 +42,9 @@ const TEMPLATE = `
   <button class="play" aria-label="Play"></button>
   <input class="scrub" type="range" min="0" max="1" step="0.01" value="0" aria-label="Position in seconds">
   <span class="time" aria-hidden="true"></span>
-  <button class="loop" aria-pressed="false" aria-label="Loop" title="Loop">&#8635;</button>
+  <button class="loop" aria-pressed="false" aria-label="Loop" title="Loop"></button>
   <select class="speed" aria-label="Speed"></select>
-  <button class="full" aria-label="Full screen" title="Full screen">&#9974;</button>
+  <button class="full" aria-label="Full screen" title="Full screen"></button>
 </div>
 <div class="say" role="status"></div>
 <slot></slot>`;
@@ -334,13 +340,15 @@ export class StageElement extends HTMLElement {
       if (event.key === " " && event.composedPath()[0].tagName !== "BUTTON") { ui.play.click(); event.preventDefault(); }
     });
     ui.slot.hidden = true;
+    ui.loop.innerHTML = icon("loop");
+    ui.full.innerHTML = icon("full");
     this.buttons();
     this.progress(0);
   }
 
   buttons() {
     const { ui, clock } = this;
-    ui.play.textContent = clock.playing ? "❚❚" : "▶";
+    ui.play.innerHTML = icon(clock.playing ? "pause" : "play");
     ui.play.setAttribute("aria-label", clock.playing ? "Pause" : "Play");
     ui.loop.setAttribute("aria-pressed", String(clock.loop));
     ui.speed.value = String(clock.rate);
@@ -348,7 +356,7 @@ export class StageElement extends HTMLElement {
 
   progress(seconds) {
     const { ui, clock } = this;
-    const text = `${seconds.toFixed(2)} / ${clock.duration.toFixed(1)} s`;
+    const text = `${seconds.toFixed(1)} / ${clock.duration.toFixed(1)} s`;
     if (ui.time.textContent === text) return;
     ui.time.textContent = text;
     if (this.shadowRoot.activeElement !== ui.scrub || clock.playing) ui.scrub.value = String(seconds);
