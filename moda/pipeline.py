@@ -244,6 +244,26 @@ class TalkingHead:
 
         return rig_bytes(self._prepare(self._mesh(), portrait, background_still))
 
+    def export(self, portrait: Portrait, take: Take, speech: Any, output: str | os.PathLike[str]) -> Path:
+        """A take as a web page that plays by itself (.html), a rigged face (.glb) or ARKit curves (.csv).
+
+        Raises BadSetting for another ending, BadMotionFile when the take does not fit the speech, Refused, OutputFailed.
+        """
+        from moda.exports.export import check_ending, export
+        from moda.media.output import check_output
+
+        target = Path(output)
+        check_output(target, check_ending(target))
+        sound = None if speech is None else self.speech(speech)
+        if sound is not None and abs(len(take.motion) - sound.frames(take.motion.fps)) > 1:
+            raise BadMotionFile(
+                f"The take lasts {take.motion.seconds:.1f} s and the speech {sound.seconds:.1f} s; "
+                "use the speech that the take was planned for, or plan a new take."
+            )
+        facts: dict[str, Any] = {"face": portrait.face.box, "model": take.model, "renderer": "mesh"}
+        policy.ask("render", portrait.image, None if sound is None else sound.waveform, take.settings, **facts)
+        return export(self._prepare(self._mesh(), portrait, take.settings.background_still), take, sound, target)
+
     def _mesh(self) -> Renderer:
         """The renderer of everything quick: the mesh one, whatever this object renders videos with."""
         from moda.models import load_renderer

@@ -226,3 +226,26 @@ def _list_voices(as_json: bool) -> None:
     listed = voices()
     rows = [f"{v.name:32} {v.language:12} {v.gender:7} {v.kind:7} {v.licence}" for v in listed]
     show({"voices": [asdict(voice) for voice in listed]}, "\n".join(rows), as_json)
+
+
+def export(
+    portrait: PortraitFile,
+    take: Annotated[Path, typer.Argument(help="A take (.npz), a template (.pkl) or ARKit curves (.csv).")],
+    speech: SpeechFile,
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .html page, a .glb face or .csv ARKit curves.")],
+    face: FaceIndex = None,
+    edits: EditsFile = None,
+    json: AsJson = False,
+) -> None:
+    """A take as a web page that plays by itself, a rigged face, or ARKit curves."""
+    from moda.exports.export import check_ending
+    from moda.media.output import check_output
+    from moda.motion.takes import Take
+
+    check_output(output, check_ending(output))
+    planned = Take.load(take)
+    if edits is not None:
+        planned = planned.edited_from(edits)
+    head = load(None, "mesh", "cpu")
+    written = head.export(head.portrait(portrait, face=face), planned, head.speech(speech), output)
+    show({"output": str(written), "bytes": written.stat().st_size}, f"{written}", json)

@@ -51,12 +51,17 @@ def write_bytes(path: Path, content: bytes) -> Path:
     return path
 
 
-def write_wav(speech: Speech, path: Path) -> Path:
-    """Speech as a 16-bit wav file, whole or not at all. Raises OutputFailed."""
+def wav_bytes(speech: Speech) -> bytes:
+    """Speech as a 16-bit wav file, in memory."""
     content = io.BytesIO()
     with wave.open(content, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE)
         file.writeframes((np.clip(speech.waveform, -1, 1) * 32767).round().astype("<i2").tobytes())
-    return write_bytes(path, content.getvalue())
+    return content.getvalue()
+
+
+def write_wav(speech: Speech, path: Path) -> Path:
+    """Speech as a 16-bit wav file, whole or not at all. Raises OutputFailed."""
+    return write_bytes(path, wav_bytes(speech))

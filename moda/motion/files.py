@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from moda.errors import BadMotionFile, OutputFailed
+from moda.motion.arkit import read_csv
 from moda.motion.space import DIM, SCALE, Motion
 from moda.motion.templates import read_template
 
@@ -64,7 +65,7 @@ def save_motion(motion: Motion, path: str | os.PathLike[str], sampled: Motion | 
 
 
 def load_motion(path: str | os.PathLike[str], member: str = "motion") -> Motion:
-    """Reads a file written by `save_motion`, or a LivePortrait template (.pkl).
+    """Reads a file written by `save_motion`, a LivePortrait template (.pkl) or ARKit curves (LiveLink Face, .csv).
 
     `member` "sampled" gives the motion before trims where the file holds it, else the motion itself.
 
@@ -85,6 +86,8 @@ def load_motion(path: str | os.PathLike[str], member: str = "motion") -> Motion:
         raise BadMotionFile(f"{name} cannot be read as a motion file ({reason}).") from error
     if source.suffix.lower() in {".pkl", ".pickle"}:
         return _from_template(data, name)
+    if source.suffix.lower() == ".csv":
+        return read_csv(data.decode("utf-8-sig", errors="replace"), name)
     try:
         return _from_npz(data, name, member)
     except BadMotionFile:
