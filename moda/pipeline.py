@@ -247,7 +247,7 @@ class TalkingHead:
     def export(self, portrait: Portrait, take: Take, speech: Any, output: str | os.PathLike[str]) -> Path:
         """A take as a web page that plays by itself (.html), a rigged face (.glb) or ARKit curves (.csv).
 
-        Raises BadSetting for another ending, BadMotionFile when the take does not fit the speech, Refused, OutputFailed.
+        Raises BadSetting for another ending, BadMotionFile for a take of another speech, Refused, OutputFailed.
         """
         from moda.exports.export import check_ending, export
         from moda.media.output import check_output

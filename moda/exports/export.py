@@ -23,7 +23,8 @@ def check_ending(path: Path) -> str:
     ending = path.suffix.lower()
     if ending not in ENDINGS:
         raise BadSetting(
-            f"An export ends in .html (a page that plays), .glb (a rigged face) or .csv (ARKit curves), not {path.name!r}."
+            "An export ends in .html (a page that plays), .glb (a rigged face) or .csv (ARKit curves), "
+            f"not {path.name!r}."
         )
     return ending
 

@@ -19,7 +19,6 @@ from moda.renderer.mesh.analysis.geometry import signed_area
 from moda.renderer.mesh.analysis.topology import LIP_LOWER_INNER, LIP_UPPER_INNER
 from moda.renderer.mesh.drawing.pose import turn_of
 from moda.renderer.mesh.drawing.rig import TABLE_ACTIONS, relative_actions
-from moda.renderer.mesh.drawing.viewport import build_viewport
 from moda.renderer.mesh.renderer import Prepared
 
 EYE_DISTANCE = 0.063
@@ -44,11 +43,14 @@ class _Buffer:
         self.data += content
         return len(self.views) - 1
 
-    def array(self, values: np.ndarray, kind: str, component: int, target: int | None = None, span: bool = False) -> int:
+    def array(
+        self, values: np.ndarray, kind: str, component: int, target: int | None = None, span: bool = False
+    ) -> int:
         types = {FLOAT: "<f4", USHORT: "<u2", UBYTE: "u1"}
         flat = np.ascontiguousarray(values, types[component])
         accessor: dict[str, Any] = {
-            "bufferView": self.view(flat.tobytes(), target), "componentType": component, "count": len(flat), "type": kind,
+            "bufferView": self.view(flat.tobytes(), target), "componentType": component, "count": len(flat),
+            "type": kind,
         }  # fmt: skip
         if span:
             rows = flat.reshape(len(flat), -1)
@@ -67,8 +69,7 @@ def face_glb(prepared: Prepared, motion: Motion, metadata: dict[str, Any]) -> by
     buffer = _Buffer()
     triangles, mouth = _triangles(prepared)
     names, targets = _targets(prepared, to_metres)
-    view = build_viewport(prepared.layers, prepared.region, prepared.window, TEXTURE_SIZE, False, prepared.field.moves)
-    uv = (view.to_frame(mesh.position[:, :2]) + 0.5) / TEXTURE_SIZE
+    texture, uv = _texture(prepared)
     weight = np.clip(np.round(mesh.rigid * 255), 0, 255).astype(np.uint8)
     joints = np.tile(np.array([1, 0, 0, 0], np.uint8), (len(position), 1))
     weights = np.zeros((len(position), 4), np.uint8)
@@ -89,7 +90,7 @@ def face_glb(prepared: Prepared, motion: Motion, metadata: dict[str, Any]) -> by
          "material": material, "targets": morphs}
         for part, material in ((triangles, 0), (mouth, 1))
     ]  # fmt: skip
-    done, picture = cv2.imencode(".jpg", view.base[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
+    done, picture = cv2.imencode(".jpg", texture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
     assert done
     image = buffer.view(picture.tobytes())
     pivot = (_pivot(prepared) - origin) * to_metres
@@ -129,8 +130,20 @@ def face_glb(prepared: Prepared, motion: Motion, metadata: dict[str, Any]) -> by
     return _pack(document, bytes(buffer.data))
 
 
+def _texture(prepared: Prepared) -> tuple[np.ndarray, np.ndarray]:
+    """The part of the picture that the mesh covers, (h, w, 3) uint8, and where each vertex lies in it, (V, 2) 0..1."""
+    x0, y0, x1, y1 = (round(v) for v in prepared.region)
+    part = prepared.layers.picture[y0 : y1 + 1, x0 : x1 + 1]
+    size = np.array(part.shape[1::-1])
+    uv = (prepared.rig.mesh.position[:, :2] - (x0, y0) + 0.5) / size
+    shrink = TEXTURE_SIZE / size.max()
+    if shrink < 1:
+        part = cv2.resize(part, tuple(np.maximum(1, np.round(size * shrink)).astype(int)), interpolation=cv2.INTER_AREA)
+    return part, np.clip(uv, 0.0, 1.0)
+
+
 def _triangles(prepared: Prepared) -> tuple[np.ndarray, np.ndarray]:
-    """Skin with the eyes (their balls are painted on), and the mouth's opening, each counter-clockwise to the viewer."""
+    """Skin with the eyes (painted on), and the mouth's opening, each counter-clockwise to the viewer."""
     mesh = prepared.rig.mesh
     lips = {*LIP_UPPER_INNER, *LIP_LOWER_INNER}
     inside = np.array([{*map(int, hole)} <= lips for hole in mesh.holes])
@@ -208,12 +221,13 @@ def _animation(
     places = pivot + np.stack([turn.shift for turn in turns]) * to_metres
     times = np.arange(len(motion), dtype=np.float32) / np.float32(motion.fps)
     at = buffer.array(times, "SCALAR", FLOAT, None, True)
-    samplers = [
-        {"input": at, "output": buffer.array(curves.reshape(-1), "SCALAR", FLOAT), "interpolation": "LINEAR"},
-        {"input": at, "output": buffer.array(spins, "VEC4", FLOAT), "interpolation": "LINEAR"},
-        {"input": at, "output": buffer.array(places, "VEC3", FLOAT), "interpolation": "LINEAR"},
-        {"input": at, "output": buffer.array(np.repeat(scales[:, None], 3, 1), "VEC3", FLOAT), "interpolation": "LINEAR"},
-    ]  # fmt: skip
+    outputs = [
+        buffer.array(curves.reshape(-1), "SCALAR", FLOAT),
+        buffer.array(spins, "VEC4", FLOAT),
+        buffer.array(places, "VEC3", FLOAT),
+        buffer.array(np.repeat(scales[:, None], 3, 1), "VEC3", FLOAT),
+    ]
+    samplers = [{"input": at, "output": output, "interpolation": "LINEAR"} for output in outputs]
     paths = (("weights", 2), ("rotation", 1), ("translation", 1), ("scale", 1))
     channels = [{"sampler": k, "target": {"node": node, "path": path}} for k, (path, node) in enumerate(paths)]
     return channels, samplers

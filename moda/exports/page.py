@@ -44,7 +44,8 @@ footer {{ opacity: .75; font-size: 13px; padding: 4px 2px; }}
   await stage.setRig(bytes("rig"));
   await stage.setTakes([{{ name: "", motion: bytes("motion") }}]);
   if (document.getElementById("sound").textContent) await stage.setSound(bytes("sound"));
-  stage.shadowRoot.querySelector("canvas").addEventListener("click", () => (stage.playing ? stage.pause() : stage.play()));
+  const screen = stage.shadowRoot.querySelector("canvas");
+  screen.addEventListener("click", () => (stage.playing ? stage.pause() : stage.play()));
   document.documentElement.dataset.ready = "true";
 }})();
 </script></body></html>

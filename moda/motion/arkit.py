@@ -78,8 +78,8 @@ def drivers() -> dict[str, tuple[str, float]]:
     found = {shape: (action, 1.0) for action, shapes in SHAPES_OF.items() if action in INDEX for shape in shapes}
     for action, (up, down) in PAIRS_OF.items():
         if action in INDEX:
-            found.update({shape: (action, 1.0) for shape in up})
-            found.update({shape: (action, -1.0) for shape in down})
+            found.update(dict.fromkeys(up, (action, 1.0)))
+            found.update(dict.fromkeys(down, (action, -1.0)))
     return found
 
 
@@ -111,7 +111,7 @@ def from_blendshapes(curves: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def write_csv(motion: Motion) -> str:
-    """A motion as LiveLink Face writes it: timecode, 52 blendshapes, head and eyes (radians, relative to the portrait)."""
+    """As LiveLink Face writes it: timecode, 52 blendshapes, head and eyes (radians, relative to the portrait)."""
     assert motion.reference is not None
     values = read_actions(motion.expression, motion.neutral).astype(np.float64)
     pitch, yaw, roll = np.radians((motion.array[:, ROTATION] - motion.reference[ROTATION]).astype(np.float64)).T
@@ -159,7 +159,7 @@ def read_csv(text: str, name: str) -> Motion:
     array = np.tile(reference, (len(table), 1))
     array[:, :63] = write_actions(from_blendshapes(table[:, : len(BLENDSHAPES)]))
     angles = np.zeros((len(table), 3))
-    for column, (angle, axis) in enumerate((a, k) for a, k in zip(ANGLES, (1, 0, 2)) if a in wanted):
+    for column, axis in enumerate(axis for angle, axis in zip(ANGLES, (1, 0, 2)) if angle in wanted):
         angles[:, axis] = table[:, len(BLENDSHAPES) + column]
     array[:, ROTATION] = np.degrees(angles)
     pitch, yaw, roll = np.sin(angles).T

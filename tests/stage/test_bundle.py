@@ -15,7 +15,7 @@ from moda.stage.bundle import MAGIC, VERSION, rig_bytes
 from moda.stage.chunks import FRAMES, chunk_bytes, motion_bytes, read_motion
 from moda.stage.packing import unpack
 from moda.stage.script import FOLDER, MODULES, script
-from tests.stage.conftest import Sitter
+from tests.stage.sitters import Sitter
 
 
 def test_a_rig_is_small_and_holds_what_the_renderer_learnt(astronaut: Sitter) -> None:

@@ -12,7 +12,7 @@ from skimage.metrics import structural_similarity
 
 from moda.motion.actions import ACTIONS, INDEX, write_actions
 from moda.motion.space import Motion, neutral_reference
-from tests.stage.conftest import Sitter, Stage
+from tests.stage.sitters import Sitter, Stage
 
 pytestmark = pytest.mark.browser
 FACE_MARGIN = 0.15
