@@ -45,32 +45,34 @@ def run(app: typer.Typer, name: str, arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    help_line = f"see {name} --help."
     try:
         result = app(list(arguments), standalone_mode=False, prog_name=name)
-    except UserError as fault:
-        return _complain(str(fault))
     except typer.Exit as stop:
-        return _stopped() if stop.exit_code == STOPPED else stop.exit_code
-    except typer.BadParameter as fault:
-        return _complain(f"{fault.format_message().rstrip('.')}; {help_line}")
-    except typer.TyperException as fault:
-        return _complain(f"{str(getattr(fault, 'message', fault)).rstrip('.')}; {help_line}")
+        result = stop.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        return _stopped()
-    except ImportError as fault:
-        sentence = explain_import(fault)
+        result = STOPPED
+    except Exception as fault:
+        sentence = explain(fault, name)
         if sentence is None:
             raise
-        return _complain(sentence)
-    except OSError as fault:
-        sentence = explain_disk(fault)
-        if sentence is None:
-            raise
-        return _complain(sentence)
-    if result == STOPPED:  # what an interrupt becomes on its way through the options
-        return _stopped()
+        print(" ".join(sentence.split()), file=sys.stderr)
+        return 2
+    if result == STOPPED:  # an interrupt may also come through the options as a result
+        print("Stopped; nothing was written.", file=sys.stderr)
     return result if isinstance(result, int) else 0
+
+
+def explain(fault: Exception, name: str) -> str | None:
+    """What a person who typed `name` can do about a fault, in one sentence; None where the fault is ours."""
+    if isinstance(fault, UserError):
+        return str(fault)
+    if isinstance(fault, typer.BadParameter):
+        return f"{fault.format_message().rstrip('.')}; see {name} --help."
+    if isinstance(fault, typer.TyperException):
+        return f"{str(getattr(fault, 'message', fault)).rstrip('.')}; see {name} --help."
+    if isinstance(fault, ImportError):
+        return explain_import(fault)
+    return explain_disk(fault) if isinstance(fault, OSError) else None
 
 
 def explain_disk(fault: OSError) -> str | None:
@@ -84,16 +86,6 @@ def explain_disk(fault: OSError) -> str | None:
     if "usable temporary directory" in str(fault):
         return "No temporary folder can be written to: make room, or set TMPDIR to a folder that can."
     return None
-
-
-def _stopped() -> int:
-    print("Stopped; nothing was written.", file=sys.stderr)
-    return STOPPED
-
-
-def _complain(message: str) -> int:
-    print(" ".join(message.split()), file=sys.stderr)
-    return 2
 
 
 @contextmanager

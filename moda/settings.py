@@ -45,35 +45,30 @@ class Control:
 
     def check(self, value: Any) -> Any:
         """The value in its own type, or BadSetting saying what would be right."""
-        kind = type(self.default)
-        try:
-            if kind is bool:
-                if not isinstance(value, (bool, int)) or value not in (0, 1):
-                    raise ValueError
-                return bool(value)
-            if kind is str:
-                if not isinstance(value, str):
-                    raise ValueError
-            elif isinstance(value, (bool, str)):
-                raise ValueError
-            elif kind is int:
-                if float(value) != int(value):
-                    raise ValueError
-                value = int(value)
-            else:
-                value = float(value)
-        except (TypeError, ValueError, OverflowError):
-            wanted = {bool: "on or off", str: "text", int: "a whole number", float: "a number"}[kind]
-            raise BadSetting(f"{self.name} must be {wanted}, not {_shown(value)}.") from None
+        value = self._typed(value)
         if self.choices is not None and value not in self.choices:
             raise BadSetting(f"{self.name} must be one of {', '.join(self.choices)}; {_shown(value)} is not known.")
         if self.minimum is not None and self.maximum is not None:
-            number = float(value)
-            if not math.isfinite(number) or not self.minimum <= number <= self.maximum:
+            if not math.isfinite(value) or not self.minimum <= value <= self.maximum:
                 raise BadSetting(f"{self.name} must be {self.minimum:g} to {self.maximum:g}, not {_shown(value)}.")
-            if kind is int and self.step and (value - int(self.minimum)) % int(self.step):
+            if isinstance(value, int) and self.step and (value - int(self.minimum)) % int(self.step):
                 raise BadSetting(f"{self.name} must be a multiple of {self.step:g}, not {_shown(value)}.")
         return value
+
+    def _typed(self, value: Any) -> Any:
+        kind = type(self.default)
+        known = {bool: (bool, int), str: (str,)}.get(kind)
+        try:
+            if known is not None:
+                if not isinstance(value, known) or (kind is bool and value not in (0, 1)):
+                    raise ValueError
+                return kind(value)
+            if isinstance(value, (bool, str)) or (kind is int and float(value) != int(value)):
+                raise ValueError
+            return kind(value)
+        except (TypeError, ValueError, OverflowError):
+            wanted = {bool: "on or off", str: "text", int: "a whole number", float: "a number"}[kind]
+            raise BadSetting(f"{self.name} must be {wanted}, not {_shown(value)}.") from None
 
     def read(self, text: str) -> Any:
         """The value that a text stands for (a cell of a table, an option), checked. Raises BadSetting."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,29 @@ BROWSER_ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
 ]  # fmt: skip
+
+Parity = Callable[[str], dict[str, np.ndarray]]
+PRIVATE = "not run without private data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever uses `shared_data` carries the marker, so that `-m "not private_data"` and the count below know it."""
+    for item in items:
+        if "shared_data" in getattr(item, "fixturenames", ()):
+            item.add_marker("private_data")
+
+
+def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
+    """Tests skipped for want of private data are counted by themselves, in pytest's last line."""
+    if report.skipped and "private_data" in report.keywords and "real test data is absent" in str(report.longrepr):
+        return PRIVATE, "p", "NO PRIVATE DATA"
+    return None
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    count = len(terminalreporter.stats.get(PRIVATE, ()))
+    if count:
+        terminalreporter.write_line(f"{count} tests need data that is not ours to ship: set MODA_SHARED to its folder.")
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +58,7 @@ def parity_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def parity(parity_folder: Path):  # type: ignore[no-untyped-def]
+def parity(parity_folder: Path) -> Parity:
     """Loads one fixture file as a dict of arrays: parity("motion.npz")["rotation/out"]."""
 
     def load(name: str) -> dict[str, np.ndarray]:

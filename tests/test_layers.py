@@ -34,8 +34,6 @@ FLOORS = (
 )
 FLOOR_OF = {part: number for number, parts in enumerate(FLOORS) for part in parts}
 
-MAX_LINES = 400
-TABLES = {"moda/conditions/emotion_words.py", "moda/conditions/prototype_sentences.py"}  # constants only
 FORBIDDEN_NAMES = {"utils.py", "util.py", "helpers.py", "helper.py", "common.py", "misc.py"}
 HEAVY = ("torch", "torchaudio", "torchvision", "mediapipe", "cv2", "transformers", "matplotlib", "plotly", "gradio",
          "numba", "scipy", "skimage", "facexlib", "ray", "accelerate")  # fmt: skip
@@ -118,23 +116,6 @@ def test_no_circles() -> None:
             walk(module, ())
 
 
-def test_files_stay_short() -> None:
-    tall = {}
-    for path in SOURCES:
-        name = path.relative_to(REPOSITORY).as_posix()
-        lines = len(path.read_text(encoding="utf-8").splitlines())
-        if lines > MAX_LINES and name not in TABLES:
-            tall[name] = lines
-    assert not tall, f"more than {MAX_LINES} lines: {tall}"
-
-
-def test_tables_hold_constants_only() -> None:
-    for name in TABLES:
-        tree = ast.parse((REPOSITORY / name).read_text(encoding="utf-8"))
-        allowed = (ast.Assign, ast.AnnAssign, ast.Expr, ast.ImportFrom)
-        assert all(isinstance(node, allowed) for node in tree.body), name
-
-
 def test_no_drawer_for_odds_and_ends() -> None:
     assert not [path for path in SOURCES if path.name in FORBIDDEN_NAMES]
 
@@ -151,14 +132,10 @@ def test_no_global_statement() -> None:
 
 @pytest.mark.parametrize("name", ["moda", "moda.settings", "moda.conditions.emotion", "moda.motion.files"])
 def test_import_is_light(name: str) -> None:
-    if name not in MODULES:
-        pytest.skip(f"{name} does not exist yet")
     assert heavy_after(f"import {name}") == []
 
 
 def test_help_imports_nothing_heavy() -> None:
-    if not (PACKAGE / "__main__.py").exists():
-        pytest.skip("moda/__main__.py does not exist yet")
     code = (
         "import runpy, sys\n"
         "sys.argv = ['moda', '--help']\n"

@@ -16,15 +16,16 @@ import os
 import re
 import secrets
 import shutil
+import sys
 import time
 from pathlib import Path
 
 from moda.errors import OutputFailed
 
-try:
+if sys.platform == "win32":
+    fcntl = None
+else:
     import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 _HIDDEN = re.compile(r"^\.moda-[0-9a-f]{16}\.part$")
 _SETTLED = 5.0  # seconds for which a file without a lock may still be on its way to its name (Windows)

@@ -21,7 +21,6 @@ from moda.batch.workers import Alone, Crew, Processes, carry_out
 from moda.media.audio import load_speech
 from moda.media.output import write_wav
 from moda.media.speak import speak
-from moda.models import is_present
 from moda.motion.takes import Take
 from moda.pipeline import TalkingHead
 from moda.settings import Settings
@@ -33,8 +32,6 @@ HEAD = "portrait,speech,text,seed,steps,size,name\n"
 
 @pytest.fixture(scope="session")
 def head() -> TalkingHead:
-    if not is_present("moda-lite"):
-        pytest.skip("assets/moda-lite is absent: train it with `make train-lite`")
     return TalkingHead.load("moda-lite", "mesh", "cpu")
 
 

@@ -19,7 +19,6 @@ from moda.batch.workers import Alone
 from moda.errors import BadSetting
 from moda.media.output import write_wav
 from moda.media.speak import speak
-from moda.models import is_present
 
 RECIPE = Recipe("moda-lite", "mesh", "cpu")
 
@@ -55,8 +54,6 @@ class Killing(RayCrew):
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed (the extra ray)")
 def test_a_worker_killed_in_mid_run_loses_nothing(tmp_path: Path) -> None:
-    if not is_present("moda-lite"):
-        pytest.skip("assets/moda-lite is absent: train it with `make train-lite`")
     picture = Path(str(files("skimage") / "data" / "astronaut.png"))
     write_wav(speak("Good morning.", "en-us+f2", offline=True).trim(0, 0.5), tmp_path / "hi.wav")
     rows = [f"{picture},hi.wav,{seed},2,256,clip{seed}" for seed in range(5)]

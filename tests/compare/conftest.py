@@ -15,15 +15,12 @@ from moda.media.audio import RATE, Speech
 from moda.media.output import write_wav
 from moda.media.speak import speak
 from moda.media.video import VideoWriter
-from moda.models import is_present
 from moda.pipeline import TalkingHead
 from tests.compare.inputs import BASE, LATE
 
 
 @pytest.fixture(scope="session")
 def head() -> TalkingHead:
-    if not is_present("moda-lite"):
-        pytest.skip("assets/moda-lite is absent: train it with `make train-lite`")
     return TalkingHead.load("moda-lite", "mesh", "cpu")
 
 

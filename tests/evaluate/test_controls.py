@@ -12,8 +12,6 @@ from moda.evaluate.controls import Effect, draw, run
 from moda.evaluate.emotions import Classifier, ToldApart, action_statistics
 from moda.motion.space import Motion, neutral_reference
 
-LITE = Path(__file__).resolve().parents[2] / "assets" / "moda-lite" / "model.safetensors"
-
 
 def test_the_classifier_learns_what_can_be_told_apart() -> None:
     rng = np.random.default_rng(0)
@@ -67,7 +65,6 @@ def test_effects_are_drawn(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not LITE.is_file(), reason="moda-lite's weights are not there; train them with `make train-lite`")
 def test_every_control_of_the_shipped_model_works(tmp_path: Path) -> None:
     from moda.settings import Settings
 

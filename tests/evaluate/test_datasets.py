@@ -16,7 +16,6 @@ from moda.evaluate.dataset_run import Protocol, evaluate_set
 from moda.evaluate.datasets import ClipFile, choose, describe, find_clips, split_table
 from moda.evaluate.distances import FEATURES, diversity, frechet, half_against_half, reconstruction, windows
 from moda.evaluate.signals import Signals
-from moda.models import is_present
 from moda.pipeline import TalkingHead
 from moda.settings import Settings
 
@@ -139,8 +138,6 @@ def test_protocol_is_checked() -> None:
 
 @pytest.mark.slow
 def test_a_set_with_a_bad_clip(tmp_path: Path, still_video: Path) -> None:
-    if not is_present("moda-lite"):
-        pytest.skip("assets/moda-lite is absent: train it with `make train-lite`")
     data = tmp_path / "data" / "id00001" / "abcdefghijk"
     data.mkdir(parents=True)
     for number in (1, 2):

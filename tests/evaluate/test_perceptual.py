@@ -17,7 +17,6 @@ import torch
 from moda.errors import BadWeights, WeightsMissing
 from moda.evaluate.dataset_run import NO_PIXELS, Protocol, evaluate_set
 from moda.evaluate.perceptual import FILES, SIDE, TITLES, Perceptual, face_cuts, obtain
-from moda.models import is_present
 from moda.pipeline import TalkingHead
 from moda.settings import Settings
 
@@ -110,8 +109,6 @@ def test_faces_are_cut_at_the_same_times_in_a_square_that_stands_still(picture: 
 
 @pytest.mark.slow
 def test_a_set_says_what_it_could_not_measure(tmp_path: Path, still_video: Path, empty_cache: Path) -> None:
-    if not is_present("moda-lite"):
-        pytest.skip("assets/moda-lite is absent: train it with `make train-lite`")
     (tmp_path / "data").mkdir()
     shutil.copyfile(still_video, tmp_path / "data" / "one.mp4")
     head = TalkingHead.load("moda-lite", "mesh", "cpu")
@@ -129,8 +126,6 @@ def test_a_set_says_what_it_could_not_measure(tmp_path: Path, still_video: Path,
 def test_a_set_with_weights_has_all_three(
     tmp_path: Path, still_video: Path, empty_cache: Path, random_weights: Path
 ) -> None:
-    if not is_present("moda-lite"):
-        pytest.skip("assets/moda-lite is absent: train it with `make train-lite`")
     shutil.copytree(random_weights, empty_cache)
     (tmp_path / "data").mkdir()
     shutil.copyfile(still_video, tmp_path / "data" / "one.mp4")

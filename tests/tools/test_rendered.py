@@ -13,8 +13,6 @@ from moda.evaluate.report import Report
 from moda.evaluate.signals import Signals
 from tools.rendered import render_and_measure, summary_table
 
-LITE = Path(__file__).resolve().parents[2] / "assets" / "moda-lite" / "model.safetensors"
-
 
 def test_the_table_gives_medians_beside_real_people() -> None:
     reports = [Report(str(i), "video", {"blink_rate": float(i), "yaw_std": float("nan")}) for i in range(0, 90, 10)]
@@ -25,7 +23,6 @@ def test_the_table_gives_medians_beside_real_people() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not LITE.is_file(), reason="moda-lite's weights are not there; train them with `make train-lite`")
 def test_what_is_rendered_can_be_measured(tmp_path: Path) -> None:
     from moda.media.speak import speak
     from moda.settings import Settings

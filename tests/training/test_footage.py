@@ -12,7 +12,7 @@ import pytest
 from moda.corpus.dataset import HELD_OUT, Corpus
 from moda.corpus.footage.run import PrepareOptions, prepare
 from moda.generator.network import MoDA
-from moda.models import is_present, lite_folder
+from moda.models import lite_folder
 from moda.training.command import make_options
 from moda.training.measure import held_out_loss
 from moda.training.trainer import Trainer
@@ -23,8 +23,6 @@ CLIPS = ("vox_00086.mp4", "vox_731200067.mp4", "vox_681100216.mp4", "vr_face2.mp
 
 @pytest.mark.slow
 def test_real_talkers_lower_the_loss_on_others(shared_data: Path, tmp_path: Path) -> None:
-    if not is_present("moda-lite"):
-        pytest.skip("assets/moda-lite is absent: train it with `make train-lite`")
     (tmp_path / "videos").mkdir()
     for name in CLIPS:
         shutil.copyfile(shared_data / "videos" / name, tmp_path / "videos" / name)
