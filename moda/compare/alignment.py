@@ -1,17 +1,17 @@
-"""Another system's video laid beside ours: where in it our speech starts, heard in its sound."""
+"""Another system's video laid beside ours: where in it our speech starts, and which part of it shows the face alike."""
 
 from __future__ import annotations
 
 import itertools
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from moda.errors import BadVideo
+from moda.errors import BadVideo, UserError
 from moda.media.audio import RATE, Speech, load_speech
 from moda.media.footage import probe, read_frames
 
@@ -21,17 +21,22 @@ SAME_WAVE = 0.30
 SAME_LEVEL = 0.75
 HOP = RATE // 100
 MIN_OVERLAP = 0.6
+PLACE_SECONDS = 2.0
 GROUND = 236  # grey level where a video has no picture
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """A video and the time in it (seconds, may be negative) at which our speech starts; note: what was not sure."""
+    """A video and the time in it (seconds, may be negative) at which our speech starts; note: what was not sure.
+
+    window: (left, top, width, height) in its pixels of what is shown, which may reach beyond it; None = all of it.
+    """
 
     path: Path
     offset: float
     seconds: float
     note: str = ""
+    window: tuple[float, float, float, float] | None = None
 
 
 def align_video(path: Path, speech: Speech) -> Aligned:
@@ -52,6 +57,42 @@ def align_video(path: Path, speech: Speech) -> Aligned:
     raise BadVideo(
         f"The sound of {path.name!r} is not the speech that is compared: give a video made from the same speech."
     )
+
+
+def framed(theirs: Aligned, ours: Aligned) -> Aligned:
+    """Another system's video with the window that shows its face where ours is, and as large.
+
+    Unchanged where it already lies so, within 5 % of the eye distance and size, or where a face is not found in both.
+    """
+    wanted, found = _face_place(ours.path), _face_place(theirs.path)
+    if wanted is None or found is None:
+        return replace(theirs, note=f"{theirs.note} No face to lay it by: it is shown whole.".strip())
+    width, height = probe(ours.path).size
+    scale = found[2] / wanted[2]
+    window = (found[0] - wanted[0] * scale, found[1] - wanted[1] * scale, width * scale, height * scale)
+    own = probe(theirs.path).size
+    if np.abs(np.array(window) - (0, 0, *own)).max() < 0.05 * found[2]:
+        return theirs
+    left, top, wide, high = (round(value) for value in window)
+    said = (
+        f"was cut to {wide} x {high} pixels at {left}, {top}, where its face is as large and in the same place as ours."
+    )
+    return replace(theirs, note=f"{theirs.note} It {said}" if theirs.note else said, window=window)
+
+
+def _face_place(path: Path) -> tuple[float, float, float] | None:
+    """Middle between the eyes and their distance in pixels of a video, over its first seconds; None without a face."""
+    from moda.portrait.track import track_video
+
+    about = probe(path)
+    try:
+        track = track_video(path, PLACE_SECONDS, about.fps)
+    except UserError:
+        return None
+    points = np.median(track.landmarks[:, :, :2].astype(np.float64), axis=0) * max(about.size) / max(track.size)
+    left, right = points[[33, 133]].mean(0), points[[362, 263]].mean(0)
+    middle = (left + right) / 2
+    return float(middle[0]), float(middle[1]), float(np.linalg.norm(right - left))
 
 
 def offset_of(wanted: npt.ArrayLike, heard: npt.ArrayLike, least: float = MIN_OVERLAP) -> tuple[int, float]:
@@ -95,17 +136,34 @@ def frames_at(aligned: Aligned, size: tuple[int, int], fps: float, frames: int) 
     pictures: Iterator[Picture] = iter(())
     if start < aligned.seconds:
         length = (frames - late) / fps + 0.1
-        width, height = fitted(probe(aligned.path).size, size)
-        pictures = read_frames(aligned.path, fps, (width, height), start=start, seconds=length)
+        given = probe(aligned.path).size
+        window = aligned.window or (0.0, 0.0, *given)
+        room = fitted((window[2], window[3]), size)
+        ratio = room[0] / window[2]
+        scaled = room if aligned.window is None else (max(2, round(given[0] * ratio)), max(2, round(given[1] * ratio)))
+        pictures = read_frames(aligned.path, fps, scaled, start=start, seconds=length)
+        if aligned.window is not None:
+            left, top = round(window[0] * ratio), round(window[1] * ratio)
+            pictures = (_cut(picture, left, top, room) for picture in pictures)
     padded = itertools.chain(itertools.repeat(blank, late), pictures, itertools.repeat(blank))
     for picture in itertools.islice(padded, frames):
         yield letterbox(picture, size)
 
 
-def fitted(given: tuple[int, int], room: tuple[int, int]) -> tuple[int, int]:
+def fitted(given: tuple[float, float], room: tuple[int, int]) -> tuple[int, int]:
     """The largest (width, height) of the same shape inside `room`."""
     ratio = min(room[0] / given[0], room[1] / given[1])
     return max(1, min(room[0], round(given[0] * ratio))), max(1, min(room[1], round(given[1] * ratio)))
+
+
+def _cut(picture: Picture, left: int, top: int, size: tuple[int, int]) -> Picture:
+    """A window (width, height) of a picture; grey where it reaches beyond it."""
+    whole: Picture = np.full((size[1], size[0], 3), GROUND, np.uint8)
+    height, width = picture.shape[:2]
+    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + size[0], width), min(top + size[1], height)
+    if x1 > x0 and y1 > y0:
+        whole[y0 - top : y1 - top, x0 - left : x1 - left] = picture[y0:y1, x0:x1]
+    return whole
 
 
 def letterbox(picture: Picture, size: tuple[int, int]) -> Picture:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moda import __version__
-from moda.compare.alignment import Aligned, align_video, whole_video
+from moda.compare.alignment import Aligned, align_video, framed, whole_video
 from moda.compare.figures import width_of
 from moda.compare.grid import Cell, write_grid
 from moda.compare.manifest import (
@@ -94,9 +94,10 @@ def compare(
     sound = head.speech(speech)
     face = portrait if hasattr(portrait, "digest") else head.portrait(portrait)
     aligned = {name: align_video(Path(path), sound) for name, path in request.columns.items()}
-    notes = [f"{name} {video.note}" for name, video in aligned.items() if video.note]
     stages.done("inputs")
     made = _make(head, face, sound, variants, output, progress, cancel)
+    aligned = {name: framed(video, made[0].video) for name, video in aligned.items()}
+    notes = [f"{name} {video.note}" for name, video in aligned.items() if video.note]
     stages.done("variants")
     source = ("video" if aligned else "motion") if request.measure == "auto" else request.measure
     rows, signals, names = _measure(made, aligned, sound, face, source, notes, progress, cancel)
@@ -126,7 +127,9 @@ def compare(
         "at": request.at, "words": request.words, "measure": request.measure, "width": request.width,
         "moments": [{"seconds": m.seconds, "phoneme": m.sound} for m in moments],
         "variants": [_variant_facts(one, output) for one in made],
-        "columns": [{"name": n, "offset": round(a.offset, 4), "note": a.note} for n, a in aligned.items()],
+        "columns": [
+            {"name": n, "offset": round(a.offset, 4), "window": a.window, "note": a.note} for n, a in aligned.items()
+        ],
         "rows": [{"name": r.name, "measured": r.how, "values": jsonable(r.values)} for r in rows],
         "notes": notes,
     }  # fmt: skip

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moda.compare.alignment import GROUND, align_video, fitted, frames_at, letterbox, offset_of
+from moda.compare.alignment import GROUND, Aligned, align_video, fitted, framed, frames_at, letterbox, offset_of
+from moda.compare.run import Comparison
 from moda.errors import BadVideo
 from moda.media.audio import Speech
 from moda.media.speak import speak
@@ -51,8 +52,6 @@ def test_frames_start_with_the_speech(speech: Speech, other_video: Path) -> None
 
 
 def test_where_a_video_has_no_picture_it_is_grey(speech: Speech, other_video: Path) -> None:
-    from moda.compare.alignment import Aligned
-
     before = list(frames_at(Aligned(other_video, -0.2, 2.0), (64, 48), 25.0, 10))
     assert all((frame == GROUND).all() for frame in before[:5]) and not (before[5] == GROUND).all()
     after = list(frames_at(Aligned(other_video, 99.0, 2.0), (64, 48), 25.0, 3))
@@ -64,3 +63,21 @@ def test_fitted_stays_inside(width: int, height: int, room_x: int, room_y: int) 
     x, y = fitted((width, height), (room_x, room_y))
     assert 1 <= x <= room_x and 1 <= y <= room_y
     assert letterbox(np.zeros((y, x, 3), np.uint8), (room_x, room_y)).shape == (room_y, room_x, 3)
+
+
+def test_their_face_is_laid_where_ours_is(made: Comparison, other_video: Path) -> None:
+    """Eyes of both in the cells of the grid: as far apart and in the same place, within a twentieth of a cell."""
+    from moda.portrait.faces import find_all
+
+    ours = Aligned(next((made.folder / "variants").glob("*.mp4")), 0.0, 1.2)
+    theirs = framed(Aligned(other_video, LATE, 2.0), ours)
+    assert theirs.window is not None and "same place as ours" in theirs.note
+    size = (256, 256)
+    places = []
+    for video in (ours, theirs):
+        points = find_all(next(frames_at(video, size, 25.0, 1)))[0].landmarks
+        left, right = points[[33, 133], :2].mean(0), points[[362, 263], :2].mean(0)
+        places.append([*((left + right) / 2), float(np.linalg.norm(right - left))])
+    assert np.abs(np.subtract(*places)).max() < 13
+    whole = Aligned(ours.path, 0.0, 1.2)
+    assert framed(whole, ours).window is None
