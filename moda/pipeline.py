@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moda import policy
-from moda.errors import BadMotionFile, BadSetting, Cancelled, OutOfMemory, OutputFailed
+from moda.errors import BadMotionFile, BadSetting, BadSpeech, Cancelled, OutOfMemory, OutputFailed
 from moda.motion.takes import Take
 from moda.motion.trims import trim
+from moda.result import RenderResult
 from moda.settings import MAX_SEED, POSE_PRIORS, Limits, Settings
 
 if TYPE_CHECKING:
@@ -30,47 +31,9 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 Cancel = Callable[[], bool]
 KEPT_PORTRAITS = 4
+PERFORMANCE = "performance"
+"""What a take of a filmed face has in place of a model's name."""
 NO_MEMORY = "There is too little free memory for this; use shorter speech, a smaller size, or device cpu."
-
-
-@dataclass(frozen=True)
-class RenderResult:
-    """What `TalkingHead.render` made. timings: seconds by stage; duration: of the video, in seconds."""
-
-    output: Path
-    frames: int
-    fps: float
-    timings: dict[str, float]
-    seed: int
-    model: str
-    renderer: str
-    device: str
-    hints: tuple[str, ...] = ()
-    """What could be better about the portrait, a sentence each."""
-
-    @property
-    def duration(self) -> float:
-        return self.frames / self.fps
-
-    @property
-    def real_time_factor(self) -> float:
-        """Seconds of work per second of video, portrait analysis and planning included; below 1 is faster."""
-        return sum(self.timings.values()) / self.duration
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "output": str(self.output),
-            "frames": self.frames,
-            "fps": self.fps,
-            "duration": round(self.duration, 3),
-            "seconds": {stage: round(seconds, 3) for stage, seconds in self.timings.items()},
-            "real_time_factor": round(self.real_time_factor, 4),
-            "seed": self.seed,
-            "model": self.model,
-            "renderer": self.renderer,
-            "device": self.device,
-            "hints": list(self.hints),
-        }
 
 
 @dataclass
@@ -171,6 +134,54 @@ class TalkingHead:
             trimmed = trim(motion, own)
             takes.append(Take(motion, trimmed, own, self.model.name, spent, notes, sound.digest, portrait.digest))
         return takes
+
+    def perform(
+        self,
+        portrait: Portrait,
+        video: str | os.PathLike[str],
+        settings: Settings | None = None,
+        *,
+        speech: Any = None,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> Take:
+        """The motion of a filmed face as a take for this portrait: all of it, or, with `speech`, head, eyes and brows
+        of the film and lips of the speech (which needs a motion model).
+
+        Raises BadVideo: no face, or cuts. BadSpeech, BadSetting, Refused, OutOfMemory, Cancelled.
+        """
+        from moda.performance.perform import film_motion, fitted_length, with_lips_of
+
+        chosen = settings or Settings()
+        timings: dict[str, float] = {}
+
+        def watch(frame: int) -> None:
+            if cancel is not None and cancel():
+                raise Cancelled("Stopped while following the face.")
+            if progress is not None:
+                progress("film", frame, 0)
+
+        sound = self._sound_of(video) if speech is None else self.speech(speech)
+        facts: dict[str, Any] = {"face": portrait.face.box, "model": PERFORMANCE, "renderer": self.renderer.name}
+        policy.ask("plan", portrait.image, None if sound is None else sound.waveform, chosen, **facts)
+        with _timed(timings, "film"):
+            motion, notes = film_motion(portrait, Path(video), watch)
+        if sound is not None:
+            motion = fitted_length(motion, sound.frames())
+        if speech is not None:
+            assert sound is not None
+            planned = self.plan(portrait, sound, chosen, progress=progress, cancel=cancel)
+            motion, notes = with_lips_of(motion, planned.sampled), (*notes, *planned.notes)
+            timings |= planned.timings
+        digest = "" if sound is None else sound.digest
+        return Take(motion, trim(motion, chosen), chosen, PERFORMANCE, timings, notes, digest, portrait.digest)
+
+    def _sound_of(self, video: str | os.PathLike[str]) -> Speech | None:
+        """What is heard in a film, or None for a silent one."""
+        try:
+            return self.speech(video)
+        except BadSpeech:
+            return None
 
     def _pose(self, settings: Settings, speech: Speech, portrait: Portrait, cancel: Cancel | None) -> Any:
         """The pose prior of these settings, (T, 7) offsets or None; named ones vary with the seed."""

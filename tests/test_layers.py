@@ -15,13 +15,13 @@ PACKAGE = REPOSITORY / "moda"
 # A part may import itself and the parts on lower floors. Parts on one floor do not know each other.
 FLOORS = (
     {"digests", "errors"},
-    {"assets", "console", "interpreter", "settings"},
+    {"assets", "console", "interpreter", "result", "settings"},
     {"motion", "policy"},
     {"media"},
     {"portrait"},
     {"conditions", "generator", "renderer"},
     {"models"},
-    {"planning", "preview", "script", "stage"},
+    {"planning", "preview", "script", "stage", "performance"},
     {"exports"},
     {"pipeline"},
     {"evaluate", "doctor"},

@@ -1,4 +1,4 @@
-"""The command line: `moda generate|preview|render|export|speak|compare|batch|evaluate|prepare|train|doctor|serve`.
+"""The command line: `moda generate|preview|render|perform|export|speak|compare|batch|evaluate|prepare|train|doctor|serve`.
 
 One module a group of commands, put together here. Every option of a take comes from settings.py; exit codes are
 those of moda/console.py. Nothing heavy is imported before a command needs it.
@@ -23,7 +23,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (clips.generate, clips.preview, clips.render, clips.export, clips.speak, compare.compare, batch.batch):
+for command in (
+    clips.generate,
+    clips.preview,
+    clips.render,
+    clips.perform,
+    clips.export,
+    clips.speak,
+    compare.compare,
+    batch.batch,
+):
     app.command()(command)
 app.add_typer(evaluate.app, name="evaluate")
 app.command()(prepare)

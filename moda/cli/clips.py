@@ -249,3 +249,32 @@ def export(
     head = load(None, "mesh", "cpu")
     written = head.export(head.portrait(portrait, face=face), planned, head.speech(speech), output)
     show({"output": str(written), "bytes": written.stat().st_size}, f"{written}", json)
+
+
+@with_settings(ALL_GROUPS)
+def perform(
+    portrait: PortraitFile,
+    video: Annotated[Path, typer.Argument(help="A film of one shot that shows somebody talking.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The take (.npz).")],
+    settings: dict[str, Any],
+    speech: Annotated[
+        Path | None, typer.Option(help="Lips from this speech; head, eyes and brows from the film.")
+    ] = None,
+    model: Model = "auto",
+    device: Device = "auto",
+    face: FaceIndex = None,
+    json: AsJson = False,
+) -> None:
+    """The motion of a filmed face as a take."""
+    from moda.media.output import check_output
+
+    check_output(output, ".npz")
+    chosen = Settings.from_mapping(settings)
+    with progress_on_stderr() as report:
+        head = load(None if speech is None else model, "mesh", device)
+        take = head.perform(head.portrait(portrait, face=face), video, chosen, speech=speech, progress=report)
+    take.save(output)
+    for note in take.notes:
+        print(note, file=sys.stderr)
+    facts = {"output": str(output), "frames": len(take.motion), "fps": take.motion.fps, "seconds": take.timings}
+    show(facts, f"{output}  {len(take.motion)} frames, {take.motion.seconds:.2f} s", json)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from moda.motion.actions import GAP_PER_JAW
+from moda.motion.actions import BROW_PER_RAISE, GAP_PER_JAW
 from moda.motion.space import KEYPOINT_UNIT
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 
 RATE = 25.0
-#: Height in IOD that one unit of brow_raise and of brow_furrow gives the brow.
-BROW_PER_RAISE, BROW_PER_FURROW = 0.055, -0.018
+#: Height in IOD that one unit of brow_furrow gives the brow.
+BROW_PER_FURROW = -0.018
 
 #: Points that make a face this face: eye corners, nose, cheekbones, brow bone, temples; no lips, lids or jaw.
 BONE = (33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 98, 327, 234, 454, 127, 356, 10, 109, 338, 54, 284, 21, 251)

@@ -54,6 +54,8 @@ EYE_PER_BLINK = 0.35
 LIP_PER_JAW = 0.34
 #: Inner-lip gap over the distance of the eye centres (IOD) that one unit of jaw_open makes.
 GAP_PER_JAW = 0.30
+#: Height in IOD that one unit of brow_raise gives the brow.
+BROW_PER_RAISE = 0.055
 
 
 @lru_cache(maxsize=1)

@@ -17,12 +17,12 @@ import numpy as np
 
 from moda.corpus.dataset import HELD_OUT
 from moda.corpus.footage.clip import Stretch, rows_of, stretches_of
-from moda.corpus.footage.fitting import Rest, motion_of
 from moda.corpus.footage.labels import mixture_of
 from moda.corpus.shards import ITEMS_PER_SHARD, write_items
 from moda.errors import BadSetting
 from moda.media.csv_safe import cell
 from moda.motion.space import FPS, POSE, neutral_reference, normalise
+from moda.performance.fitting import Rest, motion_of
 
 FACTS, REPORT, BUILDING = "dataset.json", "report.csv", ".building"
 COLUMNS = ("video", "speaker", "start", "seconds", "kept", "split", "emotion", "reason", "fps", "face_px", "yaw_deg",

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moda.corpus.footage.fitting import Reading, read_face
 from moda.corpus.footage.limits import Limits, face_width, judge, stretches
-from moda.corpus.footage.shots import Shots
 from moda.errors import BadSpeech, BadVideo, UserError
+from moda.performance.fitting import Reading, read_face
+from moda.performance.shots import Shots
 
 if TYPE_CHECKING:
     from moda.renderer.liveportrait.motion_extractor import MotionExtractor

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 
 from moda.corpus.footage.clip import SAMPLES, Recipe, Stretch, stretches_of
-from moda.corpus.footage.fitting import Rest, action_values
 from moda.corpus.footage.limits import Limits
 from moda.corpus.footage.run import read_all
 from moda.corpus.synthetic.coarticulation import LIPS
@@ -23,6 +22,7 @@ from moda.corpus.synthetic.voices import Phone, Utterance
 from moda.errors import UserError
 from moda.evaluate.datasets import ClipFile, find_clips
 from moda.motion.actions import INDEX
+from moda.performance.fitting import Rest, action_values
 
 MEASURED_ON = frozenset({"bbaf2n", "brbk7n", "lbbc2a", "lrwp9a", "pwij3p", "sbia1a"})
 """Names of GRID clips that models are measured on: nobody's clip of such a name is learnt from."""

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from moda.corpus.footage.fitting import Reading
 from moda.errors import BadSetting
 from moda.evaluate.signals import RATE
 from moda.evaluate.sync import REACH, score
 from moda.motion.actions import GAP_PER_JAW
+from moda.performance.fitting import Reading
 
 FAR = 3
 """Frames by which the lips may be early or late: 120 ms."""

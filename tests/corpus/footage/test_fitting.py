@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from moda.corpus.footage.fitting import (
+from moda.evaluate.signals import signals_of_motion, signals_of_track
+from moda.motion.actions import INDEX, read_actions
+from moda.motion.space import Motion
+from moda.performance.fitting import (
     FITTED,
     Rest,
     action_values,
@@ -15,9 +18,6 @@ from moda.corpus.footage.fitting import (
     read_face,
     solve_actions,
 )
-from moda.evaluate.signals import signals_of_motion, signals_of_track
-from moda.motion.actions import INDEX, read_actions
-from moda.motion.space import Motion
 from moda.portrait.canonical import canonical_face
 from moda.portrait.track import Track, track_video
 from moda.renderer.mesh.analysis.deform import action_fields
@@ -107,7 +107,7 @@ def test_what_is_fitted_stays_within_what_a_face_can_do() -> None:
     wild[1:, [61, 291, 0, 17, 13, 14], :2] += np.random.default_rng(1).normal(0, 40, (3, 6, 2))
     reading = read_face(wild)
     values = solve_actions(reading.pulls - reading.pulls[0], reading.gap)
-    from moda.corpus.footage.fitting import LIMITS
+    from moda.performance.fitting import LIMITS
 
     for column, name in enumerate(FITTED):
         low, high = LIMITS[name]
@@ -126,7 +126,7 @@ def test_build_is_no_expression() -> None:
 
 
 def test_pose_starts_in_the_middle_and_turning_is_no_shift() -> None:
-    from moda.corpus.footage.fitting import PIVOT
+    from moda.performance.fitting import PIVOT
     from moda.renderer.mesh.drawing.pose import rotation_of
 
     still = (face() - 300) / 100

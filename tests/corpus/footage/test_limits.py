@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from moda.corpus.footage.fitting import read_face
 from moda.corpus.footage.limits import Limits, face_width, fault_of, judge, stretches
 from moda.errors import BadSetting
+from moda.performance.fitting import read_face
 from moda.portrait.canonical import canonical_face
 from moda.portrait.track import track_video
 from tests.corpus.footage.conftest import Talk

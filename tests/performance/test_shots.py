@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from moda.corpus.footage.shots import Shots
+from moda.performance.shots import Shots
 from moda.portrait.portrait import Portrait
 
 

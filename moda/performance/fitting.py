@@ -13,9 +13,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from moda.evaluate.signals import BROW_PER_RAISE
 from moda.motion import statistics as st
-from moda.motion.actions import ACTIONS, EYE_PER_BLINK, INDEX, write_actions, write_matrix
+from moda.motion.actions import ACTIONS, BROW_PER_RAISE, EYE_PER_BLINK, INDEX, write_actions, write_matrix
 from moda.motion.space import DIM, EXPRESSION, KEYPOINT_UNIT, ROTATION, SCALE, TRANSLATION, FloatArray
 
 Array = npt.NDArray[np.float64]
