@@ -1,4 +1,4 @@
-"""The command line: `moda generate|preview|render|perform|export|speak|compare|batch|evaluate|prepare|train|doctor|serve`.
+"""The command line: `moda` with generate, preview, render, perform, export, speak, compare, batch, evaluate and others.
 
 One module a group of commands, put together here. Every option of a take comes from settings.py; exit codes are
 those of moda/console.py. Nothing heavy is imported before a command needs it.
