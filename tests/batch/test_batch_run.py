@@ -123,10 +123,10 @@ def test_a_bug_in_one_row_costs_that_row_alone(folder: Path, head: TalkingHead) 
             self._worker = Sick(head)
 
     class Sick(Worker):
-        def _make(self, task: Task, folder: Path) -> tuple[str, int]:
+        def _make(self, task: Task, folder: Path) -> tuple[str, int, str]:
             if task.job.settings.seed == 1:
                 raise RuntimeError("something\nwent wrong")
-            return "digest", 1
+            return "digest", 1, ""
 
     summary = do(folder, head, "me.png,hi.wav,,1,1,256,\nme.png,hi.wav,,2,1,256,\n", Broken)
     assert [o.status for o in summary.outcomes] == ["failed", "done"]

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from moda import doctor
+from moda.cli import studio
 from moda.cli.studio import check_address, upload_folder, wanted_port
 from moda.errors import BadSetting
 from tests.trust.serving import free_port
@@ -48,7 +49,7 @@ def test_uploads_lie_in_a_folder_of_ones_own(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     folder = upload_folder()
     assert folder.parent == tmp_path and upload_folder() == folder
-    if os.name == "posix":
+    if hasattr(studio.os, "getuid"):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
         (tmp_path / f"moda-studio-uploads-{folder.stat().st_uid + 1}").mkdir()  # made by somebody else
