@@ -22,6 +22,7 @@ from moda.settings import MAX_SEED, POSE_PRIORS, Limits, Settings
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from moda.live.session import LiveSession
     from moda.media.audio import Speech
     from moda.models.motion_model import MotionModel
     from moda.portrait.faces import Face
@@ -200,6 +201,30 @@ class TalkingHead:
             prior = Path(prior)
         rng = np.random.default_rng(settings.seed)
         return pose_prior(prior, speech.frames(), 25.0, portrait.pose, rng, on_frame=watch)
+
+    def live(self, portrait: Portrait, settings: Settings | None = None) -> LiveSession:
+        """A live session: speech in pieces in, motion in pieces out (:mod:`moda.live.session`).
+
+        Raises BadSetting for a model or settings that need the whole speech, Refused.
+        """
+        from moda.live.session import LiveSession
+
+        chosen = settings or Settings()
+        if self.model is None:
+            raise BadSetting("No motion model is loaded: this one only renders takes.")
+        policy.ask("plan", portrait.image, None, chosen, face=portrait.face.box, model=self.model.name)
+        return LiveSession(self.model, self.model.start(portrait), chosen)
+
+    def idle(self, portrait: Portrait, settings: Settings | None = None, seconds: float = 10.0) -> Take:
+        """Listening that loops without a seam: its last frame leads to its first. Raises BadSetting, Refused."""
+        from moda.live.idle import idle_loop
+
+        chosen = settings or Settings()
+        if self.model is None:
+            raise BadSetting("No motion model is loaded: this one only renders takes.")
+        policy.ask("plan", portrait.image, None, chosen, face=portrait.face.box, model=self.model.name)
+        motion = idle_loop(self.model.start(portrait), seconds, chosen)
+        return Take(motion, trim(motion, chosen), chosen, self.model.name, portrait=portrait.digest)
 
     def preview(self, take: Take, *others: Take, speech: Speech | None = None) -> Figure:
         """The trajectories of one or more takes as an interactive figure."""

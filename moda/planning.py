@@ -14,7 +14,7 @@ from moda.models.motion_model import MotionModel, Start
 from moda.models.threads import cpu_threads
 from moda.motion.closures import close_lips, is_bilabial
 from moda.motion.emotions import CLASSES
-from moda.motion.space import FPS, POSE, Motion, denormalise, normalise
+from moda.motion.space import FPS, PLACED, POSE, Motion, denormalise, normalise
 from moda.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from moda.media.audio import Speech
 
 FloatArray = npt.NDArray[np.float32]
-PLACED = slice(63, 67)
-"""Scale and translation: what a portrait's ratio multiplies."""
 
 
 def sampling_options(settings: Settings, noise: NoiseScale) -> SamplingOptions:

@@ -23,6 +23,7 @@ FLOORS = (
     {"models"},
     {"planning", "preview", "script", "stage", "performance"},
     {"exports"},
+    {"live"},
     {"pipeline"},
     {"evaluate", "doctor"},
     {"corpus"},

@@ -78,11 +78,7 @@ def columns(waveform: npt.ArrayLike, count: int, warp: float = 1.0) -> FloatArra
     need = (count - 1) * HOP + FFT
     padded = np.zeros(FFT // 2 + max(need, len(signal)), dtype=np.float32)
     padded[FFT // 2 : FFT // 2 + len(signal)] = signal
-    level, mel, voicing = _spectra(padded, count, filterbank(warp))
-    peak, colour = _running(level, mel)
-    even = (mel - peak[:, None] - colour) / 3.0
-    loud = (level - peak) / 3.0
-    return np.column_stack([np.clip(even, -3.0, 3.0), np.clip(loud, -3.5, 1.0), voicing]).astype(np.float32)
+    return Leveller()(*_spectra(padded, count, filterbank(warp)))
 
 
 def _spectra(
@@ -112,26 +108,57 @@ def _spectra(
     return level, mel, voicing
 
 
-def _running(level: FloatArray, mel: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The level follower (T,) and the mean spectrum (T, MELS) of what was loud so far."""
-    count = len(level)
-    decay = HOP / SAMPLE_RATE / _RELEASE
-    peak = np.empty(count, dtype=np.float32)
-    colour = np.empty_like(mel)
-    now = float(_START_LEVEL)
-    weight = _PRIOR_SECONDS
-    mean = _speech_colour().copy()
-    step = HOP / SAMPLE_RATE
-    for i in range(count):
-        above = float(level[i]) - now
-        now += 0.12 * above if above > 0 else max(above, -8.0) * decay * 0.25
-        peak[i] = now
-        if above > -4.5:
-            share = step / weight
-            mean += share * (mel[i] - now - mean)
-            weight = min(weight + step, _COLOUR)
-        colour[i] = mean
-    return peak, colour
+class Leveller:
+    """Evens out loudness and colour by what was heard so far: a peak follower of the level, and the mean spectrum of
+    what was loud. Feed it column by column or all at once, the result is the same."""
+
+    def __init__(self) -> None:
+        self.peak = float(_START_LEVEL)
+        self.colour = _speech_colour()
+        self.seconds = _PRIOR_SECONDS
+
+    def __call__(self, level: FloatArray, mel: FloatArray, voicing: FloatArray) -> FloatArray:
+        """Log level (n,), log-mel (n, MELS) and voicing (n,) of the next columns -> (n, CHANNELS)."""
+        peak, colour = self.follow(level, mel)
+        even = (mel - peak[:, None] - colour) / 3.0
+        loud = (level - peak) / 3.0
+        return np.column_stack([np.clip(even, -3.0, 3.0), np.clip(loud, -3.5, 1.0), voicing]).astype(np.float32)
+
+    def follow(self, level: FloatArray, mel: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The level follower (n,) and the mean spectrum (n, MELS) at each of the next columns."""
+        count, step = len(level), HOP / SAMPLE_RATE
+        decay = step / _RELEASE
+        peaks = np.empty(count, dtype=np.float32)
+        colours = np.empty_like(mel)
+        for i in range(count):
+            above = float(level[i]) - self.peak
+            self.peak += 0.12 * above if above > 0 else max(above, -8.0) * decay * 0.25
+            peaks[i] = self.peak
+            if above > -4.5:
+                share = step / self.seconds
+                self.colour = self.colour + share * (mel[i] - self.peak - self.colour)
+                self.seconds = min(self.seconds + step, _COLOUR)
+            colours[i] = self.colour
+        return peaks, colours
+
+
+class StreamedColumns:
+    """`columns` of a waveform that comes in pieces: (n, CHANNELS) of those that are complete by now, the same numbers
+    as of the whole to rounding. Keeps half a window of sound."""
+
+    def __init__(self) -> None:
+        self.leveller = Leveller()
+        self.sound = np.zeros(FFT // 2, dtype=np.float32)  # from the first sample of the next column's window on
+
+    def __call__(self, samples: npt.ArrayLike) -> FloatArray:
+        """The columns that samples (n,) float complete."""
+        self.sound = np.concatenate([self.sound, np.asarray(samples, dtype=np.float32).reshape(-1)])
+        count = max(0, (len(self.sound) - FFT) // HOP + 1)
+        if count == 0:
+            return np.zeros((0, CHANNELS), dtype=np.float32)
+        made = self.leveller(*_spectra(self.sound, count, filterbank()))
+        self.sound = self.sound[count * HOP :]
+        return made
 
 
 def stack_columns(cols: npt.NDArray, frames: int, first: int = 0) -> npt.NDArray:

@@ -108,7 +108,7 @@ def _from_npz(data: bytes, name: str, member: str) -> Motion:
         if "motion" not in content.files:
             raise BadMotionFile(f"{name} holds no motion; choose a take saved by MoDA Studio.")
         array = content[member if member in content.files else "motion"]
-        if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[1] != DIM:
+        if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[1] != DIM or len(array) == 0:
             raise BadMotionFile(f"{name} holds motion of shape {array.shape}, expected (frames, {DIM}).")
         fps = float(content["fps"]) if "fps" in content.files else 25.0
         meta: Any = json.loads(str(content["meta"])) if "meta" in content.files else {}

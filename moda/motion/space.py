@@ -22,6 +22,8 @@ TRANSLATION = slice(64, 67)
 PITCH, YAW, ROLL = 67, 68, 69
 ROTATION = slice(67, 70)
 POSE = slice(63, 70)
+#: Scale and translation: what the ratio of a portrait's size to the training mean multiplies.
+PLACED = slice(63, 67)
 DIM = 70
 KEYPOINTS = 21
 FPS = 25.0
@@ -41,7 +43,7 @@ LivePortrait turns the head about a point in front of the neck; a head that turn
 class Motion:
     """A sequence of frames in the joint parameter space.
 
-    array      (T, 70) float32, physical units (not normalised).
+    array      (T, 70) float32, physical units (not normalised); a piece with a reference may have no frame.
     fps        frames per second, > 0.
     origin     where it came from, e.g. "moda-lite" or "template d5.pkl".
     reference  (70,) float32: the vector that shows the portrait as it is (its own pose and expression).
@@ -58,7 +60,7 @@ class Motion:
 
     def __post_init__(self) -> None:
         array = np.ascontiguousarray(self.array, dtype=np.float32)
-        if array.ndim != 2 or array.shape[1] != DIM or len(array) == 0:
+        if array.ndim != 2 or array.shape[1] != DIM or (len(array) == 0 and self.reference is None):
             raise ValueError(f"motion must have shape (T, {DIM}) with T >= 1, not {array.shape}")
         if not np.isfinite(array).all():
             raise ValueError("motion holds numbers that are not finite")
