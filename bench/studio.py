@@ -29,7 +29,7 @@ WAIT = 120_000
 OLD = """() => {
     document.querySelectorAll('#figures strong').forEach(e => e.classList.add('old'));
     window.oldData = document.querySelector('#plot .js-plotly-plot')?.data;
-    window.oldClip = document.querySelector('#quick-clip-1 video')?.src || '';
+    window.oldClip = document.querySelector('#quick-clip video')?.src || '';
 }"""
 """Remembers what the page shows, to tell what comes from what is there."""
 
@@ -65,7 +65,7 @@ def visit(page: Any, address: str, speech: Path, clock: Clock) -> None:
     fresh = "!!document.querySelector('#figures strong:not(.old)')"
     drawn = "!!document.querySelector('#plot .js-plotly-plot')?.offsetParent && "
     drawn += "document.querySelector('#plot .js-plotly-plot').data !== window.oldData"
-    clip = "(document.querySelector('#quick-clip-1 video')?.src || window.oldClip) !== window.oldClip"
+    clip = "(document.querySelector('#quick-clip video')?.src || window.oldClip) !== window.oldClip"
     for seed, turn in enumerate(("first preview", "preview", "preview", "preview"), 1):
         page.fill("#control-seed input", str(seed))  # another each time: what stays the same is not drawn again
         page.keyboard.press("Tab")

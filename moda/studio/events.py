@@ -111,7 +111,6 @@ def stops(button: gr.Button, engine: Engine, say: gr.HTML, events: list[Any]) ->
     """Lets the button end the visitor's work and these events, and say so."""
 
     def stop(request: gr.Request) -> str:
-        session_of(engine, request).clips_due.clear()
         engine.visitors.stop(visitor_of(request))
         return messages.note(STOPPED)
 

@@ -71,9 +71,11 @@ class Make:
             lambda event: self.follow(engine, event), lambda event: self.settle(engine, event),
         )  # fmt: skip
 
-    def follow(self, engine: Engine, event: Any) -> list[Any]:
-        """After an event that brings or changes takes: the files to download, then the clips, each an event of its
-        own. Returns the events that Stop must end."""
+    def follow(self, engine: Engine, event: Any) -> Any:
+        """After an event that brings or changes takes: the files to download, then the clip where there is no stage.
+
+        Returns the event that Stop must end.
+        """
 
         @guarded(self.motion.say)
         def files(request: gr.Request) -> Any:
@@ -87,9 +89,9 @@ class Make:
         written = settled.success(
             files, None, outputs, show_progress="hidden", trigger_mode="multiple", **PRIVATE, **LIGHT
         )
-        clips = self.motion.clip_events(engine, written)
-        self.settle(engine, clips[-1])
-        return clips
+        clip = self.motion.connect_clip(engine, written)
+        self.settle(engine, clip)
+        return clip
 
     def settle(self, engine: Engine, event: Any) -> Any:
         """After an event that shows a result: takes it back where its portrait or speech was replaced meanwhile.

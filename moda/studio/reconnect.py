@@ -24,6 +24,7 @@ TICKET = """async () => {
     const mine = (ticket) => !navigator.locks || new Promise((answer) => navigator.locks.request(
         name + ticket, {ifAvailable: true}, (lock) => { answer(Boolean(lock)); return lock && new Promise(() => {}); }
     ));
+    const webgl = Boolean(document.createElement("canvas").getContext("webgl2"));
     try {
         let ticket = sessionStorage.getItem(name);
         const again = opened !== undefined && ["reload", "back_forward"].includes(opened.type);
@@ -34,9 +35,9 @@ TICKET = """async () => {
             sessionStorage.setItem(name, ticket);
             await mine(ticket);
         }
-        return [ticket, back];
+        return [ticket, back, webgl];
     } catch {
-        return ["", false];  // a browser that keeps nothing
+        return ["", false, webgl];  // a browser that keeps nothing
     }
 }"""
 """A tab that was duplicated has the ticket too, but the first tab holds its lock: it gets one of its own."""
@@ -44,15 +45,17 @@ TICKET = """async () => {
 
 def connect(page: gr.Blocks, make: Make, engine: Engine) -> None:
     """The event of a page that opens, and what follows when something of it is still being worked on."""
-    ticket, back, again = gr.Textbox(visible=False), gr.Checkbox(visible=False), gr.State("")
+    ticket, back, webgl = gr.Textbox(visible=False), gr.Checkbox(visible=False), gr.Checkbox(visible=False)
+    again = gr.State("")
     motion, video = make.motion, make.video
     outputs: list[Any] = [
         make.portrait.picture, *make.portrait.outputs(), make.speech.speech, make.speech.say,
         *make.settings.values(), *make.cleared(), motion.takes, again,
     ]  # fmt: skip
 
-    def come_back(ticket: str, back: bool, request: gr.Request) -> Any:
+    def come_back(ticket: str, back: bool, webgl: bool, request: gr.Request) -> Any:
         session = engine.visitors.arrive(visitor_of(request), ticket or "", back)
+        session_of(engine, request).webgl = bool(webgl)
         found: dict[Any, Any] = {motion.say: gr.skip()}
         if session is None:
             return found
@@ -62,10 +65,8 @@ def connect(page: gr.Blocks, make: Make, engine: Engine) -> None:
         if session.sound is not None and session.speech is not None:
             found |= {make.speech.speech: session.sound.path, **make.speech.shown(session)}
         if session.take is not None:
-            found |= {**controls_of(make.settings, session.takes[0].settings), **motion.shown(session)}
+            found |= {**controls_of(make.settings, session.takes[0].settings), **motion.shown(engine, session)}
             found[motion.takes] = len(session.takes)
-            if session.portrait is not None and session.speech is not None:
-                found |= motion.awaited(session)
             rendering = any(job.kind == "render" for job in engine.visitors.running(visitor_of(request)))
             found[motion.say] = messages.note(GOES_ON if rendering else BACK)
         if session.video is not None:
@@ -87,7 +88,9 @@ def connect(page: gr.Blocks, make: Make, engine: Engine) -> None:
             return {video.say: messages.note("The rendering was stopped; press Render video to start it again.")}
         return {**video.shown(session), **video.saved(engine, session)}
 
-    arrived = page.load(come_back, [ticket, back], outputs, js=TICKET, queue=False, show_progress="hidden", **PRIVATE)
+    arrived = page.load(
+        come_back, [ticket, back, webgl], outputs, js=TICKET, queue=False, show_progress="hidden", **PRIVATE
+    )
     make.follow(engine, arrived)
     waited = arrived.success(
         wait_for_video, None, [video.video, video.say, video.empty, video.save_video, *video.saves.values()],

@@ -5,11 +5,13 @@ One `Engine` serves all visitors. It keeps loaded models and nothing of any visi
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from moda.errors import BadMotionFile, BadPicture, BadSetting, BadSpeech, Cancelled
 from moda.motion.takes import Take
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from moda.portrait.portrait import Portrait
 
 MAX_SETTINGS_BYTES = 1 << 16
+INLINE_BYTES = 1 << 19
+"""Motion up to this size (about a minute) goes to the page in the answer, longer motion as a file."""
 
 
 class Superseded(Cancelled):
@@ -103,7 +107,7 @@ class Engine:
         """Another face of the same picture, the one at this pixel. Raises FaceNotUsable."""
         if session.portrait is None:
             raise BadSetting("Add a portrait first: a picture with one face in it.")
-        session.portrait = self.heads.any().portrait(session.portrait.image, point=point)
+        session.portrait, session.rig = self.heads.any().portrait(session.portrait.image, point=point), None
         session.restart([])
         return session.portrait
 
@@ -113,7 +117,7 @@ class Engine:
         return self.heads.any().faces(session.portrait)
 
     def forget_portrait(self, session: Session) -> None:
-        session.picture = session.portrait = None
+        session.picture = session.portrait = session.rig = None
         session.restart([])
 
     def open_speech(self, session: Session, upload: str) -> Speech:
@@ -138,7 +142,7 @@ class Engine:
         return speech
 
     def forget_speech(self, session: Session) -> None:
-        session.sound = session.speech = None
+        session.sound = session.speech = session.heard = None
         session.restart([])
 
     def plan(
@@ -176,8 +180,55 @@ class Engine:
         if number >= len(session.takes) or session.takes[number] is not take:  # trimmed or replaced meanwhile
             raise Superseded
         session.clips[number] = path
-        session.clips_due = [k for k in session.clips_due if k != number]
         return path
+
+    def rig(self, session: Session) -> Path:
+        """The rig of the session's portrait as a file for the stage; made once."""
+        portrait = session.portrait
+        assert portrait is not None
+        if session.rig is None:
+            made = self.heads.get(renderer="mesh").rig(portrait)
+            path = session.path("rig.bin")
+            path.write_bytes(made)
+            if session.portrait is not portrait:
+                raise Superseded
+            session.rig = path
+        return session.rig
+
+    def stage(self, session: Session) -> dict[str, Any]:
+        """What the stage shows: the rig, the sound and the motion of every take; nothing where one is missing."""
+        from moda.stage.chunks import motion_bytes
+
+        if session.portrait is None or session.speech is None or not session.takes:
+            return {}
+        takes = []
+        for number, take in enumerate(session.takes):
+            shown: dict[str, Any] = {"name": f"Take {number + 1}"}
+            data = motion_bytes(take.motion)
+            if len(data) <= INLINE_BYTES:
+                shown["data"] = base64.b64encode(data).decode("ascii")
+            else:
+                path = session.path("motion.bin")
+                path.write_bytes(data)
+                shown["url"] = address_of(path)
+            takes.append(shown)
+        return {
+            "rig": address_of(self.rig(session)),
+            "sound": address_of(self.heard(session)),
+            "takes": takes,
+            "chosen": session.chosen,
+            "version": id(session.sampled),
+        }
+
+    def heard(self, session: Session) -> Path:
+        """The speech of the session as a wav file, which every browser plays."""
+        from moda.media.output import write_wav
+
+        speech = session.speech
+        assert speech is not None
+        if session.heard is None:
+            session.heard = write_wav(speech, session.path("speech.wav"))
+        return session.heard
 
     def render(
         self,
@@ -258,6 +309,11 @@ class Engine:
         if take is None:
             raise BadSetting("Preview the motion first, then render the take you like.")
         return take
+
+
+def address_of(path: Path) -> str:
+    """Where the page finds a file of its session, seen from the page."""
+    return f"gradio_api/file={quote(path.as_posix())}"
 
 
 def _retrimmed(take: Take, settings: Settings) -> Take:

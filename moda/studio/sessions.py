@@ -68,9 +68,12 @@ class Session:
     sampled: object = field(default_factory=object)
     """Another one whenever other takes are held; trims keep it."""
     chosen: int = 0
+    webgl: bool = False
+    """Whether the visitor's browser can show the stage; others get quick clips."""
+    rig: Path | None = None
+    heard: Path | None = None
+    """The speech as every browser can play it."""
     clips: dict[int, Path] = field(default_factory=dict)
-    clips_due: list[int] = field(default_factory=list)
-    """Takes whose quick clip is still to be made, in this order."""
     video: RenderResult | None = None
     comparison: Comparison | None = None
     shown: dict[str, object] = field(default_factory=dict)
@@ -88,7 +91,7 @@ class Session:
         """Other takes from here on: what was made of the former ones is not shown any more."""
         if list(map(id, takes)) != list(map(id, self.takes)):
             self.sampled = object()
-        self.takes, self.chosen, self.clips_due, self.video = takes, 0, [], None
+        self.takes, self.chosen, self.video = takes, 0, None
         self.clips.clear()
 
     def restart(self, takes: list[Take]) -> None:

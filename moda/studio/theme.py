@@ -6,13 +6,18 @@ from pathlib import Path
 
 import gradio as gr
 
+SCRIPTS = ("language.js", "stage.js", "playhead.js")
 STYLE = Path(__file__).with_name("style.css")
 
 
 def head() -> str:
-    """What goes into the page's head: both colour schemes, and the line that runs over the trajectories."""
-    script = Path(__file__).with_name("playhead.js").read_text(encoding="utf-8")
-    return f'<meta name="color-scheme" content="light dark"><script>{script}</script>'
+    """What goes into the page's head: one language, both colour schemes, the stage, and the line that runs over the
+    trajectories."""
+    from moda.stage.script import script
+
+    own = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in SCRIPTS)
+    parts = "".join(f"<script>{text}</script>" for text in (*own, script()))
+    return f'<meta name="color-scheme" content="light dark">{parts}'
 
 
 def theme() -> gr.themes.Base:

@@ -55,7 +55,7 @@ def test_from_upload_to_a_playing_video_and_back(
     assert other.page.input_value("#control-seed input") == "11"
     assert other.page.input_value("#control-head_motion input[type=number]") == "0"
     other.see("#plot .js-plotly-plot")
-    assert not other.page.query_selector("#quick-clip-1 video")
+    assert not other.page.query_selector("#quick-clip video")
     other.add_portrait(astronaut)
     other.add_speech(speech)
     other.page.click("#render")
@@ -97,15 +97,15 @@ def test_the_playhead_runs_with_the_clip_and_a_click_on_the_plot_seeks(
     studio.wait_clip()
     studio.see("#plot .nsewdrag")
     at = "document.querySelector('#playhead').getBoundingClientRect().left"
-    studio.video("#quick-clip-1")  # plays
+    studio.video("#quick-clip")  # plays
     studio.page.wait_for_selector("#playhead", state="attached")
     before = studio.page.evaluate(at)
     studio.page.wait_for_function(f"{at} > {before} + 2")
-    studio.page.evaluate("document.querySelector('#quick-clip-1 video').pause()")
+    studio.page.evaluate("document.querySelector('#quick-clip video').pause()")
     lane = studio.page.locator("#plot .nsewdrag").first.bounding_box()
     studio.page.mouse.click(lane["x"] + 0.75 * lane["width"], lane["y"] + lane["height"] / 2)
     studio.page.wait_for_function(f"Math.abs({at} - {lane['x'] + 0.75 * lane['width']}) < 3")
-    seconds = studio.page.evaluate("document.querySelector('#quick-clip-1 video').currentTime")
+    seconds = studio.page.evaluate("document.querySelector('#quick-clip video').currentTime")
     assert seconds == pytest.approx(0.75 * load_speech(speech).seconds, abs=0.1)
 
 

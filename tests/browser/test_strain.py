@@ -158,7 +158,7 @@ def test_a_broken_line_in_mid_render_loses_nothing_that_was_made(
     studio.page.fill("#control-emotion textarea, #control-emotion input", "quietly amused")
     made = studio.preview()
     studio.wait_clip()
-    clip = studio.page.get_attribute("#quick-clip-1 video", "src")
+    clip = studio.page.get_attribute("#quick-clip video", "src")
     studio.page.click("#render")
     studio.page.wait_for_function("document.querySelector('#video-say').innerText.includes('frames')")
     wire.cut()
@@ -168,7 +168,7 @@ def test_a_broken_line_in_mid_render_loses_nothing_that_was_made(
     assert "is here again" in studio.text("#motion-say")
     studio.page.wait_for_function("made => document.querySelector('#figures').innerText === made", arg=made)
     studio.see("#plot .js-plotly-plot")
-    assert studio.page.get_attribute("#quick-clip-1 video", "src") == clip
+    assert studio.page.get_attribute("#quick-clip video", "src") == clip
     assert "60.0 s of speech" in studio.said("#speech-say") and "pixels wide" in studio.said("#portrait-say")
     assert studio.page.input_value("#control-emotion textarea, #control-emotion input") == "quietly amused"
     with studio.page.expect_download() as waiting:

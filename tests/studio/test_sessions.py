@@ -170,9 +170,9 @@ def test_tickets_go_with_their_sessions(visitors: Visitors, clock: Clock) -> Non
 
 def test_other_takes_clear_what_was_made_of_the_former(visitors: Visitors, tmp_path: Path) -> None:
     session = visitors.session("one")
-    session.clips[0], session.clips_due, session.chosen = tmp_path / "quick.mp4", [1], 1
+    session.clips[0], session.chosen = tmp_path / "quick.mp4", 1
     session.hold([])
-    assert not session.clips and not session.clips_due and session.chosen == 0 and session.video is None
+    assert not session.clips and session.chosen == 0 and session.video is None
 
 
 def test_what_the_page_shows_is_stale_once_the_session_has_another(visitors: Visitors) -> None:

@@ -35,6 +35,8 @@ SAMPLING = ("steps", "solver", "schedule", "preset")
 FROM_FILE = "from a file"
 MOST_TAKES = 4
 PLOT_HEIGHT = 700
+STAGE = '<moda-stage hidden loop aria-label="The portrait, moving"></moda-stage>'
+ON_STAGE = "watch('value', () => window.modaStudioStage(props.value));"
 RANDOM_SEED = "() => Math.floor(Math.random() * 2147483647)"
 Follow = Callable[[Any], Any]
 
@@ -57,8 +59,10 @@ class MotionStep:
     figures: gr.HTML
     choose: gr.Radio
     overlay: gr.Checkbox
-    clip_row: gr.Row
-    clips: list[gr.Video]
+    stage: gr.HTML
+    """What the stage shows, as data; see stage.js."""
+    clip: gr.Video
+    """The chosen take where a browser cannot show the stage."""
     trims: gr.Column
     plot: gr.Plot
 
@@ -109,25 +113,23 @@ class MotionStep:
                     False, label="Overlay all takes", visible=False, scale=1, min_width=160, elem_id="overlay"
                 )
             with gr.Row(equal_height=False, elem_id="judge"):
-                with gr.Row(equal_height=False, visible=False, elem_id="clips") as clip_row:
-                    clips = [
-                        gr.Video(
-                            label=f"Take {k + 1}", interactive=False, visible=False, elem_id=f"quick-clip-{k + 1}",
-                            min_width=150, autoplay=False, buttons=[], elem_classes="quick-clip",
-                        )
-                        for k in range(MOST_TAKES)
-                    ]  # fmt: skip
+                gr.HTML(STAGE, elem_id="stage-box")
+                clip = gr.Video(
+                    label="Quick clip", interactive=False, visible=False, elem_id="quick-clip", min_width=150,
+                    autoplay=False, buttons=[],
+                )  # fmt: skip
                 with gr.Column(visible=False, elem_id="trims", min_width=280) as trims:
                     gr.HTML(
                         '<h3 class="small-head">Trims '
                         "<span>correct this take at once, nothing is sampled again</span></h3>"
                     )
                     settings |= {name: control(name, info=None) for name in TRIMS}
+            stage = gr.HTML({}, html_template="", js_on_load=ON_STAGE, elem_id="stage-data")
             plot = gr.Plot(label="Trajectories", visible=False, elem_id="plot", show_label=False)
         return cls(
             settings=settings, understood=understood, dice=dice, takes=takes, pose_file=pose_file, model=model,
             plan=plan, stop=stop, say=say, empty=empty, figures=figures, choose=choose, overlay=overlay,
-            clip_row=clip_row, clips=clips, trims=trims, plot=plot,
+            stage=stage, clip=clip, trims=trims, plot=plot,
         )  # fmt: skip
 
     def cleared(self) -> dict[Any, Any]:
@@ -143,30 +145,18 @@ class MotionStep:
             # Empty, but there: the browser then has Plotly, which takes it seconds to load, before it is wanted.
             self.plot: gr.update(visible="hidden", value=Figure(layout={"template": None})),
             self.trims: gr.update(visible=False),
-            self.clip_row: gr.update(visible=False),
-            **dict.fromkeys(self.clips, gr.update(visible=False, value=None)),
+            self.stage: {},
+            self.clip: gr.update(visible=False, value=None),
         }
 
-    def shown(self, session: Session, overlay: bool = False) -> dict[Any, Any]:
-        """Everything about the session's takes but the clips; overlay: all takes in the plot."""
-        from moda.evaluate.report import summary
-        from moda.evaluate.takes import evaluate_take
-        from moda.preview.trajectories import figure
-
+    def shown(self, engine: Engine, session: Session, overlay: bool = False) -> dict[Any, Any]:
+        """Everything about the session's takes; overlay: all takes in the plot."""
         takes, chosen = session.takes, session.chosen
-        session.shown["takes"] = session.sampled
         several = len(takes) > 1
-        drawn = [chosen]
-        if overlay and several:
-            drawn += [k for k in range(len(takes)) if k != chosen]
-        plot = figure([takes[k].motion for k in drawn], session.speech, [f"take {k + 1}" for k in drawn], PLOT_HEIGHT)
-        report = evaluate_take(takes[chosen], session.speech)
         return {
             self.empty: gr.update(visible=False),
-            self.plot: gr.update(value=plot, visible=True),
-            self.figures: gr.update(
-                value=messages.take_figures(takes[chosen], report, summary(report)), visible=True
-            ),
+            **self.moving(engine, session),
+            **self.drawn(session, overlay),
             self.trims: gr.update(visible=True),
             self.choose: gr.update(
                 choices=[(f"Take {k + 1} · seed {one.settings.seed}", k) for k, one in enumerate(takes)],
@@ -175,14 +165,35 @@ class MotionStep:
             self.overlay: gr.update(visible=several),
         }  # fmt: skip
 
-    def awaited(self, session: Session) -> dict[Any, Any]:
-        """Places for the clips of the session's takes, there at once, so that nothing jumps when a clip comes."""
-        count = len(session.takes)
-        session.clips_due = [k for k in range(count) if k not in session.clips]
-        shown = {k: None if k in session.clips_due else str(session.clips[k]) for k in range(count)}
+    def moving(self, engine: Engine, session: Session) -> dict[Any, Any]:
+        """The takes on the stage; where there is none, the place of the chosen one's clip, and the clip if it is made.
+
+        The place is there at once, so that nothing jumps when the clip comes.
+        """
+        session.shown["takes"] = session.sampled
+        if session.webgl:
+            return {self.stage: engine.stage(session)}
+        made = session.clips.get(session.chosen)
+        able = session.portrait is not None and session.speech is not None
+        return {self.clip: gr.update(value=None if made is None else str(made), visible=able)}
+
+    def drawn(self, session: Session, overlay: bool) -> dict[Any, Any]:
+        """The trajectories of the session's takes, and what is to be said of the chosen one."""
+        from moda.evaluate.report import summary
+        from moda.evaluate.takes import evaluate_take
+        from moda.preview.trajectories import figure
+
+        takes, chosen = session.takes, session.chosen
+        session.shown["takes"] = session.sampled
+        numbers = [chosen]
+        if overlay:
+            numbers += [k for k in range(len(takes)) if k != chosen]
+        motions, names = [takes[k].motion for k in numbers], [f"take {k + 1}" for k in numbers]
+        report = evaluate_take(takes[chosen], session.speech)
+        said = messages.take_figures(takes[chosen], report, summary(report))
         return {
-            self.clip_row: gr.update(visible=True),
-            **{self.clips[k]: gr.update(value=v, label=_clip_label(k, count), visible=True) for k, v in shown.items()},
+            self.plot: gr.update(value=figure(motions, session.speech, names, PLOT_HEIGHT), visible=True),
+            self.figures: gr.update(value=said, visible=True),
         }
 
     def settings_from(self, values: dict[str, Any], session: Session, pose_file: str | None) -> Settings:
@@ -209,7 +220,7 @@ class MotionStep:
         follow: adds to an event that brings a take what makes its files and clips."""
         self._connect_controls()
         planning = self._connect_plan(engine, consent, page, cleared)
-        stops(self.stop, engine, self.say, [planning, *follow(planning)])
+        stops(self.stop, engine, self.say, [planning, follow(planning)])
         self._connect_trims(engine, follow)
 
     def _connect_controls(self) -> None:
@@ -249,12 +260,11 @@ class MotionStep:
             session.shown.pop("takes", None)
             requires_consent(consent)
             settings = self.settings_from(values, session, pose_file)
-            session.clips_due.clear()
             report = Reporter(progress, "steps")
             with working(engine, request, "plan", report) as job:
                 engine.plan(session, settings, int(takes), model, report, job.cancelled)
-                shown = self.shown(session, overlay)
-            return {**cleared(), **shown, **self.awaited(session), self.say: ""}
+                shown = self.shown(engine, session, overlay)
+            return {**cleared(), **shown, self.say: ""}
 
         inputs = {
             "consent": consent, "takes": self.takes, "model": self.model, "pose_file": self.pose_file,
@@ -265,54 +275,34 @@ class MotionStep:
             trigger_mode="once", **PRIVATE, **HEAVY,
         )  # fmt: skip
 
-    def clip_events(self, engine: Engine, event: Any) -> list[Any]:
-        """After an event that brings takes: the clip of each that is due, one after the other.
-
-        One event that yields clip after clip would be shorter, but a page that is busy drawing loses some of its
-        updates.
-        """
-
-        def maker(k: int) -> Callable[..., Any]:
-            @guarded(self.say)
-            def clip(request: gr.Request, progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008 - Gradio's way
-                session = session_of(engine, request)
-                count = len(session.takes)
-                if k not in session.clips_due or k >= count:
-                    return {self.say: gr.skip()}
-                report = Reporter(progress)
-                try:
-                    with working(engine, request, "clip", report) as job:
-                        path = engine.quick_clip(session, k, report, job.cancelled)
-                except Cancelled:  # by Stop, which says so itself, or because a newer clip is on its way
-                    return {self.say: gr.skip()}
-                session.shown["takes"] = session.sampled
-                return {
-                    self.clip_row: gr.update(visible=True),
-                    self.clips[k]: gr.update(value=str(path), label=_clip_label(k, count), visible=True),
-                }
-
-            return clip
-
-        events = []
-        for k, place in enumerate(self.clips):
-            event = event.success(
-                maker(k), None, [self.clip_row, place, self.say], show_progress_on=[place],
-                trigger_mode="multiple", **PRIVATE, **HEAVY,
-            )  # fmt: skip
-            events.append(event)
-        return events
-
-    def _connect_trims(self, engine: Engine, follow: Follow) -> None:
-        """Trims, the choice of the take and the overlay: drawn anew at once, the clip shortly after."""
-        outputs: list[Any] = [
-            self.plot, self.figures, self.trims, self.choose, self.overlay, self.say, self.empty,
-        ]  # fmt: skip
-
-        def redrawn(session: Session, overlay: bool) -> dict[Any, Any]:
-            return {**self.shown(session, overlay), self.choose: gr.skip(), self.say: ""}
+    def connect_clip(self, engine: Engine, event: Any) -> Any:
+        """After an event that brings or changes takes: the clip of the chosen one, where there is no stage."""
 
         @guarded(self.say)
-        def retouch(overlay: bool, request: gr.Request, **values: Any) -> Any:
+        def clip(request: gr.Request, progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008 - Gradio's way
+            session = session_of(engine, request)
+            number = session.chosen
+            if session.webgl or session.take is None or session.portrait is None or session.speech is None:
+                return {self.say: gr.skip()}
+            report = Reporter(progress)
+            try:
+                if number not in session.clips:
+                    with working(engine, request, "clip", report) as job:
+                        engine.quick_clip(session, number, report, job.cancelled)
+            except Cancelled:  # by Stop, which says so itself, or because a newer clip is on its way
+                return {self.say: gr.skip()}
+            return self.moving(engine, session)
+
+        return event.success(
+            clip, None, [self.clip, self.stage, self.say], show_progress_on=[self.clip],
+            trigger_mode="multiple", **PRIVATE, **HEAVY,
+        )  # fmt: skip
+
+    def _connect_trims(self, engine: Engine, follow: Follow) -> None:
+        """Trims, the choice of the take and the overlay: the face follows at once, the drawing shortly after."""
+
+        @guarded(self.say)
+        def retouch(request: gr.Request, **values: Any) -> Any:
             session = session_of(engine, request)
             if session.take is None:
                 return {self.say: gr.skip()}
@@ -320,28 +310,33 @@ class MotionStep:
             engine.trim(session, session.take.settings.changed(**{name: getattr(wanted, name) for name in TRIMS}))
             engine.visitors.stop(visitor_of(request), "clip")
             session.clips.clear()
-            session.clips_due = sorted(range(len(session.takes)), key=lambda k: k != session.chosen)
-            return redrawn(session, overlay)
+            return self.moving(engine, session)
 
         @guarded(self.say)
-        def choose(overlay: bool, chosen: int | None, request: gr.Request) -> Any:
+        def choose(chosen: int | None, request: gr.Request) -> Any:
             session = session_of(engine, request)
             if session.take is None:
                 return {self.say: gr.skip()}
             if chosen is not None and 0 <= int(chosen) < len(session.takes):
                 session.chosen = int(chosen)
-            return redrawn(session, overlay)
+            return self.moving(engine, session)
 
-        quick: dict[str, Any] = {
-            "trigger_mode": "always_last", "show_progress": "hidden", "concurrency_id": "trims",
-            "concurrency_limit": 2, **PRIVATE,
-        }  # fmt: skip
-        moved = [self.settings[name].input for name in TRIMS]
+        @guarded(self.say)
+        def redraw(overlay: bool, request: gr.Request) -> Any:
+            session = session_of(engine, request)
+            if session.take is None:
+                return {self.say: gr.skip()}
+            return {**self.drawn(session, overlay), self.say: ""}
+
+        last: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden", **PRIVATE}
+        quick: dict[str, Any] = {"concurrency_id": "trims", "concurrency_limit": 2, **last}
+        drawing: dict[str, Any] = {"concurrency_id": "drawing", "concurrency_limit": 2, **last}
+        moving: list[Any] = [self.stage, self.clip, self.say]
         values = {name: self.settings[name] for name in TRIMS}
-        follow(gr.on(moved, retouch, None, outputs, inputs_kwargs={"overlay": self.overlay, **values}, **quick))
-        follow(self.choose.input(choose, [self.overlay, self.choose], outputs, **quick))
-        self.overlay.input(choose, [self.overlay, self.choose], outputs, **quick)
-
-
-def _clip_label(k: int, count: int) -> str:
-    return f"Quick clip · take {k + 1}" if count > 1 else "Quick clip"
+        moved = [component.input for component in values.values()]
+        for event in (
+            gr.on(moved, retouch, None, moving, inputs_kwargs=values, **quick),
+            self.choose.input(choose, [self.choose], moving, **quick),
+        ):
+            follow(event.success(redraw, [self.overlay], [self.plot, self.figures, self.say], **drawing))
+        self.overlay.input(redraw, [self.overlay], [self.plot, self.figures, self.say], **drawing)

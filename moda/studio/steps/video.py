@@ -180,8 +180,7 @@ class VideoStep:
             return {
                 **controls_of(page, settings),
                 **cleared(),
-                **motion.shown(session),
-                **({} if missing else motion.awaited(session)),
+                **motion.shown(engine, session),
                 motion.say: "",
                 self.restore_say: messages.good(_restored(take), missing),
             }
