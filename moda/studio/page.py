@@ -17,6 +17,7 @@ from moda.studio import about, api, models, placeholders, reconnect, theme
 from moda.studio.compare import Compare
 from moda.studio.events import visitor_of
 from moda.studio.gpu import on_zero_gpu
+from moda.studio.language import OneLanguage
 from moda.studio.make import Make
 from moda.studio.security import Gate, Page, when_full
 from moda.studio.service import Engine
@@ -97,7 +98,7 @@ def launch(
         ssr_mode=False,
         run_history=False,  # it keeps what visitors made, and fetches what they name
         app_kwargs={
-            "middleware": [Middleware(Gate, limits=limits, folder=served.visitors.root)],
+            "middleware": [Middleware(Gate, limits=limits, folder=served.visitors.root), Middleware(OneLanguage)],
             "exception_handlers": {503: when_full(limits.max_queue)},
         },
         **more,

@@ -19,8 +19,9 @@ from anyio import to_thread
 from fastapi import Request, Response
 from fastapi.exception_handlers import http_exception_handler
 from gradio.exceptions import InvalidPathError
+from gradio.route_utils import FnIndexInferError
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from moda.settings import Limits
@@ -33,6 +34,9 @@ MISFIT = "The request does not fit what is asked for here; please compare it wit
 TOO_LARGE = "The request is larger than {:.0f} MB, which is more than the studio takes; please send less."
 FULL = "The studio's working space is full at the moment; please try again in a few minutes."
 
+UNKNOWN = "There is no such endpoint here; /gradio_api/info lists those there are."
+
+_CALLING = re.compile(r"/(?:call|run|queue/join|api)(?:/|$)")
 _ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]+:[/\\]", re.IGNORECASE)
 _FETCHING = re.compile(r"/(?:file[=/]|proxy=)(.*)", re.DOTALL)
 _OWN_FILE = re.compile(r"[a-z]+://[^?#]*?/gradio_api/file=([^?#]+)", re.IGNORECASE)
@@ -114,15 +118,33 @@ class Gate:
         stated = int(length) if length.isdecimal() else 0
         fetching = _FETCHING.search(scope["path"])
         if fetching and is_address(unquote(fetching[1])):
-            answer = PlainTextResponse(NO_ADDRESSES, 403)
+            answer: Response | None = PlainTextResponse(NO_ADDRESSES, 403)
         elif stated > most:
             answer = PlainTextResponse(TOO_LARGE.format(most / 1e6), 413)
         elif form and stated + await to_thread.run_sync(bytes_below, self.folder, self._since) > limits.max_disk_bytes:
             answer = PlainTextResponse(FULL, 507)
         else:
-            await self.app(scope, _bounded(receive, most), send)
-            return
-        await answer(scope, receive, send)
+            answer = await self._passed(scope, _bounded(receive, most), send)
+        if answer is not None:
+            await answer(scope, receive, send)
+
+    async def _passed(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
+        """Lets a request through; what to say where it names an endpoint or a function that is not there."""
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        except (FnIndexInferError, KeyError) as fault:
+            if begun or not _CALLING.search(scope["path"]):
+                raise
+            log.warning("Unknown endpoint: %s", type(fault).__name__)
+            return JSONResponse({"detail": UNKNOWN}, 404)
+        return None
 
 
 def _bounded(receive: Receive, most: int) -> Receive:

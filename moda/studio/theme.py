@@ -6,13 +6,12 @@ from pathlib import Path
 
 import gradio as gr
 
-SCRIPTS = ("language.js", "stage.js", "playhead.js")
+SCRIPTS = ("stage.js", "playhead.js")
 STYLE = Path(__file__).with_name("style.css")
 
 
 def head() -> str:
-    """What goes into the page's head: one language, both colour schemes, the stage, and the line that runs over the
-    trajectories."""
+    """What goes into the page's head: both colour schemes, the stage, and the line that runs over the trajectories."""
     from moda.stage.script import script
 
     own = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in SCRIPTS)
