@@ -129,9 +129,11 @@ def studio(numbers: dict[str, Any]) -> str:
     names = {
         "up": "`python app.py` until the server answers", "page drawn": "page opened until it is drawn",
         "portrait example": "a click on the first portrait example until it is answered",
-        "first preview": "first preview: summary", "first preview 2": "and its plot", "first preview 3": "and its clip",
-        "preview": "later previews: summary", "preview 2": "and their plot", "preview 3": "and their clip",
-        "trim": "a trim until the new summary", "render": "Render video until it plays",
+        "first preview": "first preview: summary", "first preview 2": "and its plot",
+        "first preview 3": "and the face moves",
+        "preview": "later previews: summary", "preview 2": "and their plot", "preview 3": "and the face moves",
+        "trim": "a trim until the face has it", "trim 2": "and the new summary",
+        "render": "Render video until it plays",
     }  # fmt: skip
     return text + table(
         ["", "s"], [[words, f"{numbers[name]:.2f}"] for name, words in names.items() if name in numbers]

@@ -4,9 +4,9 @@
 
 up           from `python app.py` to the first answer of the server (the disk is warm: it is started twice)
 page         from opening it until it is drawn; then from a click on a portrait example to its answer
-preview      from pressing Preview motion to the new summary, the new plot, and the new clip beside it; the first in the
+preview      from pressing Preview motion to the new summary, the new plot, and the face on the stage; the first in the
              life of the server, some ten seconds after it came up, and the median of those after it
-trim         from a new value of a trim to the summary it gives, median
+trim         from a new value of a trim to the face that has it, and to the summary it gives, medians
 render       from pressing Render video to a video that the browser can play
 
 Needs Chromium and playwright.
@@ -29,7 +29,8 @@ WAIT = 120_000
 OLD = """() => {
     document.querySelectorAll('#figures strong').forEach(e => e.classList.add('old'));
     window.oldData = document.querySelector('#plot .js-plotly-plot')?.data;
-    window.oldClip = document.querySelector('#quick-clip video')?.src || '';
+    window.oldVersion = document.querySelector('moda-stage')?.dataset.version;
+    window.oldChanges = document.querySelector('moda-stage')?.dataset.changes;
 }"""
 """Remembers what the page shows, to tell what comes from what is there."""
 
@@ -65,18 +66,20 @@ def visit(page: Any, address: str, speech: Path, clock: Clock) -> None:
     fresh = "!!document.querySelector('#figures strong:not(.old)')"
     drawn = "!!document.querySelector('#plot .js-plotly-plot')?.offsetParent && "
     drawn += "document.querySelector('#plot .js-plotly-plot').data !== window.oldData"
-    clip = "(document.querySelector('#quick-clip video')?.src || window.oldClip) !== window.oldClip"
+    stage = "document.querySelector('moda-stage')?.dataset"
+    moving = f"({stage}.version || window.oldVersion) !== window.oldVersion"
+    changed = f"{stage}.changes !== window.oldChanges"
     for seed, turn in enumerate(("first preview", "preview", "preview", "preview"), 1):
         page.fill("#control-seed input", str(seed))  # another each time: what stays the same is not drawn again
         page.keyboard.press("Tab")
         page.evaluate(OLD)
-        clock.wait(turn, lambda: page.click("#plan"), fresh, drawn, clip)
+        clock.wait(turn, lambda: page.click("#plan"), fresh, drawn, moving)
         page.wait_for_timeout(500)
     for value in ("0.5", "1.5", "0", "1"):
         page.evaluate(OLD)
         field = page.locator("#control-head_motion input[type=number]")
         field.fill(value)
-        clock.wait("trim", lambda field=field: field.press("Enter"), fresh)
+        clock.wait("trim", lambda field=field: field.press("Enter"), changed, fresh)
         page.wait_for_timeout(4000)
     playable = "document.querySelector('#final-video video')?.readyState >= 2"
     clock.wait("render", lambda: page.click("#render"), playable)

@@ -33,8 +33,9 @@ CARDS = (
     ),
     (
         "From code",
-        "<p>Every step is an endpoint of this server: <code>/speak</code>, <code>/plan</code>, <code>/render</code> "
-        "and <code>/compare</code>; <i>Use via API</i> below shows how to call them. On the command line:</p>"
+        "<p>Every step is an endpoint of this server: <code>/speak</code>, <code>/plan</code>, <code>/render</code>, "
+        "<code>/compare</code> and "
+        "<code>/export</code>; <i>Use via API</i> below shows how to call them. On the command line:</p>"
         "<p><code>python -m moda generate portrait.jpg speech.wav -o video.mp4</code></p>",
     ),
 )

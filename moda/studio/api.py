@@ -1,4 +1,4 @@
-"""The studio for programs: /speak, /plan, /render and /compare, each with real components behind it.
+"""The studio for programs: /speak, /plan, /render, /compare and /export, each with real components behind it.
 
 The components are hidden; Gradio checks with them that files are uploads of the caller and values are in range.
 Every fault a caller can mend comes back as an error with one sentence.
@@ -33,6 +33,7 @@ def build(engine: Engine, public: bool) -> None:
         _plan(engine, public)
         _render(engine, public)
         _compare(engine, public)
+        _export(engine, public)
 
 
 def _said(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -288,4 +289,37 @@ def _compare(engine: Engine, public: bool) -> None:
     gr.Button(visible=False).click(
         compare, [portrait, speech, first, values, second, more, model, seed, size, consent],
         [video, everything, facts], api_name="compare", **HEAVY,
+    )  # fmt: skip
+
+
+def _export(engine: Engine, public: bool) -> None:
+    portrait, speech, consent = _common(public)
+    take = gr.File(label="take", file_types=[".npz", ".pkl"])
+    form = gr.Dropdown(["html", "glb", "csv"], value="html", label="form")
+    made = gr.File(label="file")
+
+    @_said
+    def export(portrait: str, speech: str, take: str, form: str, consent: bool, request: gr.Request) -> str:
+        """Export a take: a web page that plays by itself, a rigged 3D face, or ARKit-52 curves.
+
+        Args:
+            portrait: the picture.
+            speech: the speech that the take was planned for.
+            take: a take (.npz) from /plan, or a LivePortrait template (.pkl).
+            form: html (a page that plays offline), glb (glTF 2.0 with morph targets) or csv (ARKit curves).
+            consent: that you may use this picture and this voice (asked for on public servers).
+
+        Returns: the file.
+        """
+        requires_consent(consent or not public, CONSENT)
+        if not take:
+            raise BadSetting("Give a take: /plan makes one.")
+        with working(engine, request, "render"):
+            session = _inputs(engine, portrait, speech)
+            _adopt(engine, request, session)
+            engine.restore_take(session, Take.load(take))
+            return str(engine.export(session, f".{form}"))
+
+    gr.Button(visible=False).click(
+        export, [portrait, speech, take, form, consent], [made], api_name="export", **HEAVY
     )  # fmt: skip

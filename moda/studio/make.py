@@ -11,6 +11,7 @@ from moda.settings import Limits
 from moda.studio import messages
 from moda.studio.events import LIGHT, PRIVATE, Cleared, guarded, session_of
 from moda.studio.service import Engine
+from moda.studio.sessions import Session
 from moda.studio.steps.motion import MotionStep
 from moda.studio.steps.portrait import PortraitStep
 from moda.studio.steps.speech import SpeechStep
@@ -62,8 +63,12 @@ class Make:
 
     def connect(self, engine: Engine, cleared: Cleared) -> None:
         """cleared: what everything on the page that was made of portrait and speech shows when they are others."""
-        self.portrait.connect(engine, cleared)
-        self.speech.connect(engine, cleared)
+
+        def results(session: Session) -> dict[Any, Any]:
+            return self.motion.moving(engine, session) if session.takes else cleared()
+
+        self.portrait.connect(engine, cleared, results)
+        self.speech.connect(engine, cleared, results)
         page = self.settings
         self.motion.connect(engine, self.consent, page, self.cleared, lambda event: self.follow(engine, event))
         self.video.connect(

@@ -8,12 +8,13 @@ from __future__ import annotations
 import base64
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from moda.errors import BadMotionFile, BadPicture, BadSetting, BadSpeech, Cancelled
+from moda.motion.edits import read_edits
 from moda.motion.takes import Take
 from moda.pipeline import RenderResult
 from moda.settings import POSE_PRIORS, Limits, Settings
@@ -169,6 +170,23 @@ class Engine:
         session.takes = [_retrimmed(take, settings) for take in session.takes]
         return self.chosen(session)
 
+    def edit(self, session: Session, number: int, edits: list[Any], rules: dict[str, Any]) -> Take:
+        """Edits of one take (0, 1, ...) instead of those it had. Raises BadSetting."""
+        self.chosen(session)
+        if not 0 <= number < len(session.takes):
+            raise BadSetting("This take is not there any more; preview the motion again.")
+        listed = read_edits(edits)[0]
+        chosen = {name: bool(rules[name]) for name in ("limits", "lock_lips") if name in rules}
+        session.takes[number] = session.takes[number].edited(listed, **chosen)
+        session.clips.pop(number, None)
+        return session.takes[number]
+
+    def export(self, session: Session, ending: str) -> Path:
+        """The chosen take as .html, .glb or .csv. Raises UserError."""
+        portrait, speech = self.ready(session)
+        output = session.path(f"talking-head{ending}")
+        return self.heads.get(renderer="mesh").export(portrait, self.chosen(session), speech, output)
+
     def quick_clip(
         self, session: Session, number: int, progress: Progress | None = None, cancel: Cancel | None = None
     ) -> Path:
@@ -203,8 +221,9 @@ class Engine:
             return {}
         takes = []
         for number, take in enumerate(session.takes):
-            shown: dict[str, Any] = {"name": f"Take {number + 1}"}
-            data = motion_bytes(take.motion)
+            edits = [edit.as_dict() for edit in take.edits]
+            shown: dict[str, Any] = {"name": f"Take {number + 1}", "edits": edits, "rules": asdict(take.rules)}
+            data = motion_bytes(take.edited([]).motion)  # the stage lays the edits over it itself
             if len(data) <= INLINE_BYTES:
                 shown["data"] = base64.b64encode(data).decode("ascii")
             else:

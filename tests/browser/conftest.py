@@ -94,7 +94,7 @@ class Studio:
     """The page as a person sees it."""
 
     def __init__(self, page: Any, address: str) -> None:
-        self.page = page
+        self.page, self.address = page, address
         self.faults: list[str] = []
         page.set_default_timeout(WAIT)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
@@ -137,12 +137,9 @@ class Studio:
         field.fill(value)
         field.press("Enter")
 
-    def wait_motion(self) -> None:
-        """Until the first take moves on the page."""
-        self.wait_clip()
-
-    def wait_clip(self, number: int = 1) -> None:
-        self.see(f"#quick-clip-{number} video")
+    def wait_motion(self, takes: int = 1) -> None:
+        """Until so many takes are on the stage."""
+        self.see(f"#stage-box moda-stage[data-takes='{takes}']")
 
     def video(self, selector: str) -> dict[str, Any]:
         """Duration, size and whether the video really plays."""

@@ -19,7 +19,7 @@ def test_plan_render_file(server: str, astronaut: Path, speech: Path, tmp_path: 
 
     client = Client(server, download_files=str(tmp_path), verbose=False)
     named = client.view_api(print_info=False, return_format="dict")["named_endpoints"]
-    assert set(named) == {"/plan", "/render", "/speak", "/compare"}
+    assert set(named) == {"/plan", "/render", "/speak", "/compare", "/export"}
     parameters = {p["parameter_name"] for p in named["/plan"]["parameters"]}
     assert parameters >= {"portrait", "speech", "model", "seed", "emotion", "head_motion"}
 
@@ -36,6 +36,9 @@ def test_plan_render_file(server: str, astronaut: Path, speech: Path, tmp_path: 
     assert probe(Path(path)).size == (256, 256)
     assert facts["frames"] == len(planned.motion) and facts["seed"] == 5
     assert facts["duration"] == pytest.approx(load_speech(speech).seconds, abs=0.06)
+
+    page = client.predict(portrait, sound, handle_file(take), "html", True, api_name="/export")
+    assert "moda-stage" in Path(page).read_text(encoding="utf-8")
 
     spoken, _ = client.predict("Hello there", "en-us+m1", 1.0, 0.0, api_name="/speak")
     assert load_speech(spoken).seconds > 0.5

@@ -60,12 +60,12 @@ def test_stop_stops_and_the_next_preview_works(studio: Any, astronaut: Path, tmp
     assert not studio.page.is_visible("#stop-plan")
     studio.set_number("steps", "1")
     assert "blinks a minute" in studio.preview()
-    studio.wait_clip()
+    studio.wait_motion()
     studio.page.click("#render")
     studio.page.wait_for_function("/frames, about \\d+ s left/.test(document.querySelector('#video-say').innerText)")
     studio.page.click("#stop-render")
     studio.see("#video-say .note")
-    assert studio.page.query_selector("#quick-clip video") and not studio.page.query_selector("#final-video video")
+    assert studio.page.query_selector("moda-stage[data-takes]") and not studio.page.query_selector("#final-video video")
     assert waited < 10, f"{waited:.1f} s"  # 2 s on a quiet machine
 
 
@@ -83,7 +83,7 @@ def test_visitors_do_not_see_each_other_and_leave_nothing(
     one.add_portrait(astronaut)
     one.add_speech(speech)
     one.preview()
-    one.wait_clip()
+    one.wait_motion()
     assert "Add a portrait first" in other.preview()
     own = folders() - before
     assert len(own) == 1

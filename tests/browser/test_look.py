@@ -40,7 +40,7 @@ def test_no_sideways_scroll(open_studio: Any, width: int, astronaut: Path, speec
         studio.add_portrait(astronaut)
         studio.add_speech(speech)
         studio.preview()
-        studio.wait_clip()
+        studio.wait_motion()
         assert overflow(studio) <= 0
 
 
@@ -79,7 +79,7 @@ def test_accessible(open_studio: Any, axe: str, scheme: str, astronaut: Path, sp
     studio.add_portrait(astronaut)
     studio.add_speech(speech)
     studio.preview()
-    studio.wait_clip()
+    studio.wait_motion()
     studio.page.click("#render")
     studio.video("#final-video")
     for button in ("#typed > button", "#guidance > button", "#pose > button", "#sampling > button"):
@@ -115,8 +115,8 @@ def test_everything_is_reached_and_started_from_the_keyboard(open_studio: Any, a
         if at == "plan" and "plan" in reached and not studio.page.query_selector("#figures strong"):
             studio.page.keyboard.press("Enter")
             studio.see("#figures strong")
-            studio.wait_clip()
-            wanted |= {"control-head_motion", "quick-clip-1", "save_take"}
+            studio.wait_motion()
+            wanted |= {"control-head_motion", "stage-box", "lanes-box", "save_take"}
     assert wanted - set(reached) == set()
     assert (
         reached.index("portrait") < reached.index("control-emotion") < reached.index("plan") < reached.index("render")

@@ -24,7 +24,7 @@ def test_from_upload_to_a_playing_video_and_back(
     said = studio.preview()
     assert "blinks a minute" in said and "lip sync" in said
     studio.see("#plot .js-plotly-plot")
-    studio.wait_clip()
+    studio.wait_motion()
 
     studio.set_number("head_motion", "0")
     studio.page.wait_for_function("document.querySelector('#figures').innerText.includes('0.0° 0.0° 0.0°')")
@@ -55,9 +55,10 @@ def test_from_upload_to_a_playing_video_and_back(
     assert other.page.input_value("#control-seed input") == "11"
     assert other.page.input_value("#control-head_motion input[type=number]") == "0"
     other.see("#plot .js-plotly-plot")
-    assert not other.page.query_selector("#quick-clip video")
+    assert not other.page.query_selector("moda-stage[data-takes]")
     other.add_portrait(astronaut)
     other.add_speech(speech)
+    other.wait_motion()
     other.page.click("#render")
     assert other.video("#final-video")["duration"] == pytest.approx(seconds, abs=0.1)
 
@@ -69,7 +70,7 @@ def test_from_upload_to_a_playing_video_and_back(
     assert "settings are restored" in third.said("#restore-say")
     assert third.page.input_value("#control-seed input") == "11"
     assert "0.0° 0.0° 0.0°" in third.preview()
-    third.wait_clip()
+    third.wait_motion()
 
 
 def test_a_restored_take_gets_its_clip_where_portrait_and_speech_are(
@@ -85,28 +86,69 @@ def test_a_restored_take_gets_its_clip_where_portrait_and_speech_are(
     studio.page.click("#restore-box button")
     studio.page.set_input_files("#restore input[type=file]", str(file))
     assert "seed 4" in studio.said("#restore-say")
-    studio.wait_clip()
+    studio.wait_motion()
 
 
-def test_the_playhead_runs_with_the_clip_and_a_click_on_the_plot_seeks(
+def test_the_playhead_runs_with_the_stage_and_a_click_on_the_plot_seeks(
     studio: Any, astronaut: Path, speech: Path
 ) -> None:
     studio.add_portrait(astronaut)
     studio.add_speech(speech)
     studio.preview()
-    studio.wait_clip()
+    studio.wait_motion()
     studio.see("#plot .nsewdrag")
     at = "document.querySelector('#playhead').getBoundingClientRect().left"
-    studio.video("#quick-clip")  # plays
+    studio.page.evaluate("document.querySelector('moda-stage').play()")
     studio.page.wait_for_selector("#playhead", state="attached")
     before = studio.page.evaluate(at)
-    studio.page.wait_for_function(f"{at} > {before} + 2")
-    studio.page.evaluate("document.querySelector('#quick-clip video').pause()")
+    studio.page.wait_for_function(f"Math.abs({at} - {before}) > 2")
+    studio.page.evaluate("document.querySelector('moda-stage').pause()")
     lane = studio.page.locator("#plot .nsewdrag").first.bounding_box()
     studio.page.mouse.click(lane["x"] + 0.75 * lane["width"], lane["y"] + lane["height"] / 2)
     studio.page.wait_for_function(f"Math.abs({at} - {lane['x'] + 0.75 * lane['width']}) < 3")
-    seconds = studio.page.evaluate("document.querySelector('#quick-clip video').currentTime")
+    seconds = studio.page.evaluate("document.querySelector('moda-stage').position")
     assert seconds == pytest.approx(0.75 * load_speech(speech).seconds, abs=0.1)
+
+
+def test_where_webgl_is_missing_a_clip_is_shown(open_studio: Any, astronaut: Path, speech: Path) -> None:
+    studio = open_studio()
+    studio.page.add_init_script(
+        "const real = HTMLCanvasElement.prototype.getContext; HTMLCanvasElement.prototype.getContext = "
+        "function (kind, ...more) { return kind === 'webgl2' ? null : real.call(this, kind, ...more); };"
+    )
+    studio.page.goto("about:blank")
+    studio.page.goto(studio.address)
+    studio.see("#plan")
+    studio.add_portrait(astronaut)
+    studio.add_speech(speech)
+    studio.preview()
+    assert studio.video("#quick-clip")["duration"] == pytest.approx(load_speech(speech).seconds, abs=0.2)
+    assert not studio.page.query_selector("moda-stage[data-takes]")
+
+
+def test_an_edit_in_the_lanes_is_in_the_take_that_is_saved(studio: Any, astronaut: Path, speech: Path) -> None:
+    from moda.motion.takes import Take
+
+    studio.add_portrait(astronaut)
+    studio.add_speech(speech)
+    studio.preview()
+    studio.wait_motion()
+    lanes = studio.page.locator("moda-lanes")
+    lanes.locator(".gesture").select_option("nod")
+    before = studio.text("#figures")
+    lanes.locator(".add").click()
+    lanes.locator(".chips li").wait_for()
+    studio.page.wait_for_function("before => document.querySelector('#figures').innerText !== before", arg=before)
+    studio.page.click("#export-box button")
+    studio.page.click("#export-csv")
+    studio.see("#exported:visible")
+    with studio.page.expect_download() as waiting:
+        studio.page.click("#exported")
+    assert "HeadPitch" in Path(waiting.value.path()).read_text().splitlines()[0]
+    with studio.page.expect_download() as waiting:
+        studio.page.click("#save_take")
+    (edit,) = Take.load(waiting.value.path()).edits
+    assert edit.lane.startswith("head")
 
 
 def test_examples_switches_and_the_whole_picture(studio: Any) -> None:
@@ -196,9 +238,7 @@ def test_takes_can_be_compared_and_chosen(studio: Any, astronaut: Path, speech: 
     studio.add_speech(speech)
     studio.page.locator("#takes label").nth(2).click()
     first = studio.preview()
-    studio.wait_clip(1)
-    studio.wait_clip(2)
-    studio.wait_clip(3)
+    studio.wait_motion(3)
     assert studio.page.locator("#choose input").count() == 3
     studio.page.locator("#choose input").nth(1).check()
     studio.page.wait_for_function("before => document.querySelector('#figures').innerText !== before", arg=first)

@@ -75,7 +75,7 @@ def test_who_waits_sees_the_place_and_who_finds_it_full_reads_why(
     busy.page.click("#stop-plan")
     busy.see("#motion-say .note")
     waiting.see("#figures strong")
-    waiting.wait_clip()
+    waiting.wait_motion()
     assert "blinks a minute" in refused.preview()
 
 
@@ -157,8 +157,7 @@ def test_a_broken_line_in_mid_render_loses_nothing_that_was_made(
     studio.set_number("steps", "2")
     studio.page.fill("#control-emotion textarea, #control-emotion input", "quietly amused")
     made = studio.preview()
-    studio.wait_clip()
-    clip = studio.page.get_attribute("#quick-clip video", "src")
+    studio.wait_motion()
     studio.page.click("#render")
     studio.page.wait_for_function("document.querySelector('#video-say').innerText.includes('frames')")
     wire.cut()
@@ -168,7 +167,7 @@ def test_a_broken_line_in_mid_render_loses_nothing_that_was_made(
     assert "is here again" in studio.text("#motion-say")
     studio.page.wait_for_function("made => document.querySelector('#figures').innerText === made", arg=made)
     studio.see("#plot .js-plotly-plot")
-    assert studio.page.get_attribute("#quick-clip video", "src") == clip
+    studio.wait_motion()
     assert "60.0 s of speech" in studio.said("#speech-say") and "pixels wide" in studio.said("#portrait-say")
     assert studio.page.input_value("#control-emotion textarea, #control-emotion input") == "quietly amused"
     with studio.page.expect_download() as waiting:

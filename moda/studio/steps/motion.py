@@ -36,7 +36,10 @@ FROM_FILE = "from a file"
 MOST_TAKES = 4
 PLOT_HEIGHT = 700
 STAGE = '<moda-stage hidden loop aria-label="The portrait, moving"></moda-stage>'
-ON_STAGE = "watch('value', () => window.modaStudioStage(props.value));"
+LANES = "<moda-lanes hidden></moda-lanes>"
+ON_STAGE = """watch('value', () => window.modaStudioStage(props.value));
+document.addEventListener('edits-change', (event) => trigger('submit', event.detail));
+document.addEventListener('stage-unavailable', () => trigger('clear'));"""
 RANDOM_SEED = "() => Math.floor(Math.random() * 2147483647)"
 Follow = Callable[[Any], Any]
 
@@ -125,6 +128,7 @@ class MotionStep:
                     )
                     settings |= {name: control(name, info=None) for name in TRIMS}
             stage = gr.HTML({}, html_template="", js_on_load=ON_STAGE, elem_id="stage-data")
+            gr.HTML(LANES, elem_id="lanes-box")
             plot = gr.Plot(label="Trajectories", visible=False, elem_id="plot", show_label=False)
         return cls(
             settings=settings, understood=understood, dice=dice, takes=takes, pose_file=pose_file, model=model,
@@ -322,6 +326,20 @@ class MotionStep:
             return self.moving(engine, session)
 
         @guarded(self.say)
+        def edit(event: gr.EventData, request: gr.Request) -> Any:
+            session = session_of(engine, request)
+            given = event._data or {}
+            engine.visitors.stop(visitor_of(request), "clip")
+            engine.edit(session, int(given["take"]), given["edits"], given["rules"])
+            return {self.say: gr.skip()}
+
+        @guarded(self.say)
+        def no_stage(request: gr.Request) -> Any:
+            session = session_of(engine, request)
+            session.webgl = False
+            return self.moving(engine, session) if session.takes else {self.say: gr.skip()}
+
+        @guarded(self.say)
         def redraw(overlay: bool, request: gr.Request) -> Any:
             session = session_of(engine, request)
             if session.take is None:
@@ -337,6 +355,8 @@ class MotionStep:
         for event in (
             gr.on(moved, retouch, None, moving, inputs_kwargs=values, **quick),
             self.choose.input(choose, [self.choose], moving, **quick),
+            self.stage.submit(edit, None, [self.say], **quick),
         ):
             follow(event.success(redraw, [self.overlay], [self.plot, self.figures, self.say], **drawing))
+        self.connect_clip(engine, self.stage.clear(no_stage, None, moving, **quick))
         self.overlay.input(redraw, [self.overlay], [self.plot, self.figures, self.say], **drawing)

@@ -89,11 +89,11 @@ class PortraitStep:
         """What `shown` may change."""
         return [self.crop, self.empty, self.say, self.faces, self.face]
 
-    def connect(self, engine: Engine, cleared: Cleared) -> None:
-        """cleared: what the results show when the portrait is another."""
+    def connect(self, engine: Engine, cleared: Cleared, results: Callable[[Session], dict[Any, Any]]) -> None:
+        """cleared: what the results show when the portrait is another; results: and what where there is a take."""
 
         def seen(session: Session, choosing: bool) -> dict[Any, Any]:
-            return {**({} if session.takes else cleared()), **self.shown(engine, session, choosing)}
+            return {**results(session), **self.shown(engine, session, choosing)}
 
         @guarded(self.say)
         def open_picture(picture: str | None, request: gr.Request) -> Any:
@@ -111,7 +111,7 @@ class PortraitStep:
                         return {**cleared(), **empty, self.say: ""}
                     engine.open_portrait(session, picture)
             except UserError as fault:  # what was made of the picture before does not belong to this one
-                return {**({} if session.takes else cleared()), **empty, self.say: messages.error(str(fault))}
+                return {**results(session), **empty, self.say: messages.error(str(fault))}
             return seen(session, choosing=False)
 
         @guarded(self.say)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,8 +64,8 @@ class SpeechStep:
         hints = ["The speech is very quiet; a louder recording moves the lips better."] if quiet else []
         return {self.say: messages.good(f"{speech.seconds:.1f} s of speech.", hints)}
 
-    def connect(self, engine: Engine, cleared: Cleared) -> None:
-        """cleared: what the results show when the speech is another."""
+    def connect(self, engine: Engine, cleared: Cleared, results: Callable[[Session], dict[Any, Any]]) -> None:
+        """cleared: what the results show when the speech is another; results: and what where there is a take."""
 
         @guarded(self.say)
         def open_speech(path: str | None, request: gr.Request) -> Any:
@@ -76,8 +77,8 @@ class SpeechStep:
                         return {**cleared(), self.say: ""}
                     engine.open_speech(session, path)
             except UserError as fault:
-                return {**({} if session.takes else cleared()), self.say: messages.error(str(fault))}
-            return {**({} if session.takes else cleared()), **self.shown(session)}
+                return {**results(session), self.say: messages.error(str(fault))}
+            return {**results(session), **self.shown(session)}
 
         @guarded(self.say)
         def say_text(text: str, voice: str, rate: float, pitch: float, request: gr.Request) -> Any:

@@ -37,6 +37,9 @@ SAVED = {
 """The buttons of the files that a take has before it is rendered: id and label by name of the file."""
 
 
+EXPORTS = {".html": "Web page .html", ".glb": "3D face .glb", ".csv": "ARKit curves .csv"}
+
+
 @dataclass(frozen=True)
 class VideoStep:
     """The components of the step by name."""
@@ -51,6 +54,10 @@ class VideoStep:
     empty: gr.HTML
     save_video: gr.DownloadButton
     saves: dict[str, gr.DownloadButton]
+    exports: dict[str, gr.Button]
+    """What makes another form of the take, by ending."""
+    exported: gr.DownloadButton
+    export_say: gr.HTML
     restore: gr.File
     restore_say: gr.HTML
 
@@ -82,13 +89,25 @@ class VideoStep:
                 with gr.Row(elem_id="downloads"):
                     save_video = _download("Video .mp4", "save_video")
                     saves = {name: _download(label, elem_id) for name, (elem_id, label) in SAVED.items()}
+                with gr.Accordion("Export to the web, 3D and animation", open=False, elem_id="export-box"):
+                    with gr.Row(elem_id="exports"):
+                        exports = {
+                            ending: gr.Button(label, size="sm", min_width=120, elem_id=f"export-{ending[1:]}")
+                            for ending, label in EXPORTS.items()
+                        }
+                    exported = gr.DownloadButton("Download", visible=False, size="sm", elem_id="exported")
+                    export_say = gr.HTML("", elem_id="export-say")
                 with gr.Accordion("Restore a saved take or saved settings", open=False, elem_id="restore-box"):
                     restore = gr.File(
                         label="Drop a take (.npz) or settings (.json)", file_types=[".npz", ".json", ".pkl"],
                         height=110, elem_id="restore",
                     )  # fmt: skip
                     restore_say = gr.HTML("", elem_id="restore-say")
-        return cls(settings, renderer, render, stop, video, say, empty, save_video, saves, restore, restore_say)
+        return cls(
+            settings=settings, renderer=renderer, render=render, stop=stop, video=video, say=say, empty=empty,
+            save_video=save_video, saves=saves, exports=exports, exported=exported, export_say=export_say,
+            restore=restore, restore_say=restore_say,
+        )  # fmt: skip
 
     def cleared(self) -> dict[Any, Any]:
         """What the step shows before there is a motion."""
@@ -98,6 +117,8 @@ class VideoStep:
             self.say: "",
             self.empty: gr.update(visible=True),
             **dict.fromkeys([self.save_video, *self.saves.values()], unavailable),
+            self.exported: gr.update(visible=False, value=None),
+            self.export_say: "",
         }
 
     def shown(self, session: Session) -> dict[Any, Any]:
@@ -158,7 +179,30 @@ class VideoStep:
         )  # fmt: skip
         settle(rendering)
         stops(self.stop, engine, self.say, [rendering])
+        self._connect_exports(engine, consent)
         self._connect_restore(engine, page, motion, cleared, follow)
+
+    def _connect_exports(self, engine: Engine, consent: gr.Checkbox) -> None:
+        def exporter(ending: str) -> Callable[..., Any]:
+            @guarded(self.export_say)
+            def write_export(consent: bool, request: gr.Request) -> Any:
+                session = session_of(engine, request)
+                requires_consent(consent)
+                with working(engine, request, "render"):
+                    path = engine.export(session, ending)
+                label = f"Download {path.name} ({path.stat().st_size / 1e6:.1f} MB)"
+                return {
+                    self.exported: gr.update(value=str(path), label=label, visible=True),
+                    self.export_say: "",
+                }
+
+            return write_export
+
+        for ending, button in self.exports.items():
+            button.click(
+                exporter(ending), [consent], [self.exported, self.export_say], show_progress_on=[self.export_say],
+                trigger_mode="once", **PRIVATE, **HEAVY,
+            )  # fmt: skip
 
     def _connect_restore(
         self, engine: Engine, page: dict[str, Any], motion: MotionStep, cleared: Cleared, follow: Follow
