@@ -29,7 +29,7 @@ COARSE_SIDE, FINE_SIDE = 320, 448
 COARSE_STEPS, FINE_STEPS = 60, 25
 SEEN = 0.6
 """Least mean of the mask over the face."""
-SOME_BACKGROUND = 0.015
+SOME_BACKGROUND = 0.04
 """Least part of the picture that must be background."""
 MOST_GREY = 1.5
 """Most area, in IOD², around the head that may be neither person nor background."""

@@ -13,6 +13,8 @@ WORK_SIDE = 256
 """Longest side of the reduced picture in which lines are continued."""
 DEPTH = 28
 """How many pixels of the reduced picture lines are continued into the hole."""
+GRAIN, STRONGEST = 1.0, 24.0
+"""Grain is what a Gaussian of so many reduced pixels takes away, at most so many levels of it."""
 REACH = 4
 """Radius in reduced pixels from which a pixel of the hole takes its colour."""
 CLEAR, SOLID = 0.02, 0.98
@@ -124,16 +126,25 @@ def _filled(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
     share = np.asarray(cv2.resize(known, size, interpolation=cv2.INTER_AREA))
     small = cv2.resize(image.astype(np.float32) * known[..., None], size, interpolation=cv2.INTER_AREA)
     small = small / np.maximum(share, 1e-6)[..., None]
+    inner = (share >= 0.5).astype(np.float32)
+    spread = cv2.GaussianBlur(np.dstack([small * inner[..., None], inner]), (0, 0), GRAIN)
     small = _continue_lines(small, share < 0.5)
+    smooth = np.where(inner[..., None] > 0, spread[..., :3] / np.maximum(spread[..., 3:], 1e-6), small)
     coarse = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
     filled = image.copy()
     filled[hole] = np.clip(np.rint(coarse[hole]), 0, 255).astype(np.uint8)
-    _mirror_grain(filled, image, coarse, hole, DEPTH / factor)
+    calm = np.asarray(cv2.resize(smooth.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR))
+    _mirror_grain(filled, image, coarse, calm, hole, DEPTH / factor)
     return filled
 
 
-def _mirror_grain(filled: np.ndarray, image: np.ndarray, coarse: np.ndarray, hole: np.ndarray, depth: float) -> None:
-    """Add to `filled` what the reduced picture `coarse` lost, mirrored at the hole's rim, fading over `depth` px."""
+def _mirror_grain(
+    filled: np.ndarray, image: np.ndarray, coarse: np.ndarray, calm: np.ndarray, hole: np.ndarray, depth: float
+) -> None:
+    """Lay on the fill `coarse` what `image` has beyond `calm`, mirrored at the hole's rim, fading over `depth` px.
+
+    Only so much as grain has: the edge of a thing would be mirrored into a corner.
+    """
     import cv2
 
     height, width = hole.shape
@@ -149,7 +160,7 @@ def _mirror_grain(filled: np.ndarray, image: np.ndarray, coarse: np.ndarray, hol
     from_columns = np.clip(2 * (nearest % width) - columns, 0, width - 1)
     outside = ~hole[from_rows, from_columns]
     rows, columns, from_rows, from_columns = (v[outside] for v in (rows, columns, from_rows, from_columns))
-    grain = image[from_rows, from_columns] - coarse[from_rows, from_columns]
+    grain = np.clip(image[from_rows, from_columns] - calm[from_rows, from_columns], -STRONGEST, STRONGEST)
     grain *= (1.0 - away[rows, columns] / depth)[:, None]
     there = coarse[rows, columns] + grain
     filled[rows, columns] = np.clip(np.rint(there), 0, 255).astype(np.uint8)

@@ -175,7 +175,8 @@ def _complete(
     known = sure * (distance > 1.15 * radius)
     luma = patch @ np.array([0.299, 0.587, 0.114], np.float32)
     if known.sum() > 30:  # lashes and shadows at the rims are not the white
-        known *= luma > np.percentile(luma[known > 0], 35)
+        brighter = known * (luma > np.percentile(luma[known > 0], 35))
+        known = brighter if brighter.any() else known  # dark glasses are of one tone
         mean = patch[known > 0].mean(0)
     else:
         mean = np.percentile(patch[visible > 0.5], 85, axis=0) if (visible > 0.5).any() else np.full(3, 150.0)
