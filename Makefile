@@ -35,11 +35,11 @@ $(VENV)/bin/python:
 
 # The stamps make a second run start at once: nothing is asked of pip unless the requirements changed.
 $(VENV)/.app: pyproject.toml | $(VENV)/bin/python
-	$(PIP) -e .
+	$(PIP) -e ".[voices]"
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(PIP) -e ".[test]"
+	$(PIP) -e ".[voices,test]"
 	@touch $(VENV)/.app $@
 
 clean:

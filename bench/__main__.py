@@ -1,4 +1,4 @@
-"""All benches in one command, and BENCHMARKS.md from what they say.
+"""All benches in one command, and docs/benchmarks.md from what they say.
 
     python -m bench [--only endtoend planning ...] [--quick] [--again]
 
@@ -22,7 +22,7 @@ from bench.page import page
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "outputs" / "bench"
-PAGE = REPOSITORY / "BENCHMARKS.md"
+PAGE = REPOSITORY / "docs" / "benchmarks.md"
 
 #: Name -> module and options; quick ones after.
 BENCHES: dict[str, tuple[list[str], list[str]]] = {

@@ -1,4 +1,4 @@
-"""BENCHMARKS.md from the stored numbers of the benches."""
+"""docs/benchmarks.md from the stored numbers of the benches."""
 
 from __future__ import annotations
 

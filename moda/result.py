@@ -21,10 +21,6 @@ class RenderResult:
     device: str
     hints: tuple[str, ...] = ()
     """What could be better about the portrait, a sentence each."""
-    captions: tuple[Path, ...] = ()
-    """The caption files beside the video."""
-    notes: tuple[str, ...] = ()
-    """What the person should know about the video, a sentence each."""
 
     @property
     def duration(self) -> float:
@@ -48,6 +44,4 @@ class RenderResult:
             "renderer": self.renderer,
             "device": self.device,
             "hints": list(self.hints),
-            "captions": [str(path) for path in self.captions],
-            "notes": list(self.notes),
         }

@@ -21,7 +21,7 @@ FLOORS = (
     {"portrait"},
     {"conditions", "generator", "renderer"},
     {"models"},
-    {"finishing", "planning", "preview", "script", "stage", "performance"},
+    {"planning", "preview", "script", "stage", "performance"},
     {"exports"},
     {"live"},
     {"pipeline"},

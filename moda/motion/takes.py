@@ -28,6 +28,7 @@ class Take:
     timings   seconds by stage of planning.
     notes     sentences for the person, e.g. how the emotion was understood.
     speech, portrait   digests of what it was planned for; empty when unknown.
+    contour   how loud that speech is (:mod:`moda.media.loudness`): known again after it was encoded anew.
     edits     local changes, in the order in which they are applied; `rules` says how.
     """
 
@@ -39,6 +40,7 @@ class Take:
     notes: tuple[str, ...] = ()
     speech: str = ""
     portrait: str = ""
+    contour: str = ""
     edits: tuple[Edit, ...] = ()
     rules: EditRules = field(default_factory=EditRules)
 
@@ -75,6 +77,7 @@ class Take:
             "model": self.model,
             "speech": self.speech,
             "portrait": self.portrait,
+            "contour": self.contour,
             "notes": list(self.notes),
             "edits": {**asdict(self.rules), "edits": [edit.as_dict() for edit in self.edits]},
         }
@@ -107,6 +110,7 @@ class Take:
             notes=tuple(str(note) for note in notes) if isinstance(notes, list) else (),
             speech=str(meta.get("speech", "")),
             portrait=str(meta.get("portrait", "")),
+            contour=str(meta.get("contour", "")),
             edits=edits,
             rules=rules,
         )

@@ -1,4 +1,4 @@
-"""Every limit, one by one: going beyond it is answered by one sentence, and SECURITY.md lists it with its default."""
+"""Every limit, one by one: going beyond it is answered by one sentence; docs/SECURITY.md lists it with its default."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_no_limit_is_without_a_case() -> None:
 
 
 def test_every_limit_is_documented_with_its_default() -> None:
-    text = (REPOSITORY / "SECURITY.md").read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs" / "SECURITY.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(MODA_MAX_\w+)` \| ([^|]+) \|", text, re.MULTILINE))
     assert set(rows) == {f"MODA_{f.name.upper()}" for f in fields(Limits)}
     scale = {"KB": 1024, "MB": 1024**2, "GB": 1024**3, "million": 10**6}

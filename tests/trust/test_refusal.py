@@ -197,11 +197,13 @@ def test_the_page_and_its_endpoints_ask_too(
 def test_the_blocklist_in_the_documentation_works(
     operator: Named, face: Portrait, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The example of SECURITY.md, as it stands there: a face on the list is known again after it was changed."""
+    """The example of docs/SECURITY.md, as it stands there: a face on the list is known again after it was changed."""
     from PIL import Image
     from skimage import data
 
-    blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "SECURITY.md").read_text(encoding="utf-8"), re.DOTALL)
+    blocks = re.findall(
+        r"```python\n(.*?)```", (REPOSITORY / "docs" / "SECURITY.md").read_text(encoding="utf-8"), re.DOTALL
+    )
     (source,) = [block for block in blocks if "def refuse(" in block]
     monkeypatch.chdir(tmp_path)
     (tmp_path / "blocked.txt").write_text("")
