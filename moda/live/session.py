@@ -60,7 +60,7 @@ class LiveSession:
         self.presence = Presence(settings.seed, np.asarray(start.reference[POSE]), start.neutral)
         self.frames = 0
         """Frames given so far, which is the number of the next one."""
-        self._sampler = sampler or self._alone
+        self.sampler: Sampler = sampler or self._alone
         self._lock = threading.Lock()
 
     # ---- what goes in and out
@@ -129,7 +129,7 @@ class LiveSession:
         lacking = self.frames + count + DRAFT - self.hearing.frames
         if lacking > 0:
             self.stream.extend(torch.from_numpy(self.hearing.features(lacking)))
-        sampled = self._sampler(self.stream)[:count]
+        sampled = self.sampler(self.stream)[:count]
         self.stream.shown(sampled)
         self.frames += count
         vectors = denormalise(sampled.numpy())

@@ -1,0 +1,145 @@
+"""Live sessions: delay, load, lips against the offline take, head speed, memory.
+
+    python -m bench.live [--speech FOLDER] [--seconds 10] [--sessions 1 4 8 16] [--out FILE.json]
+
+Sound comes in pieces of 20 ms. The delay of a frame is the time from its start in the sound to the moment it is given:
+look-ahead, waiting for the piece, and computing. With many sessions each has a clock of its own; a frame is on time
+when it is given before a player that began `--buffer` milliseconds late would run dry.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from bench.machine import busy, tell
+from moda.assets import asset
+from moda.live.presence import turning_speed
+from moda.live.scheduler import Scheduler, piece_for
+from moda.live.session import LiveSession
+from moda.media.audio import load_speech
+from moda.models import lite_folder
+from moda.models.lite import LiteModel
+from moda.models.motion_model import Start
+from moda.motion.actions import INDEX, NEUTRAL, read_actions
+from moda.motion.space import FPS, Motion, denormalise, neutral_reference, normalise
+from moda.settings import Settings
+
+TICK = 320  # samples: 20 ms
+REFERENCE = neutral_reference()
+START = Start(np.zeros(63, np.float32), normalise(REFERENCE), REFERENCE, NEUTRAL)
+
+
+def speeches(folder: Path | None, seconds: float) -> list[np.ndarray]:
+    """Waveforms of the folder, or of the examples."""
+    paths = sorted((folder or asset("examples")).glob("*.wav"))
+    waves = [np.asarray(load_speech(str(path)).waveform[: round(16_000 * seconds)], np.float32) for path in paths]
+    return [wave for wave in waves if len(wave) > 32_000]
+
+
+def talk(model: LiteModel, sound: np.ndarray, seed: int, piece: int) -> np.ndarray:
+    live = LiveSession(model, START, Settings(seed=seed), piece=piece)
+    parts = [live.push(sound[at : at + TICK]).array for at in range(0, len(sound), TICK)]
+    return np.concatenate([*parts, live.flush().array])
+
+
+def offline(model: LiteModel, sound: np.ndarray, seed: int) -> np.ndarray:
+    """The take that the same settings plan with the whole speech at hand."""
+    from moda.conditions.speech import LogMelFeatures
+    from moda.generator.sampler import ClipRequest, sample_clip
+    from moda.planning import sampling_options
+
+    settings = Settings(seed=seed)
+    frames = -(-len(sound) // 640)
+    request = ClipRequest(LogMelFeatures(sound, frames), np.eye(9)[8], START.identity, START.first, seed)
+    return denormalise(sample_clip(model.network, request, sampling_options(settings, model.noise)).numpy())
+
+
+def opening(array: np.ndarray) -> np.ndarray:
+    return np.asarray(read_actions(Motion(array).expression, NEUTRAL)[:, INDEX["jaw_open"]])
+
+
+def likeness(model: LiteModel, waves: list[np.ndarray], piece: int) -> dict[str, float]:
+    """r of the jaw with the offline take, beside what two offline seeds have with each other; head speed."""
+    live_r, seeds_r, live_speed, offline_speed = [], [], [], []
+    for wave in waves:
+        one, two, live = offline(model, wave, 1), offline(model, wave, 2), talk(model, wave, 1, piece)
+        count = min(len(one), len(live))
+        live_r.append(np.corrcoef(opening(live[:count]), opening(two[:count]))[0, 1])
+        seeds_r.append(np.corrcoef(opening(one), opening(two))[0, 1])
+        live_speed.append(turning_speed(live))
+        offline_speed.append(turning_speed(one))
+    speeds = {"live": np.concatenate(live_speed), "offline": np.concatenate(offline_speed)}
+    return {
+        "jaw_r_live": float(np.mean(live_r)),
+        "jaw_r_two_offline_seeds": float(np.mean(seeds_r)),
+        **{f"head_speed_p99_{name}": float(np.percentile(v, 99)) for name, v in speeds.items()},
+        **{f"head_speed_max_{name}": float(v.max()) for name, v in speeds.items()},
+    }
+
+
+def clocked(model: LiteModel, waves: list[np.ndarray], sessions: int, buffer: float) -> dict[str, float]:
+    """So many sessions in real time: delays and the share of frames on time."""
+    scheduler, piece = Scheduler(model), piece_for(sessions)
+    delays: list[list[float]] = [[] for _ in range(sessions)]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    def one(k: int) -> None:
+        sound = waves[k % len(waves)]
+        live = LiveSession(model, START, Settings(seed=k), scheduler, piece)
+        started = time.perf_counter() + 0.01 * k
+        for at in range(0, len(sound), TICK):
+            time.sleep(max(0.0, started + (at + TICK) / 16_000 - time.perf_counter()))
+            given = live.push(sound[at : at + TICK])
+            now = time.perf_counter() - started
+            first = live.frames - len(given)
+            delays[k] += [now - (first + j) / FPS for j in range(len(given))]
+
+    spent = time.process_time()
+    threads = [threading.Thread(target=one, args=(k,)) for k in range(sessions)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    scheduler.close()
+    flat = 1000 * np.concatenate([np.array(d) for d in delays])
+    shown = sum(len(d) for d in delays) / FPS
+    return {
+        "sessions": sessions,
+        "frames_a_piece": piece,
+        # A frame of a piece is shown when those before it were, so each waits as long as the first of its piece.
+        "delay_ms_median": float(np.median(flat)),
+        "delay_ms_p95": float(np.percentile(flat, 95)),
+        "delay_ms_most": float(flat.max()),
+        "on_time": float((flat <= buffer).mean()),
+        "cpu_seconds_a_second": (time.process_time() - spent) / shown,
+        "megabytes_a_session": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 / sessions,
+    }
+
+
+def main() -> None:
+    """Measure and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--speech", type=Path)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--sessions", type=int, nargs="+", default=[1, 4, 8, 16])
+    parser.add_argument("--buffer", type=float, default=700.0, help="milliseconds that a player waits before it begins")
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    model, waves = LiteModel(lite_folder()), speeches(args.speech, args.seconds)
+    talk(model, waves[0], 0, 3)  # warm up
+    found = {
+        "busy_cores_before": round(busy(), 2),
+        "quality": {f"{piece} frames a piece": likeness(model, waves, piece) for piece in (3, 8)},
+        "load": [clocked(model, waves, count, args.buffer) for count in args.sessions],
+    }
+    tell(found, args.out)
+
+
+if __name__ == "__main__":
+    main()

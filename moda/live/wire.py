@@ -1,0 +1,74 @@
+"""The words of the live protocol (docs/live.md): JSON for everything but sound and motion."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import struct
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from moda.errors import BadPicture, BadSetting
+from moda.live.hearing import LOOK_AHEAD
+from moda.motion.space import DIM, FPS, Motion
+
+FloatArray = npt.NDArray[np.float32]
+
+SAMPLE_RATE = 16_000
+LARGEST_SOUND = 65_536
+"""Bytes of one message of sound: two seconds."""
+KINDS = ("settings", "interrupt", "flush", "idle", "nod", "stop")
+
+
+def read_sound(data: bytes) -> FloatArray:
+    """Little-endian 16-bit mono samples -> float32 in [-1, 1]. Raises BadSetting."""
+    if len(data) > LARGEST_SOUND or len(data) % 2:
+        raise BadSetting(f"Send sound as whole 16-bit samples, at most {LARGEST_SOUND:,} bytes a message.")
+    return np.frombuffer(data, dtype="<i2").astype(np.float32) / 32768
+
+
+def read_message(text: str, kinds: tuple[str, ...]) -> dict[str, Any]:
+    """A JSON object with a known type. Raises BadSetting."""
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadSetting("Text messages must be JSON objects with a type; send sound as binary messages.") from None
+    if not isinstance(message, dict) or message.get("type") not in kinds:
+        raise BadSetting(f"A message here must be an object with type {' or '.join(kinds)}.")
+    return message
+
+
+def read_picture(source: str) -> bytes:
+    """The bytes of a data URL of an image. Raises BadPicture."""
+    head, _, body = source.partition(",")
+    if not head.startswith("data:image/") or not head.endswith(";base64"):
+        raise BadPicture("The portrait must be a token or an image as data:image/...;base64,...")
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadPicture("The portrait's base64 is damaged; send the picture again.") from None
+
+
+def motion_piece(first: int, motion: Motion) -> bytes:
+    """Number of the first frame as uint32, then (k, 70) float16, little-endian."""
+    return struct.pack("<I", first) + motion.array.astype("<f2").tobytes()
+
+
+def read_piece(data: bytes) -> tuple[int, FloatArray]:
+    """Inverse of `motion_piece`, for clients in Python: (first frame, (k, 70) float32)."""
+    return struct.unpack("<I", data[:4])[0], np.frombuffer(data[4:], "<f2").reshape(-1, DIM).astype(np.float32)
+
+
+def ready(model: str, reference: FloatArray, neutral: FloatArray) -> dict[str, Any]:
+    """What a client needs to know before the first piece."""
+    return {
+        "type": "ready",
+        "fps": FPS,
+        "lookahead_ms": round(1000 * LOOK_AHEAD / SAMPLE_RATE),
+        "model": model,
+        "reference": [round(float(v), 6) for v in reference],
+        "neutral": [round(float(v), 6) for v in neutral],
+    }

@@ -1,0 +1,238 @@
+"""The WebSocket /live with a real client: the protocol, its limits, and many sessions at once."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from skimage import data
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from moda import TalkingHead
+from moda.assets import asset
+from moda.live.presence import FASTEST, turning_speed
+from moda.live.scheduler import Scheduler, piece_for
+from moda.live.server import LiveLimits, live_route
+from moda.live.session import LiveSession
+from moda.live.wire import read_piece
+from moda.media.audio import load_speech
+from moda.settings import Settings
+
+
+class Host:
+    """One head and one opened portrait."""
+
+    def __init__(self, head: TalkingHead) -> None:
+        self.loaded, self.opened = head, head.portrait(data.astronaut())
+
+    def head(self, model: str | None) -> TalkingHead:
+        return self.loaded
+
+    def portrait(self, name: str) -> Any:
+        return self.opened if name == "astronaut" else None
+
+
+@pytest.fixture(scope="module")
+def host() -> Host:
+    return Host(TalkingHead.load(model="moda-lite", renderer="mesh", device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def sound() -> np.ndarray:
+    return np.asarray(load_speech(str(asset("examples/welcome.wav"))).waveform[:32_000], np.float32)
+
+
+@pytest.fixture
+def client(host: Host) -> Iterator[TestClient]:
+    limits = LiveLimits(live_sessions=2, live_seconds=60.0, live_silent_seconds=3.0, live_backlog_seconds=10.0)
+    with TestClient(Starlette(routes=[live_route(host, limits)])) as client:
+        yield client
+
+
+START = {"type": "start", "portrait": "astronaut", "consent": True, "settings": {"seed": 3}}
+
+
+def pcm(sound: np.ndarray) -> bytes:
+    return (sound * 32767).astype("<i2").tobytes()
+
+
+def begin(socket: Any, **changes: Any) -> dict[str, Any]:
+    socket.send_text(json.dumps({**START, **changes}))
+    return dict(socket.receive_json())
+
+
+def until(socket: Any, kind: str) -> tuple[list[tuple[int, np.ndarray]], dict[str, Any]]:
+    """Motion pieces up to a JSON message of this type."""
+    pieces = []
+    while True:
+        received = socket.receive()
+        if received.get("bytes") is not None:
+            pieces.append(read_piece(received["bytes"]))
+            continue
+        message = json.loads(received["text"])
+        assert message["type"] in (kind, "interrupted"), message
+        if message["type"] == kind:
+            return pieces, message
+
+
+def test_speech_in_motion_out(client: TestClient, host: Host, sound: np.ndarray) -> None:
+    with client.websocket_connect("/live") as socket:
+        told = begin(socket)
+        assert told["type"] == "ready" and told["fps"] == 25 and told["lookahead_ms"] == 146
+        assert len(told["reference"]) == 70 and len(told["neutral"]) == 63
+        for at in range(0, len(sound), 1600):
+            socket.send_bytes(pcm(sound[at : at + 1600]))
+        socket.send_json({"type": "flush"})
+        pieces, last = until(socket, "flushed")
+    firsts = [first for first, _ in pieces]
+    assert firsts == list(np.cumsum([0, *(len(array) for _, array in pieces)])[:-1])
+    motion = np.concatenate([array for _, array in pieces])
+    assert len(motion) == last["frames"] == 50
+    live = host.loaded.live(host.opened, Settings(seed=3))
+    own = np.concatenate(
+        [live.push((sound * 32767).astype("<i2").astype(np.float32) / 32768).array, live.flush().array]
+    )
+    assert np.abs(motion - own).max() < 0.05  # float16, and degrees up to tens
+
+
+def test_an_interrupt_leaves_nothing_of_the_sound(client: TestClient, sound: np.ndarray) -> None:
+    with client.websocket_connect("/live") as socket:
+        begin(socket)
+        for _ in range(3):
+            socket.send_bytes(pcm(sound[:30_000]))
+        socket.send_json({"type": "interrupt"})
+        pieces, told = until(socket, "interrupted")
+        assert told["frame"] < 60  # of 140
+        socket.send_json({"type": "idle", "frames": 10})
+        socket.send_json({"type": "flush"})
+        more, _ = until(socket, "flushed")
+    assert sum(len(array) for _, array in more) == 10
+    motion = np.concatenate([array for _, array in [*pieces, *more]])
+    assert turning_speed(motion).max() < FASTEST + 2  # float16
+
+
+def test_a_picture_in_the_message(client: TestClient) -> None:
+    from PIL import Image
+
+    held = io.BytesIO()
+    Image.fromarray(data.astronaut()).save(held, "JPEG")
+    url = "data:image/jpeg;base64," + base64.b64encode(held.getvalue()).decode()
+    with client.websocket_connect("/live") as socket:
+        assert begin(socket, portrait=url)["type"] == "ready"
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"consent": False}, "consent"),
+        ({"portrait": "nobody"}, "not open here"),
+        ({"portrait": 5}, "Name the portrait"),
+        ({"portrait": "data:image/png;base64,@@"}, "base64 is damaged"),
+        ({"portrait": "data:image/png;base64,AAAA"}, "picture"),
+        ({"settings": {"steps": "many"}}, "steps must be"),
+        ({"settings": {"nonsense": 1}}, "no setting called"),
+        ({"settings": []}, "settings must be an object"),
+        ({"settings": {"preset": "reference"}}, "preset studio"),
+        ({"type": "go"}, "type start"),
+    ],
+)
+def test_a_bad_start_is_one_sentence(client: TestClient, changes: dict[str, Any], says: str) -> None:
+    with client.websocket_connect("/live") as socket:
+        told = begin(socket, **changes)
+        assert told["type"] == "error" and says in told["message"] and "\n" not in told["message"]
+        with pytest.raises(WebSocketDisconnect) as closed:
+            socket.receive_json()
+        assert closed.value.code == 1008
+
+
+@pytest.mark.parametrize(
+    ("send", "says"),
+    [
+        (lambda s: s.send_bytes(b"odd"), "whole 16-bit samples"),
+        (lambda s: s.send_bytes(bytes(70_000)), "65,536 bytes"),
+        (lambda s: s.send_text("hello"), "JSON objects"),
+        (lambda s: s.send_json({"type": "dance"}), "type settings or"),
+        (lambda s: [s.send_bytes(bytes(64_000)) for _ in range(9)], "faster than it can be spoken"),
+        (lambda s: None, "Nothing came for too long"),
+    ],
+)
+def test_what_breaks_a_limit_ends_the_session_with_one_sentence(client: TestClient, send: Any, says: str) -> None:
+    with client.websocket_connect("/live") as socket:
+        begin(socket)
+        send(socket)
+        while True:
+            received = socket.receive()
+            if received.get("text"):
+                told = json.loads(received["text"])
+                break
+        assert told["type"] == "error" and says in told["message"]
+
+
+def test_a_wrong_setting_ends_nothing(client: TestClient) -> None:
+    with client.websocket_connect("/live") as socket:
+        begin(socket)
+        socket.send_json({"type": "settings", "head_motion": 99})
+        assert "head_motion must be" in socket.receive_json()["message"]
+        socket.send_json({"type": "settings", "emotion": "happy"})
+        socket.send_json({"type": "idle", "frames": 4})
+        assert read_piece(socket.receive_bytes())[0] == 0
+
+
+def test_a_full_house_says_how_long_to_wait_and_places_come_back(client: TestClient) -> None:
+    with client.websocket_connect("/live") as one, client.websocket_connect("/live") as two:
+        begin(one)
+        begin(two)
+        with client.websocket_connect("/live") as three:
+            told = three.receive_json()
+            assert told["type"] == "busy" and 0 < told["wait"] <= 60 and "places are taken" in told["message"]
+    with client.websocket_connect("/live") as again:
+        assert begin(again)["type"] == "ready"
+
+
+def test_pages_of_other_servers_are_refused(client: TestClient) -> None:
+    with client.websocket_connect("/live", headers={"origin": "https://elsewhere.example"}) as socket:
+        assert "own page" in socket.receive_json()["message"]
+    with client.websocket_connect("/live", headers={"origin": "http://testserver"}) as socket:
+        assert begin(socket)["type"] == "ready"
+
+
+def test_sixteen_sessions_share_the_model(host: Host, sound: np.ndarray) -> None:
+    """A short soak: all get every frame of their own, as if they were alone."""
+    scheduler = Scheduler(host.loaded.model)  # type: ignore[arg-type]
+    start = host.loaded.model.start(host.opened)  # type: ignore[union-attr]
+    made: dict[int, np.ndarray] = {}
+
+    def talk(seed: int) -> None:
+        live = LiveSession(host.loaded.model, start, Settings(seed=seed), scheduler, piece_for(16))  # type: ignore[arg-type]
+        parts = [live.push(sound[at : at + 3200]).array for at in range(0, 16_000, 3200)]
+        made[seed] = np.concatenate([*parts, live.flush().array])
+
+    threads = [threading.Thread(target=talk, args=(seed,)) for seed in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    scheduler.close()
+    assert sorted(made) == list(range(16)) and {len(motion) for motion in made.values()} == {25}
+    alone = LiveSession(host.loaded.model, start, Settings(seed=4), piece=piece_for(16))  # type: ignore[arg-type]
+    parts = [alone.push(sound[at : at + 3200]).array for at in range(0, 16_000, 3200)]
+    assert np.abs(np.concatenate([*parts, alone.flush().array]) - made[4]).max() < 1e-2
+
+
+def test_a_fault_of_one_batch_reaches_those_who_asked_and_nobody_else(host: Host) -> None:
+    scheduler = Scheduler(host.loaded.model)  # type: ignore[arg-type]
+    start = host.loaded.model.start(host.opened)  # type: ignore[union-attr]
+    broken = LiveSession(host.loaded.model, start, Settings(), scheduler)  # type: ignore[arg-type]
+    broken.stream.identity = broken.stream.identity[:5]
+    with pytest.raises(RuntimeError):
+        broken.idle(3)
+    assert len(LiveSession(host.loaded.model, start, Settings(), scheduler).idle(3)) == 3  # type: ignore[arg-type]
+    scheduler.close()
