@@ -61,6 +61,8 @@ def rig_bytes(prepared: Prepared) -> bytes:
         box.sheet(f"eye_seen_{side}", eye.seen)
         box.sheet(f"eye_white_{side}", eye.white)
         box.picture(f"eye_disc_{side}", eye.disc)
+    tones = np.concatenate([eye.tones for eye in prepared.eyes])
+    box.picture("lid_tones", np.clip(np.round(tones), 0, 255).astype(np.uint8))
     for name in ("upper", "lower", "own"):
         sheet = getattr(prepared.mouth, name)
         box.sheet(f"mouth_{name}", sheet * np.array([1, 1, 1, 255], np.float32))
@@ -108,15 +110,16 @@ def _header(prepared: Prepared, shown: viewport.Viewport) -> dict[str, Any]:
         "eyes": [
             {
                 "upper": list(eye.marks.upper), "lower": list(eye.marks.lower), "crease": list(eye.marks.crease),
+                "above": list(eye.marks.above),
                 "width": float(eye.width), "ratio": float(eye.ratio), "patchScale": float(eye.patch_scale),
-                "iris": _numbers(eye.iris), "lash": _numbers(eye.lash), "lid": _numbers(eye.lid),
+                "iris": _numbers(eye.iris), "lash": _numbers(eye.lash),
                 "glasses": bool(eye.glasses),
             }
             for eye in prepared.eyes
         ],
         "mouth": {
             "centre": _numbers(mouth.centre), "gap": float(mouth.gap), "edge": float(mouth.edge),
-            "toothy": float(mouth.toothy), "arch": float(mouth.arch), "seam": _numbers(mouth.seam),
+            "toothy": float(mouth.toothy), "covered": bool(mouth.covered), "arch": float(mouth.arch), "seam": _numbers(mouth.seam),
             "cavity": _numbers(mouth.tones.cavity), "tongue": _numbers(mouth.tones.tongue),
         },
         "shade": {
@@ -124,7 +127,7 @@ def _header(prepared: Prepared, shown: viewport.Viewport) -> dict[str, Any]:
         },
         "constants": {
             "pose": _constants(pose), "eyes": _constants(drawn_eyes), "mouth": _constants(drawn_mouth),
-            "kernels": _constants(aperture_kernels), "painter": _constants(painter), "teeth": _constants(teeth),
+            "kernels": _constants(aperture_kernels), "curves": _constants(curves), "painter": _constants(painter), "teeth": _constants(teeth),
         },
     }  # fmt: skip
 

@@ -28,7 +28,7 @@ export class Painter {
     const { header, arrays } = rig;
     if (!rig.sheets) {
       withOpacity(rig.images.texture, rig.images.opacity);
-      rig.sheets = { texture0: enlarge3(rig.images.texture), base: opaque(rig.images.base), plate: opaque(rig.images.plate), shadeMaps: opaque(rig.images.shade) };
+      rig.sheets = { texture0: enlarge3(rig.images.texture), base: opaque(rig.images.base), plate: opaque(rig.images.plate), shadeMaps: opaque(rig.images.shade), lidTones: opaque(rig.images.lid_tones) };
       for (const side of ["left", "right"]) {
         const name = side === "left" ? "Left" : "Right";
         rig.sheets[`seen${name}`] = withAlpha(rig.images[`eye_seen_${side}`]);

@@ -61,6 +61,12 @@ export function eyeShape(rig, side, frame, view, lines, row) {
   const top = curveThrough(spline, eye.upper, frame.moved, view);
   const bottom = curveThrough(spline, eye.lower, frame.moved, view);
   const fold = curveThrough(spline, eye.crease, frame.moved, view);
+  const above = curveThrough(spline, eye.above, frame.moved, view);
+  const up = rig.header.constants.curves.CREASE_UP;
+  for (let i = 0; i < samples; i++) {
+    fold.x[i] += up * (above.x[i] - fold.x[i]);
+    fold.y[i] += up * (above.y[i] - fold.y[i]);
+  }
   const left = [top.x[0], top.y[0]];
   const dx = top.x[samples - 1] - left[0], dy = top.y[samples - 1] - left[1];
   const span = Math.hypot(dx, dy);
@@ -91,7 +97,7 @@ export function eyeShape(rig, side, frame, view, lines, row) {
     lash: (eye.glasses ? c.GLASSES_LASH_OPACITY : c.LASH_OPACITY) * closed * closed * (3 - 2 * closed),
     lashHalf, sharpness: 1, opacity: activity,
     drawnIris: limit(Math.hypot(...look) / c.DRAWN_GAZE, 0, 1), lifted: limit(-upper / 0.06, 0, 1),
-    paintedLid: eye.glasses ? closed : 0, smoothedLid, lashTone: eye.lash, lidTone: eye.lid,
+    paintedLid: eye.glasses ? closed : 0, smoothedLid, lashTone: eye.lash,
   };
 }
 
@@ -99,6 +105,7 @@ export function eyeShape(rig, side, frame, view, lines, row) {
 export function mouthShape(rig, frame, view, lines) {
   const { header, arrays } = rig;
   const { mouth, head, landmarks } = header;
+  if (mouth.covered) return null;
   const c = header.constants.mouth, t = header.constants.teeth;
   const unit = head.scale * view.scale * Math.cbrt(Math.abs(determinant(frame.turn.linear)));
   const spline = arrays.lip_spline, samples = spline.length / landmarks.upperInner.length;

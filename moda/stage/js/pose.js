@@ -82,7 +82,10 @@ export class Puppet {
     if (out[smile] > 0) out[smile] *= 1 - 0.65 * smiling;
     const glum = 1.4 * out[index.frown] + 0.5 * out[index.brow_furrow];
     out[smile] -= 1.4 * smiling * clip(glum, 0, 1);
-    for (const [name, [low, high]] of Object.entries(limits)) out[index[name]] = clip(out[index[name]], low, high);
+    for (const [name, [low, high]] of Object.entries(limits)) {
+      // A mouth that is wide open in the picture still closes.
+      out[index[name]] = clip(out[index[name]], name === "jaw_open" ? Math.min(low, -own) : low, high);
+    }
     return out;
   }
 

@@ -43,9 +43,10 @@ struct Eye {
   vec3 iris;                     // u, v, radius
   vec2 gaze;
   float lidShadow, shadowDepth, lash, lashHalf, sharpness, opacity, drawnIris, lifted, paintedLid, smoothedLid;
-  vec3 lashTone, lidTone;
+  vec3 lashTone;
 };
 uniform Eye eyes[2];
+uniform sampler2D lidTones;      // (65, 4): skin above and below each eye, between which a closed lid lies
 uniform sampler2D seenLeft, whiteLeft, discLeft, seenRight, whiteRight, discRight;
 
 float clamp01(float x) { return clamp(x, 0.0, 1.0); }
@@ -180,6 +181,15 @@ void mouth(inout vec3 colour, vec2 p) {
   blend(colour, max(inside, vec3(0.0)), cover);
 }
 
+// Skin of a closed lid, `down` 0..1 of the way from the crease to the rim.
+vec3 lidTone(float at, int row, float down) {
+  int i = min(int(at), EYE_SAMPLES - 2);
+  vec3 above = mix(texelFetch(lidTones, ivec2(i, row), 0).rgb, texelFetch(lidTones, ivec2(i + 1, row), 0).rgb, at - float(i));
+  vec3 below = mix(texelFetch(lidTones, ivec2(i, row + 1), 0).rgb, texelFetch(lidTones, ivec2(i + 1, row + 1), 0).rgb, at - float(i));
+  float bulge = 1.0 + K_LID_BULGE * sin(3.14159 * down) - K_LID_HANG * smoothed(clamp01(2.0 * down - 1.0));
+  return mix(above, below, down) * 255.0 * bulge;
+}
+
 void eye(inout vec3 colour, vec2 p, Eye e, int row, sampler2D seen, sampler2D white, sampler2D disc) {
   if (!e.drawn) return;
   vec2 d = p - e.frame.xy;
@@ -187,15 +197,17 @@ void eye(inout vec3 colour, vec2 p, Eye e, int row, sampler2D seen, sampler2D wh
   float v = d.y * e.frame.z - d.x * e.frame.w;
   if (u <= 0.0 || u >= e.width || v < e.reach.x || v > e.reach.y) return;
   float t = u / e.width;
-  vec4 rims = lineAt(t * float(EYE_SAMPLES - 1), row);
-  float top = rims.x, bottom = rims.y, fold = rims.z;
+  float at65 = t * float(EYE_SAMPLES - 1);
+  int tones = 2 * (row - 2);
+  vec4 rims = lineAt(at65, row);
+  float top = rims.x, bottom = rims.y;
+  float fold = top - (top - rims.z) * sqrt(4.0 * t * (1.0 - t));  // round, as the eyeball under it
   if (e.smoothedLid > 0.0 && top - fold > 2.0 && v > fold && v < top) {
-    float fromFold = (v - fold) / (top - fold), fromRim = (top - v) / e.width;
-    float a = min(fromFold / K_LID_FOLD_REACH, 1.0) * min(fromRim / K_LID_RIM_REACH, 1.0) * min(1.0, min(4.0 * t, 4.0 * (1.0 - t)));
-    a = smoothed(a) * e.smoothedLid;
-    vec3 lit = e.lidTone * (0.93 + 0.10 * sin(3.14159 * t)) * (0.95 + 0.08 * sin(3.14159 * fromFold));
+    float down = (v - fold) / (top - fold);
+    float a = smoothed(min(down / K_LID_FOLD_REACH, 1.0)) * min(1.0, min(6.0 * t, 6.0 * (1.0 - t))) * e.smoothedLid;
+    vec3 lit = lidTone(at65, tones, down);
     float strange = dot(abs(colour - lit), vec3(1.0));
-    blend(colour, lit, a * (0.45 + 0.55 * min(1.0, strange / K_LID_STRANGE)));
+    blend(colour, lit, a * (K_LID_LEAST + (1.0 - K_LID_LEAST) * min(1.0, strange / K_LID_STRANGE)));
   }
   if (e.paintedLid > 0.0) {
     float roof = top;
@@ -204,9 +216,9 @@ void eye(inout vec3 colour, vec2 p, Eye e, int row, sampler2D seen, sampler2D wh
     float cover = clamp01((v - roof) / (0.04 * e.width) + 0.2) * clamp01((top - v) * e.sharpness + 0.5);
     cover *= min(1.0, min(5.0 * t, 5.0 * (1.0 - t))) * min(1.0, 4.0 * e.paintedLid);
     if (cover > K_FAINT) {
-      float fall = (v - roof) / max(top - roof, 1.0);
-      float lit = (0.60 + 0.42 * sin(clamp01(fall) * 2.6)) * (0.80 + 0.22 * sin(3.14159 * t));
-      blend(colour, e.lidTone * lit, cover);
+      float down = clamp01((v - roof) / max(top - roof, 1.0));
+      float shade = 1.0 - K_PAINTED_FOLD * (1.0 - smoothed(clamp01(down / 0.3)));
+      blend(colour, lidTone(at65, tones, down) * shade, cover);
     }
   }
   float cover = clamp01((v - top) * e.sharpness + 0.5) * clamp01((bottom - v) * e.sharpness + 0.5);

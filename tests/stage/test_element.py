@@ -1,0 +1,242 @@
+"""The stage as a person uses it: play, scrub, loop, several takes, long takes, live frames, a lost context."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+
+from moda.media.audio import Speech
+from moda.media.output import wav_bytes
+from moda.motion.actions import INDEX, read_actions
+from moda.motion.space import Motion
+from moda.stage.chunks import FRAMES, chunk_bytes, motion_bytes
+from moda.stage.script import script
+from tests.stage.sitters import Sitter, Stage, encoded
+from tests.stage.test_drawing import faces
+
+pytestmark = pytest.mark.browser
+CLICKS = (0.5, 1.1, 1.9, 2.6, 3.3)
+RATE = 16_000
+
+
+def flaps(sitter: Sitter, seconds: float = 4.0) -> tuple[Motion, bytes]:
+    """A take whose jaw flaps open at each click of its sound, and that sound."""
+    times = (np.arange(round(seconds * 25)) + 0.5) / 25
+    opening = np.max([np.clip(1 - np.abs(times - at) / 0.12, 0, 1) for at in CLICKS], axis=0)
+    motion = faces(sitter, *({"jaw_open": float(v)} for v in opening))
+    wave = np.zeros(round(seconds * RATE), np.float32)
+    for at in CLICKS:
+        wave[round(at * RATE) : round(at * RATE) + 24] = 0.9
+    return motion, wav_bytes(Speech.of(wave))
+
+
+def test_sound_and_lips_are_within_20_ms(stage: Stage, hopper: Sitter) -> None:
+    motion, sound = flaps(hopper)
+    stage.rig(hopper.rig)
+    stage.takes(motion)
+    stage.call("await stage.setSound(bytes(given))", encoded(sound))
+    # What is drawn (jaw) and what is computed of the sound (samples on their way to the speakers), on one time line.
+    stage.call(
+        """
+        const { clock, painter } = stage;
+        window.jaws = []; window.clicks = [];
+        const draw = painter.draw.bind(painter), jaw = painter.puppet.index.jaw_open;
+        painter.draw = (...parts) => {
+          const actions = draw(...parts);
+          jaws.push([clock.heard(), actions[jaw]]);
+          return actions;
+        };
+        const listener = clock.context.createScriptProcessor(512, 1, 1);
+        listener.onaudioprocess = (event) => {
+          const heard = event.inputBuffer.getChannelData(0);
+          const loud = heard.findIndex((v) => v > 0.3);
+          const start = event.playbackTime - 512 / clock.context.sampleRate;
+          if (loud >= 0) clicks.push(start + loud / clock.context.sampleRate);
+        };
+        clock.gain.connect(listener); listener.connect(clock.context.destination);
+        """
+    )
+    stage.page.click("moda-stage .play")
+    stage.page.wait_for_function("() => told.some(([name]) => name === 'end')", timeout=60_000)
+    jaws, since = stage.call("return [jaws, stage.clock.since]")
+    times, values = np.array(jaws).T
+    # Where the drawn jaw is highest around each click, from the mean of the flap's two flanks.
+    late = []
+    for at in CLICKS:
+        near = np.abs(times - since - at) < 0.14
+        if near.sum() >= 3 and values[near].max() > 0.2:
+            late.append(float((times[near] - since - at) @ values[near] / values[near].sum()))
+    assert len(late) >= 3, (len(jaws), late)
+    assert abs(np.median(late)) < 0.020, late
+
+
+def test_the_picture_shows_the_moment_that_is_heard(stage: Stage, hopper: Sitter) -> None:
+    """Frames are drawn from the sound's clock: position and what is heard agree while it plays."""
+    motion, sound = flaps(hopper)
+    stage.rig(hopper.rig)
+    stage.takes(motion)
+    stage.call("await stage.setSound(bytes(given))", encoded(sound))
+    stage.page.click("moda-stage .play")
+    apart = stage.call(
+        """const found = [];
+        for (let k = 0; k < 20; k++) {
+          await new Promise((done) => requestAnimationFrame(done));
+          found.push(stage.position - (stage.clock.heard() - stage.clock.since));
+        }
+        return found;"""
+    )
+    assert np.abs(apart).max() < 0.005
+    stage.page.click("moda-stage .play")
+    assert stage.call("return stage.playing") is False
+
+
+def test_scrub_loop_and_speed(stage: Stage, hopper: Sitter) -> None:
+    stage.rig(hopper.rig)
+    stage.takes(hopper.take.motion)
+    seconds = hopper.take.motion.seconds
+    stage.page.locator("moda-stage .scrub").fill("1.50")
+    assert stage.call("return stage.position") == pytest.approx(1.5, abs=0.01)
+    stage.page.focus("moda-stage .scrub")
+    stage.page.keyboard.press("ArrowRight")
+    assert stage.call("return stage.position") > 1.5
+    stage.page.click("moda-stage .loop")
+    stage.page.select_option("moda-stage .speed", "2")
+    stage.call("await stage.seek(given)", seconds - 0.2)
+    stage.page.click("moda-stage .play")
+    stage.page.wait_for_function("() => document.querySelector('moda-stage').position < 1", timeout=30_000)
+    assert stage.call("return stage.playing") is True
+    stage.call("stage.pause()")
+
+
+def test_a_seek_shows_that_frame(stage: Stage, hopper: Sitter) -> None:
+    stage.rig(hopper.rig)
+    stage.takes(hopper.take.motion)
+    alone = stage.frame(40)
+    stage.call("await stage.seek(given); stage.paint()", 40.5 / 25)
+    assert np.abs(stage.picture().astype(int) - alone).max() <= 2
+
+
+def test_several_takes_side_by_side(stage: Stage, hopper: Sitter) -> None:
+    stage.page.set_viewport_size({"width": 800, "height": 700})
+    stage.rig(hopper.rig)
+    wide, shut = (faces(hopper, *[{"jaw_open": v}] * 50) for v in (1.0, 0.0))
+    stage.takes(wide, shut, names=("seed 1", "seed 2"))
+    stage.call("stage.paint()")
+    picture = stage.picture().astype(int)
+    assert picture.shape == (400, 800, 3)
+    assert np.abs(picture[:, :400] - picture[:, 400:]).mean() > 0.5
+    stage.page.get_by_role("button", name="seed 2").click()
+    told = stage.page.evaluate("() => told.filter(([name]) => name === 'choose')")
+    assert told == [["choose", {"take": 1}]]
+    pressed = stage.page.locator("moda-stage .choices button").nth(1).get_attribute("aria-pressed")
+    assert pressed == "true" and stage.call("return stage.chosen") == 1
+
+
+def test_ten_minutes_are_fetched_piece_by_piece(stage: Stage, hopper: Sitter) -> None:
+    piece = hopper.take.motion.array
+    array = np.resize(piece, (15_000, 70))
+    long = hopper.take.motion.with_array(array)
+    stage.rig(hopper.rig)
+    asked: list[int] = []
+
+    def give(number: int) -> str:
+        asked.append(number)
+        return encoded(chunk_bytes(long, number))
+
+    stage.page.expose_function("giveChunk", give)
+    stage.call(
+        "await stage.setTakes([{ name: '', motion: { fetch: async (k) => bytes(await giveChunk(k)) } }]); stage.paint();"
+    )
+    assert stage.call("return stage.duration") == pytest.approx(600.0) and asked == [0]
+    number = 9_000
+    stage.call("await stage.seek(given); stage.paint();", (number + 0.5) / 25)
+    stage.page.wait_for_function(
+        "(k) => document.querySelector('moda-stage').takes[0].motion.chunks.has(k)", arg=number // FRAMES
+    )
+    assert set(asked) <= {0, number // FRAMES, number // FRAMES + 1}
+    vector = stage.call("return Array.from(stage.takes[0].motion.frame(given))", number)
+    assert np.allclose(vector, array[number], atol=1e-6)
+    stage.call(
+        "for (let k = 0; k < 40; k++) { await stage.takes[0].motion.load(k); } return stage.takes[0].motion.chunks.size"
+    )
+    assert stage.call("return stage.takes[0].motion.chunks.size") <= 13
+
+
+def test_live_frames(stage: Stage, hopper: Sitter) -> None:
+    motion = faces(hopper, *[{"jaw_open": 1.0, "yaw": 8.0}] * 10)
+    stage.rig(hopper.rig)
+    stage.call(
+        "stage.start(Float32Array.from(given[0]), Float32Array.from(given[1]))",
+        [motion.reference.tolist(), motion.neutral.tolist()],
+    )
+    data = struct.pack("<I", 100) + motion.array.astype("<f2").tobytes()
+    stage.call("stage.push(bytes(given)); stage.paint()", encoded(data))
+    shown = stage.picture().astype(int)
+    wanted = hopper.frames(0, motion=motion)[0].astype(int)
+    assert np.abs(shown - wanted).mean() < 3.0
+
+
+def test_a_lost_context_comes_back(stage: Stage, hopper: Sitter) -> None:
+    stage.rig(hopper.rig)
+    stage.takes(hopper.take.motion)
+    before = stage.frame(30)
+    stage.call("window.lose = stage.painter.gl.getExtension('WEBGL_lose_context'); lose.loseContext()")
+    stage.page.wait_for_function("() => told.some(([name]) => name === 'lost')")
+    stage.call("lose.restoreContext()")
+    stage.page.wait_for_function("() => told.some(([name]) => name === 'restored')")
+    assert np.array_equal(stage.frame(30), before)
+
+
+def test_without_webgl_the_slot_is_shown(chromium: Any, hopper: Sitter) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.add_init_script(
+        "const get = HTMLCanvasElement.prototype.getContext; HTMLCanvasElement.prototype.getContext = "
+        "function (kind, ...rest) { return kind === 'webgl2' ? null : get.call(this, kind, ...rest); }"
+    )
+    page.goto("data:text/html,<title>x</title>")
+    stage = Stage(page)
+    page.evaluate("() => { document.body.innerHTML = '<moda-stage><p>the clip</p></moda-stage>'; }")
+    page.add_script_tag(content=script())
+    page.evaluate("() => { window.told = []; addEventListener('stage-error', (e) => told.push(e.detail)); }")
+    stage.rig(hopper.rig)
+    assert page.evaluate("() => told[0].code") == "no-webgl"
+    assert page.locator("p").is_visible() and not page.locator("moda-stage canvas").is_visible()
+    context.close()
+
+
+def test_what_is_no_rig_is_told(stage: Stage) -> None:
+    stage.call("await stage.setRig(bytes(given))", encoded(b"not a rig at all, surely"))
+    assert stage.page.inner_text("moda-stage .say") == "This is not a rig of MoDA Studio."
+
+
+def test_the_stage_speaks_to_screen_readers(stage: Stage, hopper: Sitter) -> None:
+    stage.rig(hopper.rig)
+    stage.takes(hopper.take.motion)
+    for name in ("Play", "Loop", "Full screen"):
+        assert stage.page.get_by_role("button", name=name).is_visible()
+    assert stage.page.get_by_label("Position in seconds").is_visible()
+    assert stage.page.get_by_label("Speed").is_visible()
+
+
+def test_the_portrait_is_shown_before_there_is_motion(stage: Stage, hopper: Sitter) -> None:
+    stage.rig(hopper.rig)
+    shown = stage.picture().astype(int)
+    wanted = hopper.frames(0, motion=faces(hopper, {}))[0].astype(int)
+    assert np.abs(shown - wanted).mean() < 2.0
+
+
+def test_jaws_read_as_in_python(stage: Stage, hopper: Sitter) -> None:
+    motion = hopper.take.motion
+    stage.rig(hopper.rig)
+    stage.takes(motion)
+    found = stage.call(
+        "const m = stage.takes[0].motion; return Array.from({ length: m.frames }, (_, i) => "
+        "stage.painter.puppet.read(m.frame(i), m.neutral)[stage.painter.puppet.index.jaw_open])"
+    )
+    wanted = read_actions(motion.expression, motion.neutral)[:, INDEX["jaw_open"]]
+    assert np.allclose(found, wanted, atol=1e-4)
+    assert len(motion_bytes(motion)) < 400 * len(motion) + 4000
