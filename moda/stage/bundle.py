@@ -119,7 +119,8 @@ def _header(prepared: Prepared, shown: viewport.Viewport) -> dict[str, Any]:
         ],
         "mouth": {
             "centre": _numbers(mouth.centre), "gap": float(mouth.gap), "edge": float(mouth.edge),
-            "toothy": float(mouth.toothy), "covered": bool(mouth.covered), "arch": float(mouth.arch), "seam": _numbers(mouth.seam),
+            "toothy": float(mouth.toothy), "covered": bool(mouth.covered), "arch": float(mouth.arch),
+            "seam": _numbers(mouth.seam),
             "cavity": _numbers(mouth.tones.cavity), "tongue": _numbers(mouth.tones.tongue),
         },
         "shade": {
@@ -127,7 +128,8 @@ def _header(prepared: Prepared, shown: viewport.Viewport) -> dict[str, Any]:
         },
         "constants": {
             "pose": _constants(pose), "eyes": _constants(drawn_eyes), "mouth": _constants(drawn_mouth),
-            "kernels": _constants(aperture_kernels), "curves": _constants(curves), "painter": _constants(painter), "teeth": _constants(teeth),
+            "kernels": _constants(aperture_kernels), "curves": _constants(curves), "painter": _constants(painter),
+            "teeth": _constants(teeth),
         },
     }  # fmt: skip
 
