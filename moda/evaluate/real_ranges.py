@@ -18,6 +18,8 @@ REAL: dict[str, tuple[float, float, float]] = {
     "opening_high": (0.4224, 0.6617, 0.9705),
     "opening_above_5hz": (0.02781, 0.05174, 0.128),
     "closed_share": (0.086, 0.3354, 0.4792),
+    "lip_movement": (0.0372, 0.0542, 0.083),
+    "lip_dimensions": (1.353, 1.879, 2.533),
     "quiet_opening": (0.0274, 0.1568, 0.5381),
     "pitch_std": (0.6924, 1.909, 4.703),
     "yaw_std": (0.3654, 2.064, 7.766),

@@ -222,7 +222,7 @@ def action_values(reading: Reading, rest: Rest) -> FloatArray:
     as they were measured."""
     values = np.zeros((len(reading), len(ACTIONS)))
     # What the tracker sees between lips that touch is no opening.
-    gap = np.maximum(reading.gap - 0.5 * rest.gap, 0.0)
+    gap = np.maximum(reading.gap - rest.gap, 0.0)
     values[:, [INDEX[name] for name in FITTED]] = solve_actions(reading.pulls - rest.pulls, gap)
     closure = (rest.eyes - reading.eyes) / np.maximum(rest.eyes - SHUT, 0.05)
     gaze = (reading.gaze - rest.gaze) / np.array(GAZE)

@@ -19,14 +19,16 @@ from torch import Tensor, nn
 from moda.corpus.dataset import MotionBatch
 from moda.generator.flow import NETWORK_TIME, between, training_times
 from moda.generator.network import MoDA
-from moda.motion.actions import ACTIONS, read_matrix
+from moda.motion.actions import ACTIONS, NEUTRAL, read_matrix
 from moda.motion.space import POSE, STD_FLOOR
-from moda.motion.statistics import STD
+from moda.motion.statistics import MEAN, STD
 
 IMPORTANCE = {"jaw_open": 9.0, "lips_press": 4.0, "pucker": 4.0, "stretch": 3.0, "lower_lip_depress": 2.5,
               "upper_lip_raise": 2.5, "smile": 2.0, "frown": 1.5, "blink_left": 2.5, "blink_right": 2.5,
               "brow_raise": 1.5}  # fmt: skip
 """Weight of an action's error; 1 where not named."""
+CLOSED = 2.0
+"""How much more the lips' errors weigh while they are pressed together: closures are short, and are what is seen."""
 POSE_WEIGHTS = (2.0, 1.5, 1.5, 0.1, 3.0, 6.0, 2.0)
 """Weights of scale, translation and rotation: yaw varies little against its published spread, so it counts more."""
 
@@ -53,13 +55,23 @@ class ActionMetric:
         read /= np.linalg.norm(read, axis=1, keepdims=True)  # unit noise -> unit error, action by action
         weights = np.sqrt([IMPORTANCE.get(name, 1.0) for name in ACTIONS])
         self.action = torch.tensor((read * weights[:, None]).T, dtype=torch.float32, device=device)
+        press = read_matrix()[ACTIONS.index("lips_press")]
+        scale = STD[:63].astype(np.float64) + STD_FLOOR
+        self._press = torch.tensor(press * scale, dtype=torch.float32, device=device)
+        self._unpressed = float(press @ (MEAN[:63].astype(np.float64) - NEUTRAL))
         self.pose = torch.tensor(np.sqrt(POSE_WEIGHTS), dtype=torch.float32, device=device)
 
     def __call__(self, error: Tensor) -> tuple[Tensor, Tensor]:
         """(..., 70) -> action errors (..., A), pose errors (..., 7)."""
         return error[..., :63] @ self.action, error[..., POSE] * self.pose
 
+    def emphasis(self, motion: Tensor) -> Tensor:
+        """Normalised motion (..., 70) -> (..., 1) factor of the action errors there: more where lips are pressed."""
+        press = motion[..., :63] @ self._press + self._unpressed
+        return (1 + CLOSED * (press / PRESSED).clamp(0, 1)).sqrt()[..., None]
 
+
+PRESSED = 0.5
 TERMS = ("plain", "action", "pose", "change")
 """The parts of the loss, in the order in which `lite_loss` gives them."""
 
@@ -115,6 +127,7 @@ def lite_loss(
     v = model.velocity(motion, NETWORK_TIME * draws.times, conditions).float()
     error = v - (draws.noise - data)
     action, pose = metric(error)
+    action = action * metric.emphasis(data)
     # Change over time of the clean estimate: its error is s times the velocity's.
     change = sum(part.diff(dim=1).square().mean(dim=(1, 2)) for part in (action, pose))
     terms = {

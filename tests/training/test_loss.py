@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -47,12 +48,27 @@ def test_value_of_a_network_that_says_zero() -> None:
     total, terms = lite_loss(fresh(), data, METRIC, drawn, NO_DROP)
     error = data.motion - drawn.noise
     action, pose = METRIC(error)
+    action = action * METRIC.emphasis(data.motion)
     clean = torch.cat([action, pose], dim=-1)
     change = clean.diff(dim=1).square()
     parts = change[..., : action.shape[-1]].mean(dim=(1, 2)) + change[..., action.shape[-1] :].mean(dim=(1, 2))
     wanted = [error.square().mean(), action.square().mean(), pose.square().mean(), (drawn.times * parts).mean()]
     assert torch.allclose(terms, torch.stack(wanted), rtol=1e-5)
     assert torch.isclose(total, sum(getattr(NO_DROP, n) * v for n, v in zip(TERMS, wanted)), rtol=1e-5)
+
+
+def test_lips_that_are_pressed_count_more() -> None:
+    from moda.motion.actions import INDEX, write_actions
+    from moda.motion.space import neutral_reference, normalise
+    from moda.training.loss import CLOSED
+
+    motion = np.repeat(neutral_reference()[None], 3, 0)
+    values = np.zeros((3, len(INDEX)), np.float32)
+    values[1:, INDEX["lips_press"]] = 0.55, -0.3
+    values[:, INDEX["jaw_open"]] = 0.4
+    motion[:, :63] = write_actions(values)
+    factor = METRIC.emphasis(torch.from_numpy(normalise(motion)))[:, 0].square()
+    assert factor.tolist() == pytest.approx([1.0, 1.0 + CLOSED, 1.0], abs=0.02)
 
 
 def test_weights_of_the_terms_count() -> None:

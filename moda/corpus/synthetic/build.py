@@ -26,7 +26,7 @@ from moda.corpus.synthetic.texts import HELD_OUT_LANGUAGE, READS_ALOUD, SENTENCE
 from moda.corpus.synthetic.voices import SAMPLE_RATE, VARIANTS, Espeak, Phone, Utterance
 from moda.motion.space import FPS, normalise
 
-SHARES = {"footage": 0.24, "recording": 0.22, "neural": 0.14, "debian": 0.08, "espeak": 0.26, "quiet": 0.06}
+SHARES = {"footage": 0.26, "recording": 0.28, "neural": 0.14, "debian": 0.04, "espeak": 0.20, "quiet": 0.08}
 """Where items come from; a source that is absent leaves its share to espeak."""
 SPLICED = {"footage": 4, "neural": 2}
 """How many utterances at most one item joins, where not three."""

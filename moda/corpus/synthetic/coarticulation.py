@@ -41,6 +41,8 @@ GAINS = (0.8, 2.0)
 """Smallest and largest gain."""
 HABITS = {"smile": 1.2, "frown": 1.2, "mouth_left": 1.0}
 """Largest gain of what belongs to a person or a mood more than to a sound."""
+LINGER = 6
+"""Frames for which lips are still, or already, on their way."""
 PRESS = 0.55
 """How firmly lips are pressed in a closure."""
 FILMED_CLOSURES = 0.7
@@ -119,6 +121,7 @@ class Coarticulation:
         with torch.inference_mode():
             lips = self.network(torch.from_numpy(sound_track(phones, columns, frames))[None])[0].numpy()
         lips = sharpened(lips, self.gains) * np.array(list(UNITS.values()), np.float32)
+        lips *= near_speech(said.speaking)[:, None]
         return said._replace(actions=with_closures(lips, phones), names=LIPS)
 
     def save(self, path: Path) -> None:
@@ -152,6 +155,14 @@ def sharpened(lips: FloatArray, gains: FloatArray) -> FloatArray:
     return (slow * gains[:, 0] + quick * gains[:, 1]).astype(np.float32)
 
 
+def near_speech(speaking: FloatArray) -> FloatArray:
+    """(T,) 1 while somebody speaks and `LINGER` frames around it, 0 in longer silence: there a mouth is at rest."""
+    from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+
+    wide = maximum_filter1d((speaking > 0.1).astype(np.float32), 2 * LINGER + 1)
+    return np.asarray(gaussian_filter1d(wide, LINGER / 3, mode="nearest"), np.float32)
+
+
 def with_closures(lips: FloatArray, phones: Sequence[Phone], strength: float = 1.0) -> FloatArray:
     """Lips that meet at p, b, m and bite at f, v: certainly with strength 1, more than they did with less."""
     press, bite = (strength * gate for gate in closure_gates(phones, len(lips)))
@@ -182,7 +193,7 @@ def fit_coarticulation(
     network = Network()
     optimiser = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps + 1, pct_start=0.1)
-    length, mean = 70, 0.0
+    length, mean = min(70, *(len(clip) for clip in lips)), 0.0
     network.train()
     for step in range(1, steps + 1):
         rows, wanted = [], []

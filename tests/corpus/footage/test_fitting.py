@@ -98,7 +98,7 @@ def test_every_shape_of_the_lips_is_kept() -> None:
     for name, values in truth.items():
         assert r(found[:, INDEX[name]], values) > 0.9, name
     drawn = found[:, [INDEX[name] for name in FITTED]] @ gap_row()
-    assert np.abs(drawn - (reading.gap - 0.5 * reading.gap[:20].mean()))[20:].max() < 0.01
+    assert np.abs(drawn - (reading.gap - reading.gap[:20].mean()))[20:].max() < 0.01
     assert found.max() <= 1.4 and found[:, INDEX["lips_press"]].min() >= 0.0
 
 
