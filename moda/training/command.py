@@ -10,12 +10,14 @@ from typing import Any
 from moda.corpus.dataset import HELD_OUT, Corpus
 from moda.errors import BadSetting
 from moda.training.processes import Processes, launched_accumulation, launched_precision
+from moda.training.resident import ResidentCorpus
 from moda.training.trainer import LITE, Trainer, TrainOptions
 
 FINE_RATE = 2e-4
 """Learning rate where a trained model is gone on from."""
 LIMITS = {"steps": (1, 10**9), "batch": (1, 1 << 16), "segment": (8, 1000), "accumulate": (1, 1 << 12),
-          "rate": (1e-7, 0.1), "listen_steps": (0, 10**7), "save_every": (1, 10**9), "seed": (0, 2**31)}  # fmt: skip
+          "rate": (1e-7, 0.1), "listen_steps": (0, 10**7), "short": (0, 1), "save_every": (1, 10**9),
+          "seed": (0, 2**31)}  # fmt: skip
 
 
 def make_options(given: Mapping[str, Any], **more: Any) -> TrainOptions:
@@ -57,10 +59,11 @@ def run_training(
         more |= {"config": model.config, "listen_steps": 0}
         given = {"rate": FINE_RATE, **given}
     options = make_options({"accumulate": launched_accumulation(), **given}, **more)
-    data = Corpus(corpus)
     apart = Corpus(corpus / HELD_OUT) if (corpus / HELD_OUT).is_dir() else None
     processes = Processes(device)
     try:
+        alone = processes.count == 1 and processes.device.type == "cuda"
+        data = ResidentCorpus(corpus, processes.device) if alone else Corpus(corpus)
         trainer = Trainer(data, run, options, lambda line: print(line, flush=True), processes, model)
         before = measure_held_out(model or trainer.averaged(), apart) if apart and processes.main else {}
         trainer.train()

@@ -15,6 +15,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 RUN = Path("runs/moda-lite")
 ASSETS = Path("assets/moda-lite")
+HOURS, STEPS = 18.0, 40_000
 
 Run = Annotated[Path, typer.Option(help="Folder for corpus, checkpoints and logs.")]
 Hours = Annotated[float, typer.Option(help="Hours of performances to make.")]
@@ -28,12 +29,12 @@ Threads = Annotated[int, typer.Option(help="Torch threads.")]
 def main(context: typer.Context) -> None:
     """Make the corpus, train moda-lite, measure it; without a command all of it (`lite`)."""
     if context.invoked_subcommand is None:
-        context.invoke(lite, run=RUN, out=ASSETS, hours=24.0, steps=15000, seed=0, workers=2, threads=1)
+        context.invoke(lite, run=RUN, out=ASSETS, hours=HOURS, steps=STEPS, seed=0, workers=2, threads=1)
 
 
 @app.command()
-def corpus(run: Run = RUN, hours: Hours = 24.0, seed: Seed = 0, workers: Workers = 2) -> None:
-    """Synthesise voices, align recordings, and write the corpus."""
+def corpus(run: Run = RUN, hours: Hours = HOURS, seed: Seed = 0, workers: Workers = 2) -> None:
+    """Follow footage, align recordings, synthesise voices, and write the corpus."""
     from moda.corpus.synthetic.build import CorpusOptions, build
 
     build(run / "corpus", CorpusOptions(hours=hours, seed=seed, workers=workers))
@@ -43,7 +44,7 @@ def corpus(run: Run = RUN, hours: Hours = 24.0, seed: Seed = 0, workers: Workers
 @app.command("network")
 def train(
     run: Run = RUN,
-    steps: Steps = 15000,
+    steps: Steps = STEPS,
     seed: Seed = 0,
     threads: Threads = 1,
     corpus: Annotated[Path | None, typer.Option(help="Folder with shards, of `prepare` too.  [RUN/corpus]")] = None,
@@ -53,6 +54,7 @@ def train(
     segment: Annotated[int | None, typer.Option(help="Frames of a segment.  [80]")] = None,
     accumulate: Annotated[int | None, typer.Option(help="Pieces of a process's share of the batch.  [1]")] = None,
     rate: Annotated[float | None, typer.Option(help="Learning rate.  [0.0015; 0.0002 with --start]")] = None,
+    short: Annotated[float | None, typer.Option(help="Share of steps on segments of a live length.  [0.25]")] = None,
     listen_steps: Annotated[int | None, typer.Option(help="Steps in which lips are learnt first.  [5000]")] = None,
     save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.  [250]")] = None,
     bf16: Annotated[bool, typer.Option(help="Matrix products in bfloat16.")] = True,
@@ -61,7 +63,7 @@ def train(
     from moda.training.command import run_training
 
     given = {"batch": batch, "segment": segment, "accumulate": accumulate, "rate": rate, "save_every": save_every,
-             "listen_steps": listen_steps}  # fmt: skip
+             "listen_steps": listen_steps, "short": short}  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}
     run_training(run, corpus or run / "corpus", start, device, threads, options | {"steps": steps, "seed": seed}, bf16)
 
@@ -107,13 +109,15 @@ def plot(
 @app.command()
 def lite(
     run: Run = RUN, out: Annotated[Path, typer.Option(help="Where the weights go.")] = ASSETS,
-    hours: Hours = 24.0, steps: Steps = 15000, seed: Seed = 0, workers: Workers = 2, threads: Threads = 1,
+    hours: Hours = HOURS, steps: Steps = STEPS, seed: Seed = 0, workers: Workers = 2, threads: Threads = 1,
 ) -> None:  # fmt: skip
-    """Everything: corpus, training, weights into OUT, held-out measures."""
+    """Everything: corpus, training, weights (half precision) into OUT, held-out measures."""
+    import torch
+
     from moda.generator.network import MoDA
 
     corpus(run, hours, seed, workers)
     train(run, steps, seed, threads)
-    MoDA.from_pretrained(run / "model").save_pretrained(out)
+    MoDA.from_pretrained(run / "model").save_pretrained(out, torch.float16)
     holdout(out, run, None, True)
     plot(run / "plots", out, run)

@@ -6,18 +6,19 @@ folder of tracks (`*.npz` with `audio` 16 kHz and `lip_gap` in eye distances at 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
-from moda.conditions.speech import log_mel_features
+from moda.conditions.speech import AFTER, COLUMNS_PER_FRAME, columns, log_mel_features
 from moda.corpus.dataset import plain_mixture, resting_frame
 from moda.corpus.synthetic import augment
-from moda.corpus.synthetic.articulation import articulate
+from moda.corpus.synthetic.articulation import Articulation
 from moda.corpus.synthetic.build import speaking_languages
+from moda.corpus.synthetic.coarticulation import Coarticulation
 from moda.corpus.synthetic.phonemes import is_bilabial
-from moda.corpus.synthetic.pools import load_pool, save_pool
+from moda.corpus.synthetic.pools import COARTICULATION, load_pool, save_pool
 from moda.corpus.synthetic.styles import IDENTITY_MEAN
 from moda.corpus.synthetic.texts import HELD_OUT_LANGUAGE, random_text
 from moda.corpus.synthetic.voices import (
@@ -98,22 +99,40 @@ def closures(values: np.ndarray, utterance: Utterance) -> list[bool]:
     return found
 
 
-def synthetic(model: MoDA, utterances: list[Utterance], options: SamplingOptions | None = None) -> Measures:
+Truth = Callable[[Utterance, int], Articulation]
+"""What the lips should do for an utterance, over so many frames."""
+
+
+def truth_of(folder: Path | None = None) -> Truth:
+    """What the corpus of a run's folder is animated by, else what the shipped one was."""
+    learnt = None if folder is None else folder / "corpus" / COARTICULATION
+    coarticulation = Coarticulation.load(learnt) if learnt is not None and learnt.is_file() else Coarticulation.load()
+
+    def truth(utterance: Utterance, frames: int) -> Articulation:
+        sound = columns(utterance.waveform, COLUMNS_PER_FRAME * frames + AFTER)
+        return coarticulation(utterance.phones, sound, frames)
+
+    return truth
+
+
+def synthetic(
+    model: MoDA, utterances: list[Utterance], truth_for: Truth, options: SamplingOptions | None = None
+) -> Measures:
     """r of jaw_open with the truth, and share of closed bilabials, per held-out group."""
     rows: dict[str, list[float]] = {}
     for utterance in utterances:
         values, _ = generate(model, utterance.waveform * 0.5, options=options)
-        truth = articulate(utterance.phones, len(values)).actions
+        truth = truth_for(utterance, len(values)).actions
         rows.setdefault(f"r_{utterance.engine}", []).append(_correlation(values[:, INDEX["jaw_open"]], truth[:, 0]))
         closed = closures(values, utterance)
         rows.setdefault(f"closed_{utterance.engine}", []).extend(float(c) for c in closed)
-        open_frames = truth[:, 1] < 0.1
+        open_frames = truth[:, 1] < 0.05
         rows.setdefault("pressed_while_open", []).append(float((values[open_frames, INDEX["lips_press"]] > 0.4).mean()))
         rows.setdefault("jaw_gain", []).append(float(values[:, INDEX["jaw_open"]].std() / (truth[:, 0].std() + 1e-6)))
     return {name: float(np.mean(found)) for name, found in rows.items() if found}
 
 
-LANGUAGES = ("en-us", "fr", "de", "cmn", "ja")
+LANGUAGES = ("en-us", "fr", "de", "es", "it", "pt-br", "hi", "cmn", "ja")
 """Languages that are held against each other: whether the model works in one as it does in another."""
 
 
@@ -122,7 +141,9 @@ def _opening(jaw: np.ndarray, press: np.ndarray) -> np.ndarray:
     return jaw * (1 - np.clip(press, 0, 1))
 
 
-def languages(model: MoDA, count: int = 14, seed: int = 3, options: SamplingOptions | None = None) -> Measures:
+def languages(
+    model: MoDA, truth_for: Truth, count: int = 14, seed: int = 3, options: SamplingOptions | None = None
+) -> Measures:
     """r of the lips' opening with the truth, by language, on held-out variants."""
     rng, espeak = np.random.default_rng(seed), Espeak()
     found = {}
@@ -135,7 +156,7 @@ def languages(model: MoDA, count: int = 14, seed: int = 3, options: SamplingOpti
             except ValueError:  # nothing of it can be said
                 continue
             values, _ = generate(model, said.waveform * 0.5, options=options)
-            truth = articulate(said.phones, len(values)).actions
+            truth = truth_for(said, len(values)).actions
             ours = _opening(values[:, INDEX["jaw_open"]], values[:, INDEX["lips_press"]])
             rows.append(_correlation(ours, _opening(truth[:, 0], truth[:, 1])))
         found[f"r_in_{language}"] = float(np.mean(rows))
@@ -255,7 +276,8 @@ def measure(
 ) -> Measures:
     """All held-out measures; the held-out utterances are kept in `folder`."""
     utterances = held_out(folder)
-    result = synthetic(model, utterances, options) | languages(model, options=options)
+    truth = truth_of(folder)
+    result = synthetic(model, utterances, truth, options) | languages(model, truth, options=options)
     if tracks is not None and tracks.is_dir():
         result |= talkers(model, tracks, options=options)
     result |= quiet(model, options=options)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moda.corpus.synthetic.articulation import OUTPUT, articulate
+from moda.corpus.synthetic.articulation import OUTPUT
 from moda.corpus.synthetic.voices import Utterance
 from moda.generator.network import MoDA
 from moda.motion.actions import INDEX
@@ -40,7 +40,7 @@ def draw_samples(model: MoDA, utterances: list[Utterance], out: Path) -> None:
     for row, utterance in enumerate(utterances):
         values, one = generate(model, utterance.waveform * 0.5, 1)
         _, two = generate(model, utterance.waveform * 0.5, 2)
-        truth = articulate(utterance.phones, len(values)).actions
+        truth = truth_of()(utterance, len(values)).actions
         time = (np.arange(len(values)) + 0.5) / FPS
         upper, lower = axes[2 * row], axes[2 * row + 1]
         for name, tone in (("jaw_open", "C0"), ("lips_press", "C1"), ("pucker", "C2")):

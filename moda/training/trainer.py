@@ -54,7 +54,7 @@ class TrainOptions:
     listen_steps: int = 5000
     batch: int = 16
     segment: int = 80
-    short: float = 0.0
+    short: float = 0.25
     short_segment: int = 32
     rate: float = 1.5e-3
     warmup: int = 100
@@ -143,7 +143,7 @@ class Trainer:
         rng = np.random.default_rng([options.seed, 11, step])
         generator = torch.Generator().manual_seed(options.seed * 1_000_003 + step)
         first, last = self.parts[0].start, self.parts[-1].stop
-        length = options.short_segment if options.short and rng.random() < options.short else options.segment
+        length = min(options.short_segment, options.segment) if rng.random() < options.short else options.segment
         batch = self.corpus.batch(options.batch, length, rng, rows=slice(first, last))
         shape = (options.batch, *batch.motion.shape[1:])
         draws = Draws.of(shape, generator, options.weights, self.model.null_identity is not None)

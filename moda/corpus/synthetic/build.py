@@ -61,7 +61,7 @@ class Performer:
         self.espeak = Espeak()
         self.pools = {name: load_pool(folder / f"{name}.npz") for name in POOLS}
         learnt = folder / COARTICULATION
-        self.coarticulation = Coarticulation.load(learnt) if learnt.is_file() else None
+        self.coarticulation = Coarticulation.load(learnt) if learnt.is_file() else Coarticulation.load()
         shares = dict(options.shares)
         for name, pool in self.pools.items():
             if not pool:
@@ -87,17 +87,15 @@ class Performer:
         return {"columns": cols.astype(np.float16), **act(heard, rng), "source": np.array(self.names.index(source))}
 
     def _articulated(self, utterance: Utterance, frames: int, rng: np.random.Generator) -> Articulation:
-        """What the mouth does: as filmed, as footage taught, or by dominance functions where there was none."""
+        """What the mouth does: as filmed, or as footage taught."""
         amount = AMPLITUDE.get(utterance.engine, 1.0) * float(np.exp(rng.normal(0, AMPLITUDE_SPREAD)))
         if utterance.lips is not None:
             heard = articulate(utterance.phones, frames)
             lips = utterance.lips[np.clip(np.arange(frames), 0, len(utterance.lips) - 1)].astype(np.float32)
             heard = heard._replace(actions=with_closures(lips, utterance.phones, FILMED_CLOSURES), names=LIPS)
-        elif self.coarticulation is not None:
-            cols = columns(utterance.waveform, COLUMNS_PER_FRAME * frames + AFTER)
-            heard = self.coarticulation(utterance.phones, cols, frames)
         else:
-            return articulate(utterance.phones, frames)
+            sound = columns(utterance.waveform, COLUMNS_PER_FRAME * frames + AFTER)
+            heard = self.coarticulation(utterance.phones, sound, frames)
         factors = np.array([1.0 if name == "lips_press" else amount for name in LIPS], np.float32)
         return heard._replace(actions=heard.actions * factors)
 
