@@ -12,7 +12,7 @@ from moda.corpus.synthetic.voices import Utterance
 from moda.generator.network import MoDA
 from moda.motion.actions import INDEX
 from moda.motion.space import FPS, ROTATION
-from moda.training.held_out import generate
+from moda.training.held_out import generate, truth_of
 
 
 def draw_loss(log: Path, out: Path) -> None:
