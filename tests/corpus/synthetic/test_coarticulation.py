@@ -58,7 +58,7 @@ def test_a_speakers_way_is_learnt_and_kept(learnt: Coarticulation, tmp_path: Pat
         assert np.corrcoef(ours.actions[:, column], example.lips[:, column])[0, 1] > 0.75
     learnt.save(tmp_path / "kept.npz")
     again = Coarticulation.load(tmp_path / "kept.npz")(said.phones, example.columns, len(example.lips))
-    assert np.array_equal(again.actions, ours.actions)
+    assert np.abs(again.actions - ours.actions).max() < 0.03, "kept in half precision"
 
 
 @pytest.mark.parametrize("language", ["de", "hi", "cmn"])
