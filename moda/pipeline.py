@@ -15,17 +15,21 @@ from typing import TYPE_CHECKING, Any
 from moda import policy
 from moda.errors import BadMotionFile, BadSetting, BadSpeech, Cancelled, OutOfMemory, OutputFailed
 from moda.media.loudness import contour, is_the_same
+from moda.motion.space import FPS
 from moda.motion.takes import Take
 from moda.motion.trims import trim
 from moda.result import RenderResult
 from moda.settings import MAX_SEED, POSE_PRIORS, Limits, Settings
 
 if TYPE_CHECKING:
+    import numpy as np
     from plotly.graph_objects import Figure
 
     from moda.live.session import LiveSession
     from moda.media.audio import Speech
+    from moda.media.captions import Caption
     from moda.models.motion_model import MotionModel
+    from moda.motion.space import Motion
     from moda.portrait.faces import Face
     from moda.portrait.portrait import Portrait
     from moda.renderer.base import Renderer
@@ -202,7 +206,7 @@ class TalkingHead:
         if prior not in POSE_PRIORS:
             prior = Path(prior)
         rng = np.random.default_rng(settings.seed)
-        return pose_prior(prior, speech.frames(), 25.0, portrait.pose, rng, on_frame=watch)
+        return pose_prior(prior, speech.frames(), FPS, portrait.pose, rng, on_frame=watch)
 
     def live(self, portrait: Portrait, settings: Settings | None = None) -> LiveSession:
         """A live session: speech in pieces in, motion in pieces out (:mod:`moda.live.session`).
@@ -341,18 +345,19 @@ class TalkingHead:
     ) -> RenderResult:
         """Renders a take, frame by frame into the encoder; the motion is taken as it is, never sampled again.
 
-        Raises BadMotionFile when the take was planned for another speech, BadSetting for a size beyond the limit,
-        Refused, OutputFailed, OutOfMemory, Cancelled. On any failure no file is left.
+        The ending of `output` decides the format: .mp4, .webm, .mov, .gif, .webp, or a folder for PNG pictures.
+        Raises BadMotionFile when the take was planned for another speech, BadSetting for a size beyond the limit or a
+        format that cannot be transparent, Refused, OutputFailed, OutOfMemory, Cancelled. On any failure no file is
+        left.
         """
-        from moda.media.mark import mark
-        from moda.media.output import check_output
+        from moda.finishing import captions_for
+        from moda.media.captions import srt
+        from moda.media.output import check_video, open_writer, write_captions
         from moda.media.provenance import made_by
-        from moda.media.video import VideoWriter
 
         settings = take.settings
-        motion = take.motion if take.motion.fps == 25.0 else take.motion.resampled(25.0)
+        motion = _at_video_rate(take.motion)
         timings = dict(take.timings)
-        self._check_height(settings.size)
         sound = None if speech is None else self.speech(speech)
         if sound is not None and abs(len(motion) - sound.frames(motion.fps)) > 1:
             raise BadMotionFile(
@@ -367,44 +372,70 @@ class TalkingHead:
             )
         facts: dict[str, Any] = {"face": portrait.face.box, "model": take.model, "renderer": self.renderer.name}
         policy.ask("render", portrait.image, None if sound is None else sound.waveform, settings, **facts)
-        target = check_output(Path(output), ".mp4")
-        with _timed(timings, "portrait"):
-            prepared = self._prepare(self.renderer, portrait, settings.background_still)
+        target = check_video(Path(output), settings.alpha)
+        notes: list[str] = []
+        captions = captions_for(sound, settings, notes)
+        burnt = captions if settings.burn_captions else []
+        frames = self._frames(portrait, take, motion, timings, burnt, notes, cancel)
+        made = made_by(take.model, self.renderer.name, settings, "" if sound is None else sound.voice)
         with _timed(timings, "video"):
-            frames = self.renderer.frames(
-                prepared, motion, size=settings.size, whole=settings.frame == "whole", cancel=cancel
-            )
             writer = None
             try:
                 for index, frame in enumerate(frames):
                     if writer is None:
-                        height, width = frame.shape[:2]
-                        self._check_height(height)
-                        writer = VideoWriter(
-                            target, motion.fps, (width, height), sound,
-                            made_by(take.model, self.renderer.name, settings), frames=len(motion),
+                        self._check_height(frame.shape[0])
+                        writer = open_writer(
+                            Path(output), motion.fps, (frame.shape[1], frame.shape[0]), sound, made, frames=len(motion),
+                            alpha=settings.alpha, captions=srt(captions) if settings.captions else "",
                         )  # fmt: skip
-                    writer.write(mark(frame) if settings.mark else frame)
+                    writer.write(frame)
                     if progress is not None:
                         progress("video", index + 1, len(motion))
                 if writer is None:
                     raise OutputFailed("The take has no frames; plan it again.")
-                writer.close()
+                written = writer.close()
             except BaseException:
                 if writer is not None:
                     writer.abort()
                 raise
+        if sound is not None and not target.format.sound:
+            notes.append(f"There is no sound in {target.format.name}: the speech is left out.")
+        files = write_captions(Path(output), captions) if captions and settings.captions else ()
         return RenderResult(
-            target,
-            len(motion),
-            motion.fps,
-            timings,
-            settings.seed,
-            take.model,
-            self.renderer.name,
-            self.device,
-            tuple(portrait.hints),
-        )
+            written, len(motion), motion.fps, timings, settings.seed, take.model, self.renderer.name, self.device,
+            tuple(portrait.hints), files, tuple(notes),
+        )  # fmt: skip
+
+    def frames(self, portrait: Portrait, take: Take, *, cancel: Cancel | None = None) -> Iterator[np.ndarray]:
+        """The pixels that `render` encodes, one frame at a time: (H, W, 3) uint8 RGB, with `Settings.alpha` (H, W, 4).
+
+        Captions are left out, as they need the speech. Raises BadSetting, Refused, OutOfMemory, Cancelled.
+        """
+        facts: dict[str, Any] = {"face": portrait.face.box, "model": take.model, "renderer": self.renderer.name}
+        policy.ask("render", portrait.image, None, take.settings, **facts)
+        yield from self._frames(portrait, take, _at_video_rate(take.motion), {}, [], [], cancel)
+
+    def _frames(
+        self, portrait: Portrait, take: Take, motion: Motion, timings: dict[str, float], captions: list[Caption],
+        notes: list[str], cancel: Cancel | None,
+    ) -> Iterator[np.ndarray]:  # fmt: skip
+        """Finished frames; everything that can be refused is, and the portrait prepared, before the first one."""
+        from moda.finishing import finished, open_background
+
+        settings = take.settings
+        self._check_height(settings.size)
+        backdrop = open_background(settings, self.limits.max_portrait_pixels / 1e6)
+        with _timed(timings, "portrait"):
+            prepared = self._prepare(self.renderer, portrait, settings.background_still)
+        drawn = self.renderer.frames(
+            prepared, motion, size=settings.size, whole=settings.frame == "whole", cancel=cancel,
+            alpha=settings.alpha or backdrop is not None,
+        )  # fmt: skip
+        return finished(drawn, settings, motion.fps, backdrop, captions, notes)
+
+
+def _at_video_rate(motion: Motion) -> Motion:
+    return motion if motion.fps == FPS else motion.resampled(FPS)
 
 
 def _part(progress: Progress, stage: str, part: int, parts: int) -> Callable[[int, int], None]:

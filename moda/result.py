@@ -21,6 +21,10 @@ class RenderResult:
     device: str
     hints: tuple[str, ...] = ()
     """What could be better about the portrait, a sentence each."""
+    captions: tuple[Path, ...] = ()
+    """The caption files beside the video."""
+    notes: tuple[str, ...] = ()
+    """What the person should know about the video, a sentence each."""
 
     @property
     def duration(self) -> float:
@@ -44,4 +48,6 @@ class RenderResult:
             "renderer": self.renderer,
             "device": self.device,
             "hints": list(self.hints),
+            "captions": [str(path) for path in self.captions],
+            "notes": list(self.notes),
         }

@@ -184,11 +184,26 @@ class Settings:
         "On: only the person and a band around the head move. Off: the surroundings sway along (mesh only).",
         "video",
     )
+    alpha: bool = _control(
+        False, "Transparent", "Only the person; for WebM, ProRes (.mov), WebP and PNG pictures.", "video"
+    )
+    background: str = _control(
+        "", "Background", "Behind the person: a colour (green, #00b140) or a picture; empty keeps the own.", "video"
+    )
+    captions: bool = _control(
+        False,
+        "Captions",
+        "Writes .srt and .vtt beside the video, and a subtitle track where the format has one.",
+        "video",
+    )
+    burn_captions: bool = _control(False, "Burn in captions", "Draws the words into the picture itself.", "video")
     mark: bool = _control(False, "AI mark", "Draws a small visible AI mark into the corner.", "video")
 
     def __post_init__(self) -> None:
         for control in CONTROLS.values():
             object.__setattr__(self, control.name, control.check(getattr(self, control.name)))
+        if self.alpha and self.background.strip():
+            raise BadSetting("alpha leaves out what is behind and background puts something there: give one of them.")
         if len(self.emotion) > MAX_PROMPT:
             raise BadSetting(f"The emotion text is too long ({len(self.emotion)} characters, at most {MAX_PROMPT}).")
 

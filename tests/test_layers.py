@@ -21,7 +21,7 @@ FLOORS = (
     {"portrait"},
     {"conditions", "generator", "renderer"},
     {"models"},
-    {"planning", "preview", "script", "stage", "performance"},
+    {"finishing", "planning", "preview", "script", "stage", "performance"},
     {"exports"},
     {"live"},
     {"pipeline"},

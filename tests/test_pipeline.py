@@ -141,3 +141,51 @@ def test_a_video_file_can_be_the_speech(head: TalkingHead, portrait: Portrait, t
                                         tmp_path: Path) -> None:  # fmt: skip
     made = head.render(portrait, take, speech, tmp_path / "out.mp4").output
     assert abs(load_speech(made).seconds - speech.seconds) < 0.1
+
+
+def test_the_frames_are_those_that_are_written(
+    head: TalkingHead, portrait: Portrait, take: Take, speech: Speech, tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    small = replace(take, settings=take.settings.changed(size=256, alpha=True))
+    result = head.render(portrait, small, speech, tmp_path / "frames")
+    assert result.output == tmp_path / "frames" and "no sound" in result.notes[0]
+    for index, frame in enumerate(head.frames(portrait, small)):
+        assert frame.shape == (256, 256, 4)
+        if index in (0, 20):
+            with Image.open(tmp_path / "frames" / f"{index:05d}.png") as image:
+                assert np.array_equal(np.asarray(image), frame)
+        if index > 20:
+            break
+
+
+def test_another_background_touches_the_background_alone(head: TalkingHead, portrait: Portrait, take: Take) -> None:
+    settings = take.settings.changed(size=256)
+    green = next(head.frames(portrait, replace(take, settings=settings.changed(background="#00b140"))))
+    own = next(head.frames(portrait, replace(take, settings=settings)))
+    clear = next(head.frames(portrait, replace(take, settings=settings.changed(alpha=True))))
+    person, behind = clear[..., 3] == 255, clear[..., 3] == 0
+    assert 0.2 < person.mean() < 0.9 and behind.mean() > 0.05
+    assert (green[behind] == (0, 177, 64)).all()
+    assert np.abs(green[person].astype(int) - own[person]).mean() < 1.0
+
+
+def test_typed_speech_has_captions_and_says_which_voice(
+    head: TalkingHead, portrait: Portrait, take: Take, speech: Speech, tmp_path: Path
+) -> None:
+    from moda.media.verify import verify
+
+    settings = take.settings.changed(size=256, captions=True, burn_captions=True)
+    result = head.render(portrait, replace(take, settings=settings), speech, tmp_path / "out.mp4")
+    assert [path.name for path in result.captions] == ["out.srt", "out.vtt"]
+    assert "brother" in (tmp_path / "out.srt").read_text(encoding="utf-8")
+    assert verify(tmp_path / "out.mp4").record["voice"] == "en-us+f2"
+    bare = head.render(portrait, replace(take, settings=take.settings.changed(size=256)), speech, tmp_path / "bare.mp4")
+    shown, without = (list(read_frames(path))[20].astype(int) for path in (result.output, bare.output))
+    assert np.abs(shown - without)[190:240].mean() > 10 > 5 > np.abs(shown - without)[:150].mean()
+
+
+def test_transparency_and_background_exclude_each_other() -> None:
+    with pytest.raises(BadSetting, match="one of them"):
+        Settings(alpha=True, background="green")

@@ -19,7 +19,9 @@ from typing import Any
 
 from moda.digests import file_digest
 from moda.errors import BadSetting, UserError
+from moda.media.backdrop import read_colour
 from moda.media.csv_safe import read_text
+from moda.media.formats import ENDINGS, target_of
 from moda.settings import CONTROLS, Settings
 
 MAX_BYTES = 256 * 1024 * 1024
@@ -40,6 +42,7 @@ class Job:
 
     portrait, speech: files, relative names resolved beside the job file; text: spoken where there is no speech.
     voice, rate, pitch: for text. face: which face of the picture, 0 the largest. name: of the output, "" = made up.
+    ending: of the video, which decides its format.
     """
 
     number: int
@@ -53,6 +56,7 @@ class Job:
     name: str = ""
     settings: Settings = field(default_factory=Settings)
     fault: str = ""
+    ending: str = ".mp4"
 
     @property
     def shown(self) -> str:
@@ -110,10 +114,15 @@ def _row(number: int, values: Mapping[str, Any], folder: Path) -> Job:
         raise BadSetting(f"The row has {what}: give one of them.")
     if not text and any(name in known for name in ("voice", "rate", "pitch")):
         raise BadSetting("voice, rate and pitch belong to a text: leave them empty where a speech is given.")
-    name = str(known.get("name", "")).strip().removesuffix(".mp4")
+    name, ending = _named(str(known.get("name", "")).strip())
     if name and not _NAME.fullmatch(name):
         raise BadSetting("name must be a plain file name: letters, digits, space and ._()+- only.")
     settings = {key: typed(key, known[key]) for key in known if key in CONTROLS}
+    behind = str(settings.get("background", "")).strip()
+    if behind and read_colour(behind) is None:
+        settings["background"] = str(_file(folder, behind, "background"))
+    ending = ending or (".webm" if settings.get("alpha") else ".mp4")
+    target_of(Path(f"clip{ending}"), bool(settings.get("alpha")))
     portrait, speech = _file(folder, picture, "portrait"), _file(folder, said, "speech") if said else None
     face = _number("face", known["face"], 0, 99) if "face" in known else None
     if face is not None and face != int(face):
@@ -121,8 +130,14 @@ def _row(number: int, values: Mapping[str, Any], folder: Path) -> Job:
     return Job(
         number, portrait, speech, text, str(known.get("voice", "auto")), _number("rate", known.get("rate", 1), 0.5, 2),
         _number("pitch", known.get("pitch", 0), -12, 12), None if face is None else int(face), name,
-        Settings.from_mapping(settings),
+        Settings.from_mapping(settings), ending=ending,
     )  # fmt: skip
+
+
+def _named(name: str) -> tuple[str, str]:
+    """A clip's name without the ending of a video, and that ending ("" if it has none)."""
+    ending = Path(name).suffix.lower()
+    return (name[: -len(ending)], ending) if ending in ENDINGS and ending != ".png" else (name, "")
 
 
 def known_column(key: str) -> str:
@@ -238,12 +253,15 @@ class Contents:
 
 def content_hash(job: Job, contents: Contents, maker: Mapping[str, str]) -> str:
     """sha256 over everything that decides a clip: contents of its files, text, settings, and what makes it."""
+    behind = job.settings.background
     facts = {
         "portrait": contents.of(job.portrait),
         "speech": contents.of(job.speech) if job.speech else "",
         "said": [] if job.speech else [job.text, job.voice, job.rate, job.pitch],
         "face": job.face,
         "settings": job.settings.as_dict(),
+        "background": contents.of(Path(behind)) if behind and read_colour(behind) is None else "",
+        "ending": job.ending,
         "maker": dict(maker),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, ensure_ascii=True).encode()).hexdigest()

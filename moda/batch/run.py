@@ -109,7 +109,7 @@ def sort_out(jobs: Sequence[Job], folder: Path, maker: dict[str, str], outcomes:
             outcomes[job.number] = Outcome(job.number, job.shown, "failed", error=error)
             continue
         name = output_name(job, content)
-        video = f"{name}.mp4"
+        video = f"{name}{job.ending}"
         if (name, content) in first:
             error = f"The same as row {first[name, content]}."
             outcomes[job.number] = Outcome(job.number, job.shown, "duplicate", video, content, error=error)

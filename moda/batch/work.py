@@ -1,4 +1,4 @@
-"""One row of a job file to one clip: `NAME.npz` (the take), `NAME.mp4`, and `NAME.json`, which says it is finished."""
+"""One row of a job file to one clip: `NAME.npz` (the take), `NAME.mp4` (or another video), its record `NAME.json`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from moda import __version__
 from moda.batch.jobs import Job
 from moda.digests import array_digest, weights_digest
 from moda.errors import BadSetting, Cancelled, UserError
+from moda.media.formats import ENDINGS
 from moda.media.output import write_bytes
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from moda.portrait.portrait import Portrait
 
 KIND = "moda-clip"
-MADE = (".mp4", ".npz", ".json")
+MADE = (*(ending for ending in ENDINGS if ending != ".png"), ".npz", ".json")
 """Endings of what is made for a row."""
 KEPT_PORTRAITS = 4
 
@@ -104,7 +105,8 @@ class Worker:
         except Exception as fault:  # a row that hits a bug must not cost the other rows
             return self._failed(task, f"Unexpected {type(fault).__name__}: {str(fault)[:200]}", started)
         seconds = time.perf_counter() - started
-        return Outcome(job.number, job.shown, "done", f"{task.name}.mp4", task.content, motion, frames, seconds, hints)
+        video = f"{task.name}{job.ending}"
+        return Outcome(job.number, job.shown, "done", video, task.content, motion, frames, seconds, hints)
 
     @staticmethod
     def _failed(task: Task, error: str, started: float) -> Outcome:
@@ -124,7 +126,7 @@ class Worker:
         take = self.head.plan(portrait, speech, job.settings)
         record_path(folder, task.name).unlink(missing_ok=True)  # from here on the old clip is no longer whole
         take.save(target.with_name(f"{task.name}.npz"))
-        video = target.with_name(f"{task.name}.mp4")
+        video = target.with_name(f"{task.name}{job.ending}")
         result = self.head.render(portrait, take, speech, video)
         digest = array_digest(take.motion.array)
         record = {

@@ -13,7 +13,7 @@ from typing import NoReturn
 import typer
 
 from moda import console
-from moda.cli import batch, clips, compare, evaluate, studio
+from moda.cli import batch, clips, compare, evaluate, studio, verify
 from moda.corpus.footage.command import prepare
 from moda.training import commands as training
 
@@ -37,6 +37,7 @@ for command in (
 app.add_typer(evaluate.app, name="evaluate")
 app.command()(prepare)
 app.add_typer(training.app, name="train")
+app.command()(verify.verify)
 app.command()(studio.doctor)
 app.command()(studio.serve)
 

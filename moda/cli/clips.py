@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,12 +66,12 @@ def generate(
     json: AsJson = False,
 ) -> None:
     """Portrait and speech to a talking-head video."""
-    from moda.media.output import check_output
+    from moda.media.output import check_output, check_video
 
     check_inputs(portrait, speech, settings)
     check_input(take, "take", BadMotionFile)
     keep_inputs(output, portrait, speech)
-    check_output(output, ".mp4")
+    check_video(output, bool(settings.get("alpha")))
     if save_motion is not None:
         keep_inputs(save_motion, take)
         check_output(save_motion, ".npz")
@@ -85,11 +86,12 @@ def generate(
             face_of = head.portrait(portrait, face=face)
             sound = head.speech(speech)
         else:
-            directed, emotion, _ = read_cues(cues) if cues is not None else ((), "", ())
+            directed, emotion, words = read_cues(cues) if cues is not None else ((), "", ())
             chosen = Settings.from_mapping({"emotion": emotion, **settings} if emotion else settings)
             head = load(model, renderer, device)
             face_of = head.portrait(portrait, face=face)
             sound = head.speech(speech)
+            sound = replace(sound, words=words) if words else sound
             planned = head.plan(face_of, sound, chosen, progress=report)
             planned = planned.edited(directed) if directed else planned
         if edits is not None:
@@ -97,7 +99,7 @@ def generate(
         if save_motion is not None:
             planned.save(save_motion)
         result = head.render(face_of, planned, sound, output, progress=report)
-    for note in (*face_of.hints, *planned.notes):
+    for note in (*face_of.hints, *planned.notes, *result.notes):
         print(note, file=sys.stderr)
     _show_result(result, json)
 
@@ -161,13 +163,13 @@ def render(
     json: AsJson = False,
 ) -> None:
     """A take to a video: exactly the motion that was previewed, never sampled again."""
-    from moda.media.output import check_output
+    from moda.media.output import check_video
     from moda.motion.takes import Take
 
     check_inputs(portrait, speech)
     check_input(take, "take", BadMotionFile)
     keep_inputs(output, portrait, take, speech)
-    check_output(output, ".mp4")
+    check_video(output, bool(settings.get("alpha")))
     planned = Take.load(take)
     if settings:
         planned = planned.trimmed(planned.settings.changed(**settings))
@@ -176,7 +178,7 @@ def render(
     head = load(None, renderer, device)
     with progress_on_stderr() as report:
         result = head.render(head.portrait(portrait, face=face), planned, head.speech(speech), output, progress=report)
-    for note in result.hints:
+    for note in (*result.hints, *result.notes):
         print(note, file=sys.stderr)
     _show_result(result, json)
 
@@ -189,6 +191,7 @@ def speak(
     pitch: Annotated[float, typer.Option(help="Semitones up or down.")] = 0.0,
     offline: Annotated[bool, typer.Option(help="Use the offline voices only.")] = False,
     cues: Annotated[bool, typer.Option("--cues", help="Also write OUT.cues.json: words, edits, emotions.")] = False,
+    captions: Annotated[bool, typer.Option("--captions", help="Also write OUT.srt and OUT.vtt.")] = False,
     voices: Annotated[bool, typer.Option("--voices", help="List the voices and end.")] = False,
     json: AsJson = False,
 ) -> None:
@@ -212,6 +215,14 @@ def speak(
         sheet = output.with_suffix(".cues.json")
         write_bytes(sheet, jsonlib.dumps(cue_sheet(script, speech), indent=1, ensure_ascii=False).encode())
         facts["cues"] = str(sheet)
+    if captions:
+        from moda.media.captions import captions_of
+        from moda.media.output import write_captions
+
+        shown = captions_of(speech.words)
+        if not shown:
+            raise BadText("This voice does not say when it speaks which word: use an offline voice for captions.")
+        facts["captions"] = [str(path) for path in write_captions(output, shown)]
     for note in (speech.notice, *direct(script, speech.words, speech.seconds).notes):
         if note:
             print(note, file=sys.stderr)

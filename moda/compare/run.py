@@ -27,7 +27,7 @@ from moda.compare.strips import strip_figure, write_strip
 from moda.compare.tables import Row, write_csv, write_latex
 from moda.compare.variants import Variant, label, show
 from moda.digests import array_digest, file_digest, weights_digest
-from moda.errors import Cancelled
+from moda.errors import BadSetting, Cancelled
 from moda.media.output import write_bytes
 from moda.settings import CONTROLS, Settings
 
@@ -89,6 +89,10 @@ def compare(
     from moda.media.output import check_folder
 
     variants = request.variants()
+    if any(variant.settings.alpha for variant in variants):
+        raise BadSetting(
+            "A comparison is made of mp4 videos, which cannot be transparent: leave out alpha, or give a background."
+        )
     check_folder(output)
     started, stages = time.perf_counter(), _Stages()
     sound = head.speech(speech)

@@ -5,9 +5,10 @@ Both formats have a place for text that viewers keep and ignore. Only files that
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +83,6 @@ def _gif_comment(tail: bytes) -> dict[str, str]:
 
 
 def _webp_tags(file: Any) -> dict[str, str]:
-    import re
-    from html import unescape
-
     while len(head := file.read(8)) == 8:
         size = struct.unpack("<I", head[4:])[0]
         if head[:4] == b"XMP ":

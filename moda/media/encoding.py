@@ -29,7 +29,7 @@ def encode(
     if form is MP4:
         codec += ["-preset", preset, "-crf", str(crf)]
     elif form is WEBM:
-        codec += ["-crf", str(round(1.4 * crf))]
+        codec += ["-crf", str(round(1.25 * crf))]
     if form is not WEBP:
         codec += ["-threads", str(threads)]
     colour = f"format={pixels}" if form is WEBP else COLOUR.format(pixels=pixels)

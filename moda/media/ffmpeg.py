@@ -280,6 +280,6 @@ def packet_spans(pieces: Iterable[bytes]) -> dict[int, tuple[int, float]]:
                 count[stream] = count.get(stream, 0) + 1
     found = {}
     for stream, packets in count.items():
-        over, under = base.get(stream, (0, 1))
-        found[stream] = (packets, (last[stream] - max(first[stream], 0)) * over / under)
+        ticks, second = base.get(stream, (0, 1))
+        found[stream] = (packets, (last[stream] - max(first[stream], 0)) * ticks / second)
     return found

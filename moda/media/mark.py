@@ -10,12 +10,13 @@ import functools
 
 import numpy as np
 
+from moda.media.overlay import Plate
+
 TEXT = "AI-generated"
 
 
 @functools.lru_cache(maxsize=16)
-def _plate(width: int, height: int, text: str) -> tuple[np.ndarray, np.ndarray, int, int]:
-    """Premultiplied colour (h, w, 3) and 1 - alpha (h, w, 1), float32, and where its top left corner goes."""
+def _plate(width: int, height: int, text: str) -> Plate:
     from PIL import Image, ImageDraw, ImageFont
 
     short = min(width, height)
@@ -32,18 +33,11 @@ def _plate(width: int, height: int, text: str) -> tuple[np.ndarray, np.ndarray, 
     draw = ImageDraw.Draw(image)
     draw.rounded_rectangle((0, 0, box[0] - 1, box[1] - 1), radius=pad, fill=(16, 16, 20, 175))
     draw.text((pad - left, pad - top), text, font=font, fill=(255, 255, 255, 235))
-    pixels = np.asarray(image, np.float32)
-    alpha = pixels[..., 3:] / 255.0
     margin = round(short * 0.02)
     x, y = max(0, width - box[0] - margin), max(0, height - box[1] - margin)
-    return pixels[..., :3] * alpha, 1.0 - alpha, x, y
+    return Plate.of(np.asarray(image), x, y)
 
 
 def mark(frame: np.ndarray, text: str = TEXT) -> np.ndarray:
-    """A copy of `frame` (H, W, 3) uint8 RGB with the mark in its lower right corner; the same on every frame."""
-    height, width = frame.shape[:2]
-    colour, keep, x, y = _plate(width, height, text)
-    marked = frame.copy()
-    part = marked[y : y + colour.shape[0], x : x + colour.shape[1]]
-    part[:] = np.rint(part * keep + colour).astype(np.uint8)
-    return marked
+    """A copy of `frame`, (H, W, 3) uint8 RGB or (H, W, 4) RGBA, with the mark in its lower right corner."""
+    return _plate(frame.shape[1], frame.shape[0], text).onto(frame)

@@ -5,13 +5,19 @@ from __future__ import annotations
 import io
 import os
 import wave
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from moda.errors import BadSetting, OutputFailed
 from moda.media.atomic import PartialFile
 from moda.media.audio import RATE, Speech
+from moda.media.captions import Caption, srt, vtt
+from moda.media.formats import Target, target_of
+from moda.media.png_sequence import PngSequence
+from moda.media.video import VideoWriter
 
 
 def check_output(path: Path, suffix: str) -> Path:
@@ -22,6 +28,39 @@ def check_output(path: Path, suffix: str) -> Path:
         raise OutputFailed(f"{path} is a folder; give a file name that ends in {suffix}.")
     check_folder(path.parent)
     return path
+
+
+def check_video(path: Path, alpha: bool = False) -> Target:
+    """What a video of this name is written as; makes the parents and finds out whether it can be written there.
+
+    Raises BadSetting for an ending that is not known, or that cannot be transparent where that is asked for, and
+    OutputFailed.
+    """
+    target = target_of(path, alpha)
+    if target.format.is_sequence:
+        if target.path.is_file():
+            raise OutputFailed(f"{target.path} is a file; PNG pictures need a folder.")
+        check_folder(target.path.parent)
+    else:
+        check_output(path, target.format.ending)
+    return target
+
+
+def open_writer(
+    path: Path,
+    fps: float,
+    size: tuple[int, int],
+    audio: Speech | None,
+    metadata: Mapping[str, Any],
+    *,
+    frames: int,
+    alpha: bool = False,
+    captions: str = "",
+) -> VideoWriter | PngSequence:
+    """The writer for a video of this name; see `VideoWriter` and `PngSequence`."""
+    if target_of(path, alpha).format.is_sequence:
+        return PngSequence(path, size, metadata, alpha=alpha)
+    return VideoWriter(path, fps, size, audio, metadata, frames=frames, alpha=alpha, captions=captions)
 
 
 def check_folder(folder: Path) -> Path:
@@ -49,6 +88,15 @@ def write_bytes(path: Path, content: bytes) -> Path:
     finally:
         partial.discard()
     return path
+
+
+def write_captions(video: Path, captions: Sequence[Caption]) -> tuple[Path, Path]:
+    """Captions as .srt and .vtt beside a video or sound (or a folder of pictures). Raises OutputFailed."""
+    stem = video.parent / "captions" if "%" in video.name else video.with_suffix("")
+    files = stem.with_name(f"{stem.name}.srt"), stem.with_name(f"{stem.name}.vtt")
+    for path, text in zip(files, (srt(captions), vtt(captions))):
+        write_bytes(path, text.encode("utf-8"))
+    return files
 
 
 def wav_bytes(speech: Speech) -> bytes:

@@ -19,15 +19,21 @@ STANDARD = ("title", "artist", "album", "date", "comment", "genre", "copyright")
 _LONGEST = 8_000
 
 
-def made_by(model: str, renderer: str, settings: Settings) -> dict[str, Any]:
-    """How a video came about: enough to make it again, nothing about who made it of whom."""
-    return {
+def made_by(model: str, renderer: str, settings: Settings, voice: str = "") -> dict[str, Any]:
+    """How a video came about: enough to make it again, nothing about who made it of whom.
+
+    voice: the synthetic voice that speaks in it, "" where it is a recording.
+    """
+    made = {
         "model": model,
         "renderer": renderer,
         "version": __version__,
         "seed": settings.seed,
         "settings": settings.digest(),
     }
+    if voice:
+        made |= {"voice": voice, "synthetic_voice": True}
+    return made
 
 
 def fields(metadata: Mapping[str, Any] | None) -> dict[str, str]:
@@ -55,7 +61,7 @@ def tags(metadata: Mapping[str, Any] | None) -> list[str]:
 def record_of(metadata: Mapping[str, str]) -> dict[str, Any]:
     """The JSON object that `tags` wrote, from the tags that `probe` read; empty if there is none."""
     try:
-        record = json.loads(metadata.get("description", ""))
+        record = json.loads(metadata.get("description") or metadata.get("DESCRIPTION") or "")
     except ValueError:
         return {}
     return record if isinstance(record, dict) else {}

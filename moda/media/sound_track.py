@@ -28,6 +28,7 @@ TRACK_RATE = 48_000
 BLOCK = RATE // 25  # samples over which loudness is compared: one video frame
 ALIKE = 0.8  # least cosine between the loudness over time of what is written and of what was heard
 WITHIN = 12.0  # dB by which the levels of the two may differ: stereo is louder than its mixture, by 3 as a rule
+LOST = 30.0  # dB by which even what was heard, encoded as it is, may differ: codecs drop what nobody hears
 QUIET = 1e-4  # root mean square of a whole speech below which there is nothing to compare: -80 dBFS
 
 
@@ -67,13 +68,13 @@ class SoundTrack:
 
     def finish(self) -> Path:
         """Wait for the sound, compare it with what was heard, and return where it is. Raises OutputFailed."""
-        if self._done():
+        if self._done(ALIKE if self._original else 0.0, WITHIN if self._original else LOST):
             return self.partial.temporary
         if self._original:  # the recording cannot be carried over as it is: what was heard takes its place
             self.discard()
             self._original = False
             self._start(_as_waveform(self._speech))
-            if self._done():
+            if self._done(0.0, LOST):
                 return self.partial.temporary
         log = self._child.text().splitlines()
         self.discard()
@@ -82,10 +83,10 @@ class SoundTrack:
             f"The sound of the video could not be written ({reason[:160]}): check the disk and try again."
         )
 
-    def _done(self) -> bool:
-        return self._child.wait(self._patience) == 0 and self._sounds_right()
+    def _done(self, alike: float, within: float) -> bool:
+        return self._child.wait(self._patience) == 0 and self._sounds_right(alike, within)
 
-    def _sounds_right(self) -> bool:
+    def _sounds_right(self, alike: float, within: float) -> bool:
         heard = self._speech.waveform[: round(self._seconds * RATE)]
         wanted = loudness([heard])
         level = float(np.sqrt(np.mean(np.square(wanted)))) if len(wanted) else 0.0
@@ -101,10 +102,10 @@ class SoundTrack:
             return False
         wanted, got = wanted[:count], got[:count]
         written = float(np.sqrt(np.mean(np.square(got))))
-        if not abs(20.0 * np.log10(max(written, 1e-9) / level)) < WITHIN:
+        if not abs(20.0 * np.log10(max(written, 1e-9) / level)) < within:
             return False
         likeness = float(np.dot(wanted, got)) / (float(np.linalg.norm(wanted)) * float(np.linalg.norm(got)))
-        return likeness >= ALIKE
+        return likeness >= alike
 
     def discard(self) -> None:
         """Stop, and drop what was written. Safe to call again."""
@@ -113,14 +114,13 @@ class SoundTrack:
 
 
 def loudness(pieces: Iterator[np.ndarray] | list[np.ndarray]) -> np.ndarray:
-    """Root mean square of every block of `BLOCK` samples, from pieces of any length."""
+    """Standard deviation of every block of `BLOCK` samples, from pieces of any length: loudness without rumble."""
     found: list[np.ndarray] = []
     rest = np.zeros(0, np.float32)
     for piece in pieces:
         joined = np.concatenate([rest, piece]) if len(rest) else piece
         whole = len(joined) // BLOCK * BLOCK
-        power = np.square(joined[:whole].reshape(-1, BLOCK), dtype=np.float64).mean(axis=1)
-        found.append(np.sqrt(power))
+        found.append(joined[:whole].reshape(-1, BLOCK).std(axis=1, dtype=np.float64))
         rest = joined[whole:]
     return np.concatenate(found) if found else np.zeros(0)
 

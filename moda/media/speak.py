@@ -244,10 +244,14 @@ def clean(text: str, max_text: int = MAX_TEXT) -> str:
 
 
 def _plain(letter: str) -> str:
-    """A full-width or styled letter as the plain one that it stands for; fractions and raised digits as they are."""
+    """A full-width or styled letter as the plain one that it stands for.
+
+    Fractions and raised digits stay as they are, and so does punctuation: it is full-width where Chinese is written.
+    """
     kind = unicodedata.decomposition(letter).partition(">")[0]
+    spoken = unicodedata.category(letter)[0] in "LNZS"
     ligature = kind == "<compat" and letter.isalpha()
-    return unicodedata.normalize("NFKC", letter) if kind in STYLED or ligature else letter
+    return unicodedata.normalize("NFKC", letter) if spoken and (kind in STYLED or ligature) else letter
 
 
 @dataclass(frozen=True)

@@ -261,7 +261,9 @@ class Engine:
         portrait, speech = self.ready(session)
         take = self.trim(session, settings)
         self.heads.get(renderer=renderer)
-        names, output = self.heads.names(renderer=renderer), session.path("talking-head.mp4")
+        _check_background(settings)
+        names = self.heads.names(renderer=renderer)
+        output = session.path("talking-head.webm" if settings.alpha else "talking-head.mp4")
         with gpu.stoppable(cancel, session.path("stop")) as stop:
             video = self._work.render(names, portrait, take, speech, output, progress, stop)
         self._still(session, portrait, speech)
@@ -278,7 +280,8 @@ class Engine:
     ) -> Comparison:
         """Variants of the session's portrait and speech side by side, drawn by the mesh renderer. Raises UserError."""
         portrait, speech = self.ready(session)
-        request.variants()
+        for variant in request.variants():
+            _check_background(variant.settings)
         self.heads.get(model, "mesh")
         names, folder = self.heads.names(model, "mesh"), session.path("comparison")
         with gpu.stoppable(cancel, session.path("stop")) as stop:
@@ -368,3 +371,11 @@ def _working_folder() -> Path:
     from gradio.utils import get_upload_folder
 
     return Path(get_upload_folder())
+
+
+def _check_background(settings: Settings) -> None:
+    """A visitor's background is a colour: a path would be one of the server's own files. Raises BadSetting."""
+    from moda.media.backdrop import read_colour
+
+    if settings.background.strip() and read_colour(settings.background) is None:
+        raise BadSetting("A background is a colour here, such as green or #00b140; pictures go with the command line.")

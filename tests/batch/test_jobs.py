@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from moda.batch.jobs import BadJobs, Contents, content_hash, output_name, read_jobs
+from moda.batch.jobs import BadJobs, Contents, Job, content_hash, output_name, read_jobs, read_row
 from moda.settings import Settings
 
 MAKER = {"model": "m"}
@@ -149,3 +149,18 @@ def test_any_text_is_jobs_or_one_sentence(folder: Path, text: str) -> None:
             assert "\n" not in str(fault)
         else:
             assert [job.number for job in found] == list(range(1, len(found) + 1))
+
+
+def test_a_row_may_ask_for_another_format_and_background(folder: Path) -> None:
+    def row(**more: object) -> Job:
+        return read_row(1, {"portrait": "a.png", "speech": "hi.wav", **more}, folder)
+
+    assert row().ending == ".mp4" and row(alpha=True).ending == ".webm"
+    assert (row(name="clip.mov").name, row(name="clip.mov").ending) == ("clip", ".mov")
+    assert ".webm" in row(name="clip.mp4", alpha=True).fault
+    assert row(background="#00b140").settings.background == "#00b140"
+    assert row(background="b.png").settings.background == str(folder / "b.png")
+    assert "background" in row(background="nowhere.png").fault
+    contents = Contents()
+    hashes = {content_hash(row(**more), contents, {}) for more in ({}, {"name": "x.gif"}, {"background": "b.png"})}
+    assert len(hashes) == 3

@@ -113,7 +113,8 @@ def test_late_and_broken_tracks_are_heard_and_written_where_they_are(
     whole = np.concatenate([np.zeros(round(shift * RATE)), original])
     whole = np.pad(whole, (0, max(0, len(heard.waveform) - len(whole))))[: len(heard.waveform)]
     if picture or late == 0.0:
-        assert likeness(heard.waveform, whole) > 0.9
+        coarse = hole is not None and rate < 16_000  # a packet lasts 128 ms there, and gaps begin between packets
+        assert likeness(heard.waveform, whole) > (0.75 if coarse else 0.9)
     assert same(heard, written(heard, folder / "out.mp4"))
 
 

@@ -184,7 +184,7 @@ def test_styled_letters_are_read_as_plain_ones_and_pictures_not_at_all() -> None
     assert clean("𝐛𝐨𝐥𝐝 𝒔𝒄𝒓𝒊𝒑𝒕 ⓒircle ﬁne ｶﾀｶﾅ") == "bold script circle fine カタカナ"
     assert clean("½ x² 20 °C © ™ №5") == "½ x² 20 °C © ™ №5"
     assert clean("Hi 👩‍👩‍👧 there 🇩🇪 3️⃣ ❤️ 👍🏽→ go") == "Hi there 3 go"
-    assert clean("नमस्ते 你好，世界 안녕 مرحبا") == unicodedata.normalize("NFC", "नमस्ते 你好,世界 안녕 مرحبا")
+    assert clean("नमस्ते 你好，世界 안녕 مرحبا") == unicodedata.normalize("NFC", "नमस्ते 你好，世界 안녕 مرحبا")
     assert speak("Hello 😀 world", "en", offline=True).digest == speak("Hello world", "en", offline=True).digest
     assert speak("１２", "en", offline=True).digest == speak("12", "en", offline=True).digest
 

@@ -38,6 +38,7 @@ SAVED = {
 
 
 EXPORTS = {".html": "Web page .html", ".glb": "3D face .glb", ".csv": "ARKit curves .csv"}
+VIDEO_CONTROLS = ("frame", "background_still", "background", "alpha", "captions", "burn_captions", "mark")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class VideoStep:
                 [256, 384, 512, 720, 1080], value=512, label="Size", elem_id="control-size",
                 allow_custom_value=False, info="Height of the video in pixels.",
             )  # fmt: skip
-            for name in ("frame", "background_still", "mark"):
+            for name in VIDEO_CONTROLS:
                 settings[name] = control(name)
             with gr.Row(elem_classes="go"):
                 render = gr.Button("Render video", variant="primary", elem_id="render", scale=3)
@@ -130,7 +131,9 @@ class VideoStep:
             self.video: gr.update(value=str(result.output), visible=True),
             self.say: messages.render_figures(result),
             self.empty: gr.update(visible=False),
-            self.save_video: gr.update(value=str(result.output), interactive=True),
+            self.save_video: gr.update(
+                value=str(result.output), interactive=True, label=f"Video {result.output.suffix}"
+            ),
         }
 
     def saved(self, engine: Engine, session: Session) -> dict[Any, Any]:
