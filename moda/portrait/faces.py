@@ -10,7 +10,7 @@ import numpy as np
 
 from moda.errors import BadSetting, NoFaceFound
 from moda.portrait import mediapipe_graphs
-from moda.portrait.canonical import Pose, fit_pose, mirror_map
+from moda.portrait.canonical import Pose, canonical_face, fit_pose, mirror_map
 from moda.portrait.crop import from_cut, square, upright
 from moda.portrait.detection import candidates, distinct, overlap
 
@@ -21,6 +21,12 @@ HUMAN_CERTAINTY = 1.02
 """Threshold of `Face.certainty`. Measured: 17 humanlike faces (paintings, a clay statue, a 3D character, photos) score
 1.20 or more, a capuchin monkey 0.80, a dog 0.1. One threshold on the sum keeps twice the distance that a threshold on
 each of the three numbers would."""
+
+COVERED_CERTAINTY = 1.15
+"""The same threshold where only the upper half of the face is held against its mirror image, for faces behind masks and
+hands: they score 1.2 to 1.5, the monkey 0.90, the dog 0.3."""
+UPPER = 0.35
+"""The upper half of the face: so far below the eyes, in IOD, at most."""
 
 DOMINANT = 0.15
 """A face of this part of the longer side is what the picture is about."""
@@ -42,6 +48,8 @@ class Face:
     """Full-range detector's score, 0..1, mean over the squares."""
     mirror_error: float = 0.0
     """Mean distance, in IOD, between the landmarks and those found in the mirrored picture."""
+    upper_error: float = 0.0
+    """The same over the upper half of the face."""
 
     @functools.cached_property
     def pose(self) -> Pose:
@@ -61,7 +69,8 @@ class Face:
     @property
     def human(self) -> bool:
         """Whether this is a human or human-like face rather than an animal or a chance pattern."""
-        return self.certainty >= HUMAN_CERTAINTY
+        upper = self.score + self.full_score - 10.0 * self.upper_error
+        return self.certainty >= HUMAN_CERTAINTY or upper >= COVERED_CERTAINTY
 
 
 def _landmarks(image: np.ndarray, centre: Sequence[float], side: float) -> np.ndarray | None:
@@ -95,19 +104,19 @@ def measure_face(image: np.ndarray, box: Sequence[float]) -> Face | None:
         cut, matrix = upright(image, pose, side, LOOK_SIZE)
         found = mediapipe_graphs.mesh_landmarks(cut)
         twins = mediapipe_graphs.mesh_landmarks(np.ascontiguousarray(cut[:, ::-1]))
-        error = 0.5
+        error = upper_error = 0.5
         if found and twins:
             twin = twins[0][mirror_map()]
             twin[:, 0] = LOOK_SIZE - twin[:, 0]
-            error = float(np.linalg.norm((twin - found[0])[:468, :2], axis=1).mean() / (LOOK_SIZE / side))
+            apart = np.linalg.norm((twin - found[0])[:468, :2], axis=1) / (LOOK_SIZE / side)
+            error, upper_error = float(apart.mean()), float(apart[canonical_face()[:, 1] < UPPER].mean())
             if side == LOOKS[0]:
                 # Both views err independently, so their mean is the better measurement.
                 landmarks = from_cut((found[0] + twin) / 2 if error < 0.06 else found[0], matrix)
-        marks.append((_best(cut, False), _best(cut, True), error))
+        marks.append((_best(cut, False), _best(cut, True), error, upper_error))
         if marks[0][0] + marks[0][1] - 10.0 * error > SURE:
             break
-    score, full_score, mirror_error = (float(v) for v in np.mean(marks, axis=0))
-    return Face(_hull(landmarks), landmarks, score, full_score, mirror_error)
+    return Face(_hull(landmarks), landmarks, *(float(v) for v in np.mean(marks, axis=0)))
 
 
 def _best(cut: np.ndarray, full_range: bool) -> float:

@@ -28,6 +28,8 @@ PLACE_WEIGHT = 10.0
 """One IOD of distance counts like so many units of CIELAB."""
 VOTE_WEIGHT = 0.5
 """Weight of the vote's log odds beside the network's."""
+AGAINST = 0.5
+"""A vote for the background counts so much less: what looks like the wall and is kept by mistake is hardly seen."""
 LIMIT = 0.02
 """No vote and no mask is believed beyond this probability and its complement."""
 BELOW_EYES = 0.45
@@ -116,7 +118,8 @@ def settle_by_colour(image: np.ndarray, mask: np.ndarray, iod: float) -> np.ndar
     weight = 1.0 / (distance + 2.0)
     share = (weight * person.ravel()[chosen][index]).sum(1) / weight.sum(1)
     push = np.zeros(small.size, np.float32)
-    push[asked] = VOTE_WEIGHT * _logit(share)
+    odds = VOTE_WEIGHT * _logit(share)
+    push[asked] = np.where(odds < 0, AGAINST * odds, odds)
     push = np.asarray(cv2.resize(push.reshape(small.shape), (width, height), interpolation=cv2.INTER_LINEAR))
     moved = push != 0
     settled = mask.copy()

@@ -160,8 +160,9 @@ def _portrait_in(picture: Picture, face_index: int | None, point: tuple[float, f
     others = [other for other in human if other is not face]
     roll = float(face.pose.angles[2])
     quarter = round(roll / 90) % 4 if abs(roll) > MAX_LEAN else 0
-    if fault is None and quarter and not turns:
-        image, face, others, turns = _raise_up(image, face, others, quarter)
+    if fault is None and quarter:
+        image, face, others, more = _raise_up(image, face, others, quarter)
+        turns = (turns + more) % 4
         fault = face_fault(image, face)
     if fault is not None:
         raise FaceNotUsable(fault)
@@ -220,14 +221,14 @@ def _refuse(image: np.ndarray, found: list[Face]) -> None:
             raise FaceNotUsable(CUT_OFF)
         if face.score > 0.8 and abs(face.pose.angles[1]) > MAX_YAW:
             raise FaceNotUsable("The face is turned too far to the side; please use a picture from the front.")
+    fault = picture_fault(image)
+    if fault is not None:
+        raise NoFaceFound(f"No face was found: {fault}.")
     if any(face.score > 0.6 and face.mirror_error < 0.2 for face in found):
         raise FaceNotUsable(
             "The face does not look human (an animal, or hardly visible); please use a clear picture of a person "
             "or a human-like character from the front."
         )
-    fault = picture_fault(image)
-    if fault is not None:
-        raise NoFaceFound(f"No face was found: {fault}.")
     raise NoFaceFound("No face was found; please use a picture that shows a face clearly from the front.")
 
 

@@ -21,8 +21,8 @@ the IOD or enlarged four times."""
 
 BLACK, FLAT = 45.0, 3.0
 """Brightness, of 255, that 1 % of the pixels of a usable picture reach, and the least spread of brightness."""
-SMEARED = 0.10
-"""Least share of detail finer than one 512th of the picture in that finer than six."""
+SMEARED, ROUNDING = 0.03, 0.13
+"""Least share of detail finer than one 512th of the picture in that finer than six, and what of it is rounding."""
 
 
 def sharpness(image: np.ndarray, face: Face) -> float:
@@ -53,7 +53,7 @@ def picture_fault(image: np.ndarray) -> str | None:
         return "the picture is almost black; please use a brighter one"
     if float(grey.std()) < FLAT:
         return "the picture is almost of one colour; please use one that shows a face"
-    fine, coarse = (np.abs(grey - cv2.GaussianBlur(grey, (0, 0), sigma)).mean() for sigma in (1, 6))
-    if float(fine / max(float(coarse), 1e-6)) < SMEARED:
+    fine, coarse = (float(np.abs(grey - cv2.GaussianBlur(grey, (0, 0), sigma)).mean()) for sigma in (1, 6))
+    if (fine - ROUNDING) < SMEARED * coarse:
         return "the picture is very blurred; please use a sharper one"
     return None

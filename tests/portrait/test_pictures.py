@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 
 from moda.errors import BadPicture
-from moda.portrait.pictures import NEUTRAL, load_picture
+from moda.portrait.pictures import MOST_FRAMES, NEUTRAL, load_picture, read_pictures
+
+HEIC = Path(__file__).resolve().parents[1] / "fixtures" / "pictures" / "hopper.heic"
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -136,6 +138,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "svg": (lambda _: b'<svg xmlns="http://www.w3.org/2000/svg"></svg>', "SVG"),
     "pdf": (lambda _: b"%PDF-1.7 " + bytes(50), "PDF"),
     "heic": (lambda _: b"\x00\x00\x00\x18ftypheic" + bytes(100), "HEIC"),
+    "cut-off heic": (lambda _: HEIC.read_bytes()[:3000], "please"),
     "bomb": (lambda _: png_of_size(60000, 60000), "megapixels"),
     "too large": (lambda _: png_of_size(9000, 9000), "81 megapixels"),
     "too small": (lambda _: np.zeros((8, 8, 3), np.uint8), "8x8"),
@@ -165,3 +168,71 @@ def test_limit_is_a_parameter(small: np.ndarray) -> None:
     with pytest.raises(BadPicture, match="megapixels"):
         load_picture(small, max_megapixels=0.01)
     assert load_picture(small, max_megapixels=0.0144).shape == small.shape
+
+
+def test_heic_is_read(hopper: np.ndarray) -> None:
+    import cv2
+
+    loaded = load_picture(HEIC)
+    assert loaded.shape == (375, 320, 3)
+    assert mean_difference(loaded, cv2.resize(hopper, (320, 375), interpolation=cv2.INTER_AREA)) < 6
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("how", [{}, {"compression": "zlib"}, {"tile": (32, 32)}])
+def test_tiff_planes_lie_where_they_belong(small: np.ndarray, planar: str, kind: type, how: dict[str, object]) -> None:
+    import tifffile
+
+    pixels = {np.uint8: small, np.uint16: small.astype(np.uint16) * 257, np.float32: (small / 255).astype(np.float32)}
+    stored = pixels[kind] if planar == "contig" else np.moveaxis(pixels[kind], -1, 0)
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, stored, photometric="rgb", planarconfig=planar, **how)
+    assert np.abs(load_picture(buffer.getvalue()).astype(int) - small).max() <= 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_deep_tiff_stands_upright(small: np.ndarray, orientation: int) -> None:
+    import tifffile
+
+    buffer = io.BytesIO()
+    tag = (274, "H", 1, orientation, True)
+    tifffile.imwrite(buffer, small[:, :100].astype(np.uint16) * 257, photometric="rgb", extratags=[tag])
+    eight = Image.fromarray(np.ascontiguousarray(small[:, :100]))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert np.array_equal(load_picture(buffer.getvalue()), load_picture(encode(eight, "PNG", exif=exif)))
+
+
+def test_white_may_be_zero(small: np.ndarray) -> None:
+    import tifffile
+
+    grey = small[..., 0].astype(np.uint16) * 257
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, 65535 - grey, photometric="miniswhite")
+    assert np.array_equal(load_picture(buffer.getvalue())[..., 0], small[..., 0])
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP"])
+def test_further_frames_follow_the_first(small: np.ndarray, kind: str) -> None:
+    frames = [Image.fromarray((small * (k / 19)).astype(np.uint8)) for k in range(20)]
+    data = encode(frames[0], kind, save_all=True, append_images=frames[1:])
+    light = [picture.pixels.mean() for picture in read_pictures(data)]
+    assert len(light) == MOST_FRAMES and light == sorted(light)
+    assert light[0] < 2 and light[-1] > 0.9 * small.mean()
+    assert load_picture(data).mean() < 2
+
+
+def test_a_cut_off_animation_gives_the_frames_before(small: np.ndarray) -> None:
+    frames = [Image.fromarray(np.roll(small, 7 * k, axis=1)) for k in range(6)]
+    data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert 1 <= len(list(read_pictures(data[: len(data) // 2]))) < 6
+
+
+def test_transparency_is_kept(small: np.ndarray) -> None:
+    alpha = np.zeros(small.shape[:2], np.uint8)
+    alpha[:, 60:] = 128
+    picture = next(read_pictures(np.dstack([small, alpha])))
+    assert picture.alpha is not None and np.allclose(picture.alpha, alpha / 255)
+    assert next(read_pictures(np.dstack([small, np.full_like(alpha, 255)]))).alpha is None
+    assert next(read_pictures(small)).alpha is None
