@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from moda.errors import UserError, explain_import
+from moda.errors import explain_import
 from moda.interpreter import NEWEST, OLDEST
 
 
@@ -109,20 +107,10 @@ def temporary() -> str:
 
 def ffmpeg() -> tuple[str, str]:
     """The ffmpeg in use with its version, and what is wrong with it ("" if nothing)."""
-    from moda.media.ffmpeg import executable
+    from moda.media.ffmpeg import examine as examine_ffmpeg
 
-    own = "leave IMAGEIO_FFMPEG_EXE unset to use the one that pip installed"
-    named = os.environ.get("IMAGEIO_FFMPEG_EXE", "")
-    try:
-        program = executable()
-        asked = [subprocess.run([program, "-hide_banner", about], capture_output=True, text=True, errors="replace",
-                                timeout=30, check=True).stdout for about in ("-version", "-protocols")]  # fmt: skip
-    except (UserError, ImportError, RuntimeError, OSError, subprocess.SubprocessError):
-        return named, f"ffmpeg{f' ({named})' if named else ''} cannot be run: {own}, or install MoDA Studio again."
-    version = asked[0].split(" Copyright")[0].removeprefix("ffmpeg version ")
-    if "fd" not in asked[1].split():
-        return f"{program} ({version})", f"ffmpeg {version} cannot read from an open file (protocol fd): {own}."
-    return f"{program} ({version})", ""
+    found = examine_ffmpeg()
+    return f"{found.path} ({found.version})" if found.version else found.path, found.fault
 
 
 def table(findings: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from moda.compare.alignment import Aligned, frames_at
 from moda.errors import Cancelled
 from moda.media.audio import Speech
 from moda.media.video import VideoWriter
+from moda.motion.space import FPS
 
 Picture = npt.NDArray[np.uint8]
 PAPER, INK, SOFT = (255, 255, 255), (24, 28, 33), (110, 118, 128)
@@ -110,7 +111,7 @@ def write_grid(
     cells: Sequence[Cell],
     speech: Speech,
     *,
-    fps: float = 25.0,
+    fps: float = FPS,
     picture: tuple[int, int] = (512, 512),
     caption: str = "",
     metadata: Mapping[str, Any] | None = None,

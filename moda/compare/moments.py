@@ -14,6 +14,7 @@ from moda.errors import BadSetting, BadSpeech
 from moda.evaluate.blinks import closure
 from moda.evaluate.signals import Signals
 from moda.media.audio import Speech
+from moda.motion.space import FPS
 
 DEFAULT = 6
 MOST = 12
@@ -39,7 +40,7 @@ def telling(variants: Sequence[Signals]) -> tuple[npt.NDArray[np.float64], npt.N
 
 
 def choose(
-    at: str, speech: Speech, opening: npt.ArrayLike, shut: npt.ArrayLike = 0.0, words: str = "", fps: float = 25.0
+    at: str, speech: Speech, opening: npt.ArrayLike, shut: npt.ArrayLike = 0.0, words: str = "", fps: float = FPS
 ) -> list[Moment]:
     """Moments in the order of time.
 
@@ -95,7 +96,7 @@ def _of_phoneme(name: str, phones: Sequence[tuple[str, float, float]], taken: Se
 
 
 def by_opening(
-    opening: npt.ArrayLike, shut: npt.ArrayLike = 0.0, fps: float = 25.0, count: int = DEFAULT
+    opening: npt.ArrayLike, shut: npt.ArrayLike = 0.0, fps: float = FPS, count: int = DEFAULT
 ) -> list[Moment]:
     """`count` moments spread over the time, alternately the widest and the most closed mouth nearby, eyes open."""
     values = np.asarray(opening, np.float64)

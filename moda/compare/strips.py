@@ -15,6 +15,7 @@ from moda.compare.alignment import Aligned, frames_at
 from moda.compare.figures import DPI, INK, LINE, POINTS, SOFT, STYLE, TALLEST, draw_sound, new_figure, save, wrapped
 from moda.compare.moments import Moment
 from moda.media.audio import RATE, Speech
+from moda.motion.space import FPS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +27,7 @@ LABEL = 0.82
 PALE = 236
 
 
-def pictures_at(video: Aligned, moments: Sequence[Moment], size: tuple[int, int], fps: float = 25.0) -> list[Picture]:
+def pictures_at(video: Aligned, moments: Sequence[Moment], size: tuple[int, int], fps: float = FPS) -> list[Picture]:
     """The frames of a video at some moments of the speech, each (H, W, 3) in (width, height)."""
     wanted = [int(moment.seconds * fps + 1e-6) for moment in moments]
     stream = frames_at(video, size, fps, max(wanted) + 1)
@@ -41,7 +42,7 @@ def strip_figure(
     speech: Speech,
     width: float,
     picture: tuple[int, int] = (512, 512),
-    fps: float = 25.0,
+    fps: float = FPS,
 ) -> Figure:
     """The strip as a Matplotlib figure `width` inches wide; at most 9 inches tall, smaller pictures if need be."""
     import matplotlib

@@ -26,6 +26,7 @@ from moda.evaluate.perceptual import Perceptual, face_cuts
 from moda.evaluate.signals import Array, Signals, signals_of_motion
 from moda.evaluate.sync import score
 from moda.media.csv_safe import cell, number
+from moda.media.output import write_bytes
 from moda.settings import Settings
 
 if TYPE_CHECKING:
@@ -104,14 +105,14 @@ def evaluate_set(
     everything = find_clips(folder)
     chosen = choose(everything, rules.count, rules.shuffle)
     check_folder(output)
-    _write(output / "split.csv", split_table(everything, chosen, rules.seconds))
+    write_bytes(output / "split.csv", split_table(everything, chosen, rules.seconds).encode())
     judged: list[Judged] = []
     pictures = Perceptual() if rules.pixels else None
     for done, clip in enumerate(chosen, 1):
         if cancel is not None and cancel():
             break
         judged.append(judge(head, folder, output, clip, rules, pictures))
-        _write(output / "clips.csv", clips_table(judged))
+        write_bytes(output / "clips.csv", clips_table(judged).encode())
         if progress is not None:
             progress("clips", done, len(chosen))
     means = summary(judged) | (pictures.results() if pictures else {})
@@ -124,9 +125,9 @@ def evaluate_set(
         "left_out": {j.clip.path: j.fault for j in judged if j.fault},
         "notes": list(pictures.notes) if pictures else [NO_PIXELS],
     }  # fmt: skip
-    _write(output / "results.json", jsonlib.dumps(facts, indent=1, ensure_ascii=False) + "\n")
-    _write(output / "table.md", markdown(means))
-    _write(output / "table.tex", latex(means, facts))
+    write_bytes(output / "results.json", (jsonlib.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode())
+    write_bytes(output / "table.md", markdown(means).encode())
+    write_bytes(output / "table.tex", latex(means, facts).encode())
     return facts
 
 
@@ -262,20 +263,6 @@ def latex(means: dict[str, float], facts: dict[str, Any]) -> str:
 
 def _shown(value: float, decimals: int) -> str:
     return f"{round(value, decimals) + 0.0:.{decimals}f}" if math.isfinite(value) else "-"
-
-
-def _write(path: Path, text: str) -> None:
-    from moda.errors import OutputFailed
-    from moda.media.atomic import PartialFile
-
-    partial = PartialFile(path)
-    try:
-        partial.temporary.write_text(text, encoding="utf-8")
-        partial.keep()
-    except OSError as fault:
-        raise OutputFailed(f"{path.name} could not be written ({fault.strerror or fault}).") from None
-    finally:
-        partial.discard()
 
 
 def run(

@@ -26,6 +26,7 @@ import numpy as np
 
 from moda.errors import BadVideo
 from moda.evaluate.fit import VIDEO_ENDINGS
+from moda.media.csv_safe import cell
 from moda.motion.emotions import class_of
 
 MAX_FILES = 2_000_000
@@ -136,7 +137,5 @@ def split_table(all_clips: Sequence[ClipFile], chosen: Sequence[ClipFile], secon
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["index", "path", "layout", "speaker", "start", "seconds"])
     for clip in chosen:
-        path = "'" + clip.path if clip.path[:1] in "=+-@" else clip.path
-        speaker = "'" + clip.speaker if clip.speaker[:1] in "=+-@" else clip.speaker
-        writer.writerow([index[clip.path], path, clip.layout, speaker, 0, f"{seconds:g}"])
+        writer.writerow([index[clip.path], cell(clip.path), clip.layout, cell(clip.speaker), 0, f"{seconds:g}"])
     return text.getvalue()

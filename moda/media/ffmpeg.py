@@ -62,11 +62,10 @@ class Ffmpeg:
     fault: str
 
 
-@functools.cache
 def examine() -> Ffmpeg:
     """Look at the ffmpeg in use: that it starts, which version it is, and that it can do what is needed of it.
 
-    Asked once, and only when something went wrong or by `moda doctor`. Raises nothing.
+    Asked when something went wrong, and by `moda doctor`. Raises nothing.
     """
     try:
         path = executable()

@@ -105,7 +105,7 @@ def test_doctor_finds_a_missing_ffmpeg(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "gone"))
     executable.cache_clear()
     try:
-        assert "cannot be run" in doctor.ffmpeg()[1]
+        assert "cannot be started" in doctor.ffmpeg()[1]
     finally:
         executable.cache_clear()
 

@@ -23,11 +23,9 @@ def named(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     def use(path: str) -> None:
         monkeypatch.setenv(NAMED_BY, path)
         ffmpeg.executable.cache_clear()
-        ffmpeg.examine.cache_clear()
 
     yield use  # type: ignore[misc]
     ffmpeg.executable.cache_clear()
-    ffmpeg.examine.cache_clear()
 
 
 def program(path: Path, script: str) -> str:
