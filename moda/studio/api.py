@@ -1,4 +1,4 @@
-"""The studio for programs: /speak, /plan, /render, /compare and /export, each with real components behind it.
+"""The studio for programs: /speak, /plan, /perform, /render, /compare and /export, each with real components behind it.
 
 The components are hidden; Gradio checks with them that files are uploads of the caller and values are in range.
 Every fault a caller can mend comes back as an error with one sentence.
@@ -14,7 +14,7 @@ import gradio as gr
 
 from moda.errors import BadSetting, UserError
 from moda.motion.takes import Take
-from moda.settings import CONTROLS, POSE_PRIORS
+from moda.settings import CONTROLS, POSE_PRIORS, Settings
 from moda.studio.compare import NOTHING, VARIED, packed, varied
 from moda.studio.components import PictureFile, control, model_choice, renderer_choice, settings_of
 from moda.studio.events import HEAVY, LIGHT, OOPS, Reporter, log, requires_consent, visitor_of, working
@@ -31,6 +31,7 @@ def build(engine: Engine, public: bool) -> None:
     with gr.Column(visible=False):
         _speak(engine)
         _plan(engine, public)
+        _perform(engine, public)
         _render(engine, public)
         _compare(engine, public)
         _export(engine, public)
@@ -174,6 +175,47 @@ def _plan(engine: Engine, public: bool) -> None:
     )
 
 
+def _perform(engine: Engine, public: bool) -> None:
+    portrait, speech, consent = _common(public)
+    video = gr.File(label="video", file_types=["video"])
+    model = model_choice(label="model")
+    take, table = gr.File(label="take"), gr.File(label="trajectories")
+
+    @_said
+    def perform(
+        portrait: str,
+        video: str,
+        speech: str | None = None,
+        model: str = "auto",
+        consent: bool = False,
+        request: gr.Request = None,  # type: ignore[assignment]  # Gradio gives it
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it among the defaults
+    ) -> tuple[str, str]:
+        """Perform: the motion of a filmed face becomes a take for the portrait, to be rendered like any other.
+
+        Args:
+            portrait: a picture with one face.
+            video: a film of somebody talking, without cuts.
+            speech: optional; lips then say it, and head, eyes and brows are the film's. Without it all is the film's.
+            model: what moves the lips to the speech: auto, moda-lite or moda-base.
+            consent: that you may use this picture and this voice (asked for on public servers).
+
+        Returns: the take (.npz) for /render with this speech, or with the video as speech; its trajectories (.csv).
+        """
+        requires_consent(consent or not public, CONSENT)
+        with working(engine, request, "plan") as job:
+            session = _inputs(engine, portrait, speech or video)
+            _adopt(engine, request, session)
+            lips = bool(speech)
+            engine.perform(session, video, Settings(), lips, model, Reporter(progress), job.cancelled)
+            files = engine.write_files(session)
+        return str(files["take.npz"]), str(files["trajectories.csv"])
+
+    gr.Button(visible=False).click(
+        perform, [portrait, video, speech, model, consent], [take, table], api_name="perform", **HEAVY
+    )  # fmt: skip
+
+
 def _render(engine: Engine, public: bool) -> None:
     portrait, speech, consent = _common(public)
     take = gr.File(label="take", file_types=[".npz", ".pkl"])
@@ -273,7 +315,6 @@ def _compare(engine: Engine, public: bool) -> None:
         Returns: the labelled grid (.mp4), everything as a .zip, and the measures of every variant.
         """
         from moda.compare.manifest import Request
-        from moda.settings import Settings
 
         requires_consent(consent or not public, CONSENT)
         chosen = varied(vary, values, vary_second, values_second)

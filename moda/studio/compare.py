@@ -60,7 +60,10 @@ def varied(first: str, values: str, second: str = NOTHING, more: str = "") -> di
         wanted.append(f"{second}={more}")
     if not values.strip() or (len(wanted) > 1 and not more.strip()):
         raise BadSetting("Say which values to compare, with commas between them, for example 1, 2, 3.")
-    return parse_vary(wanted)
+    found = parse_vary(wanted)
+    if math.prod(map(len, found.values())) < 2:
+        raise BadSetting("One value is nothing to compare: give two or more, with commas between them.")
+    return found
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,11 @@ def planning_seconds(names: Names, portrait: Any, speech: Speech, settings: Sett
     return min(LONGEST, 20 + round(speech.seconds * settings.steps * count / 100))
 
 
+def performing_seconds(names: Names, portrait: Any, film: str, speech: Speech | None, *rest: Any) -> int:
+    """How long following a filmed face may hold the GPU; only lips of a speech need it."""
+    return LONGEST if speech is None else min(LONGEST, 60 + round(3 * speech.seconds))
+
+
 def rendering_seconds(names: Names, portrait: Any, take: Take, *rest: Any) -> int:
     """How long rendering may hold the GPU: by frames."""
     return min(LONGEST, 30 + round(len(take.motion) / 12))
@@ -62,6 +67,7 @@ class Work:
     def __init__(self, heads: Heads) -> None:
         self._heads = heads
         self.plan = borrowing(planning_seconds, self._plan)
+        self.perform = borrowing(performing_seconds, self._perform)
         self.render = borrowing(rendering_seconds, self._render)
         self.compare = borrowing(comparing_seconds, self._compare)
 
@@ -71,6 +77,13 @@ class Work:
     ) -> list[Take]:  # fmt: skip
         head = self._heads.ready(names)
         return head.plan_takes(portrait, speech, settings, count, progress=progress, cancel=cancel)
+
+    def _perform(
+        self, names: Names, portrait: Portrait, film: str, speech: Speech | None, settings: Settings,
+        progress: Progress | None = None, cancel: Cancel | None = None,
+    ) -> Take:  # fmt: skip
+        head = self._heads.ready(names)
+        return head.perform(portrait, film, settings, speech=speech, progress=progress, cancel=cancel)
 
     def _render(
         self, names: Names, portrait: Portrait, take: Take, speech: Speech, output: Path,

@@ -70,7 +70,9 @@ class Make:
         self.portrait.connect(engine, cleared, results)
         self.speech.connect(engine, cleared, results)
         page = self.settings
-        self.motion.connect(engine, self.consent, page, self.cleared, lambda event: self.follow(engine, event))
+        self.motion.connect(
+            engine, self.consent, page, self.cleared, lambda event: self.follow(engine, event), self.speech.speech
+        )
         self.video.connect(
             engine, self.consent, page, self.motion, self.cleared,
             lambda event: self.follow(engine, event), lambda event: self.settle(engine, event),

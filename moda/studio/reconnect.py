@@ -61,9 +61,9 @@ def connect(page: gr.Blocks, make: Make, engine: Engine) -> None:
             return found
         found[again] = visitor_of(request)
         if session.picture is not None and session.portrait is not None:
-            found |= {make.portrait.picture: session.picture.path, **make.portrait.shown(engine, session)}
+            found |= {make.portrait.picture: str(engine.shown_picture(session)), **make.portrait.shown(engine, session)}
         if session.sound is not None and session.speech is not None:
-            found |= {make.speech.speech: session.sound.path, **make.speech.shown(session)}
+            found |= {make.speech.speech: str(engine.played_speech(session)), **make.speech.shown(session)}
         if session.take is not None:
             found |= {**controls_of(make.settings, session.takes[0].settings), **motion.shown(engine, session)}
             found[motion.takes] = len(session.takes)

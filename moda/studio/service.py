@@ -6,8 +6,10 @@ One `Engine` serves all visitors. It keeps loaded models and nothing of any visi
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
+import wave
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
 MAX_SETTINGS_BYTES = 1 << 16
 INLINE_BYTES = 1 << 19
 """Motion up to this size (about a minute) goes to the page in the answer, longer motion as a file."""
+
+
+BROWSER_PICTURES = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "AVIF")
+BROWSER_SOUNDS = (".mp3", ".ogg", ".oga", ".opus", ".flac", ".webm")
 
 
 class Superseded(Cancelled):
@@ -95,7 +101,7 @@ class Engine:
         except OSError:
             self.forget_portrait(session)
             raise BadPicture("The picture is not on the server any more; please add it again.") from None
-        if session.portrait is not None and given.same_as(session.picture):
+        if session.portrait is not None and (given.same_as(session.picture) or Path(upload) == session.seen_as):
             return session.portrait
         if session.portrait is not None:
             self.forget_portrait(session)
@@ -118,7 +124,7 @@ class Engine:
         return self.heads.any().faces(session.portrait)
 
     def forget_portrait(self, session: Session) -> None:
-        session.picture = session.portrait = session.rig = None
+        session.picture = session.portrait = session.rig = session.seen_as = None
         session.restart([])
 
     def open_speech(self, session: Session, upload: str) -> Speech:
@@ -129,7 +135,7 @@ class Engine:
         except OSError:
             self.forget_speech(session)
             raise BadSpeech("The speech is not on the server any more; please add it again.") from None
-        if session.speech is not None and given.same_as(session.sound):
+        if session.speech is not None and (given.same_as(session.sound) or Path(upload) == session.heard):
             return session.speech
         if session.speech is not None:
             self.forget_speech(session)
@@ -169,6 +175,64 @@ class Engine:
         self.chosen(session)
         session.takes = [_retrimmed(take, settings) for take in session.takes]
         return self.chosen(session)
+
+    def shown_picture(self, session: Session) -> Path:
+        """The session's picture as every browser shows it: the upload, or our own decoding of it."""
+        from PIL import Image
+
+        from moda.media.output import write_bytes
+
+        assert session.picture is not None and session.portrait is not None
+        if session.seen_as is None:
+            try:
+                with Image.open(session.picture.path) as opened:
+                    known = opened.format in BROWSER_PICTURES
+            except Exception:  # of whatever kind: our own reader took it
+                known = False
+            if known:
+                return Path(session.picture.path)
+            coded = io.BytesIO()
+            Image.fromarray(session.portrait.image).save(coded, "PNG", compress_level=3)
+            session.seen_as = write_bytes(session.path("portrait.png"), coded.getvalue())
+        return session.seen_as
+
+    def played_speech(self, session: Session) -> Path:
+        """The session's speech as every browser plays it: the upload, or our own decoding of it."""
+        assert session.sound is not None
+        upload = Path(session.sound.path)
+        if upload.suffix.lower() in BROWSER_SOUNDS or _plain_wave(upload):
+            return upload
+        return self.heard(session)
+
+    def perform(
+        self,
+        session: Session,
+        film: str,
+        settings: Settings,
+        lips: bool,
+        model: str | None = None,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> Take:
+        """The motion of a filmed face as the session's take. lips: those of the session's speech; else the film's
+        sound becomes the speech. Raises UserError."""
+        if session.portrait is None:
+            raise BadSetting("Add a portrait first: a picture with one face in it.")
+        if not film:
+            raise BadSetting("Add a film first: upload one, or record yourself with the webcam.")
+        if lips:
+            self.ready(session)
+        else:
+            self.open_speech(session, film)
+        portrait, speech = self.ready(session)
+        self.heads.get(model)
+        with gpu.stoppable(cancel, session.path("stop")) as stop:
+            take = self._work.perform(
+                self.heads.names(model), portrait, film, speech if lips else None, settings, progress, stop
+            )
+        self._still(session, portrait, speech)
+        session.hold([take])
+        return take
 
     def edit(self, session: Session, number: int, edits: list[Any], rules: dict[str, Any]) -> Take:
         """Edits of one take (0, 1, ...) instead of those it had. Raises BadSetting."""
@@ -331,6 +395,15 @@ class Engine:
         if take is None:
             raise BadSetting("Preview the motion first, then render the take you like.")
         return take
+
+
+def _plain_wave(path: Path) -> bool:
+    """Whether a file is uncompressed sound of at most 32 bits."""
+    try:
+        with wave.open(str(path)) as opened:
+            return opened.getsampwidth() <= 4
+    except (OSError, EOFError, wave.Error):
+        return False
 
 
 def address_of(path: Path) -> str:

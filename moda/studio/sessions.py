@@ -71,6 +71,8 @@ class Session:
     webgl: bool = False
     """Whether the visitor's browser can show the stage; others get quick clips."""
     rig: Path | None = None
+    seen_as: Path | None = None
+    """The picture as every browser can show it, where the upload is of another kind."""
     heard: Path | None = None
     """The speech as every browser can play it."""
     clips: dict[int, Path] = field(default_factory=dict)

@@ -19,7 +19,7 @@ def test_plan_render_file(server: str, astronaut: Path, speech: Path, tmp_path: 
 
     client = Client(server, download_files=str(tmp_path), verbose=False)
     named = client.view_api(print_info=False, return_format="dict")["named_endpoints"]
-    assert set(named) == {"/plan", "/render", "/speak", "/compare", "/export"}
+    assert set(named) == {"/plan", "/render", "/speak", "/compare", "/export", "/perform"}
     parameters = {p["parameter_name"] for p in named["/plan"]["parameters"]}
     assert parameters >= {"portrait", "speech", "model", "seed", "emotion", "head_motion"}
 

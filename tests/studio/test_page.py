@@ -30,7 +30,7 @@ def page() -> gr.Blocks:
 
 def test_endpoints_are_named_and_documented(page: gr.Blocks) -> None:
     named = page.get_api_info()["named_endpoints"]
-    assert set(named) == {"/plan", "/render", "/speak", "/compare", "/export"}
+    assert set(named) == {"/plan", "/render", "/speak", "/compare", "/export", "/perform"}
     for name, endpoint in named.items():
         assert endpoint["description"], name
     parameters = {p["parameter_name"]: p for p in named["/plan"]["parameters"]}

@@ -55,6 +55,9 @@ class MotionStep:
     takes: gr.Radio
     pose_file: gr.File
     model: gr.Dropdown
+    film: gr.Video
+    lips: gr.Checkbox
+    perform: gr.Button
     plan: gr.Button
     stop: gr.Button
     say: gr.HTML
@@ -96,6 +99,16 @@ class MotionStep:
                     visible=False, elem_id="pose-file",
                 )  # fmt: skip
                 settings["pose_strength"] = control("pose_strength")
+            with gr.Accordion("Perform it yourself", open=False, elem_id="performance"):
+                film = gr.Video(
+                    label="A film of somebody talking", sources=["upload", "webcam"], include_audio=True, height=180,
+                    webcam_options=gr.WebcamOptions(mirror=False), elem_id="film-of-face", buttons=[],
+                )  # fmt: skip
+                lips = gr.Checkbox(
+                    False, label="Lips from the speech", elem_id="lips",
+                    info="Off: all of the film, with its sound. On: its head, eyes and brows; the lips say the speech.",
+                )  # fmt: skip
+                perform = gr.Button("Take the motion of this film", size="sm", elem_id="perform")
             with gr.Accordion("Model and sampling", open=False, elem_id="sampling"):
                 model = model_choice(
                     elem_id="model", info="auto takes the best that is on this machine; see the Models tab."
@@ -132,6 +145,7 @@ class MotionStep:
             plot = gr.Plot(label="Trajectories", visible=False, elem_id="plot", show_label=False)
         return cls(
             settings=settings, understood=understood, dice=dice, takes=takes, pose_file=pose_file, model=model,
+            film=film, lips=lips, perform=perform,
             plan=plan, stop=stop, say=say, empty=empty, figures=figures, choose=choose, overlay=overlay,
             stage=stage, clip=clip, trims=trims, plot=plot,
         )  # fmt: skip
@@ -218,13 +232,20 @@ class MotionStep:
         return settings_of(given)
 
     def connect(
-        self, engine: Engine, consent: gr.Checkbox, page: dict[str, Any], cleared: Cleared, follow: Follow
+        self,
+        engine: Engine,
+        consent: gr.Checkbox,
+        page: dict[str, Any],
+        cleared: Cleared,
+        follow: Follow,
+        speech: gr.Audio,
     ) -> None:
-        """page: every control of the Make tab; cleared: what all results show when there is a new motion;
-        follow: adds to an event that brings a take what makes its files and clips."""
+        """page: every control of the Make tab; cleared: what all results show when there is a new motion; follow: adds
+        to an event that brings a take what makes its files and clip; speech: where the sound of a film goes."""
         self._connect_controls()
         planning = self._connect_plan(engine, consent, page, cleared)
-        stops(self.stop, engine, self.say, [planning, follow(planning)])
+        performing = self._connect_perform(engine, consent, page, cleared, speech)
+        stops(self.stop, engine, self.say, [planning, follow(planning), performing, follow(performing)])
         self._connect_trims(engine, follow)
 
     def _connect_controls(self) -> None:
@@ -276,6 +297,36 @@ class MotionStep:
         }  # fmt: skip
         return self.plan.click(
             preview_motion, None, list(cleared()), inputs_kwargs=inputs, show_progress_on=[self.say],
+            trigger_mode="once", **PRIVATE, **HEAVY,
+        )  # fmt: skip
+
+    def _connect_perform(
+        self, engine: Engine, consent: gr.Checkbox, page: dict[str, Any], cleared: Cleared, speech: gr.Audio
+    ) -> Any:
+        @guarded(self.say)
+        def perform_film(
+            consent: bool,
+            film: str | None,
+            lips: bool,
+            model: str,
+            request: gr.Request,
+            progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it among the defaults
+            **values: Any,
+        ) -> Any:
+            session = session_of(engine, request)
+            session.shown.pop("takes", None)
+            requires_consent(consent)
+            settings = self.settings_from({**values, "pose_prior": "none"}, session, None)
+            report = Reporter(progress)
+            with working(engine, request, "plan", report) as job:
+                engine.perform(session, film or "", settings, lips, model, report, job.cancelled)
+                shown = self.shown(engine, session)
+            sound = {} if lips else {speech: str(engine.heard(session))}
+            return {**cleared(), **shown, **sound, self.say: ""}
+
+        inputs = {"consent": consent, "film": self.film, "lips": self.lips, "model": self.model, **page}
+        return self.perform.click(
+            perform_film, None, [speech, *cleared()], inputs_kwargs=inputs, show_progress_on=[self.say],
             trigger_mode="once", **PRIVATE, **HEAVY,
         )  # fmt: skip
 

@@ -112,7 +112,9 @@ class PortraitStep:
                     engine.open_portrait(session, picture)
             except UserError as fault:  # what was made of the picture before does not belong to this one
                 return {**results(session), **empty, self.say: messages.error(str(fault))}
-            return seen(session, choosing=False)
+            own = engine.shown_picture(session)
+            replaced = {} if str(own) == picture or session.seen_as is None else {self.picture: str(own)}
+            return {**seen(session, choosing=False), **replaced}
 
         @guarded(self.say)
         def click_face(event: gr.SelectData, request: gr.Request) -> Any:
@@ -134,7 +136,9 @@ class PortraitStep:
 
         outputs = [*self.outputs(), *cleared()]
         common: dict[str, Any] = {"show_progress_on": [self.say], **PRIVATE, **READING}
-        self.picture.change(open_picture, [self.picture], outputs, trigger_mode="always_last", **common)
+        self.picture.change(
+            open_picture, [self.picture], [self.picture, *outputs], trigger_mode="always_last", **common
+        )
         for who, button in self.examples.items():
             button.click(_example(engine, who), None, [self.picture], show_progress="hidden", **PRIVATE)
         self.faces.select(click_face, None, outputs, **common)

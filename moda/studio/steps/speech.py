@@ -78,7 +78,9 @@ class SpeechStep:
                     engine.open_speech(session, path)
             except UserError as fault:
                 return {**results(session), self.say: messages.error(str(fault))}
-            return {**results(session), **self.shown(session)}
+            own = str(engine.played_speech(session))
+            foreign = session.heard is not None and own == str(session.heard) != path
+            return {**results(session), **self.shown(session), **({self.speech: own} if foreign else {})}
 
         @guarded(self.say)
         def say_text(text: str, voice: str, rate: float, pitch: float, request: gr.Request) -> Any:
@@ -92,7 +94,12 @@ class SpeechStep:
 
         shown: dict[str, Any] = {"show_progress_on": [self.say], **PRIVATE}
         self.speech.change(
-            open_speech, [self.speech], [self.say, *cleared()], trigger_mode="always_last", **shown, **READING
+            open_speech,
+            [self.speech],
+            [self.speech, self.say, *cleared()],
+            trigger_mode="always_last",
+            **shown,
+            **READING,
         )
         self.speak.click(
             say_text, [self.text, self.voice, self.rate, self.pitch], [self.speech, self.say], **shown, **LIGHT
