@@ -38,7 +38,7 @@ def one(corpus: Path, width: int, steps: int, folder: Path) -> dict[str, Any]:
     options = TrainOptions(steps=steps, listen_steps=steps // 3, config=config, save_every=steps)
     trainer = Trainer(Corpus(corpus), folder, options, lambda line: print(f"  {width}: {line}", file=sys.stderr))
     utterances = [u for u in held_out(corpus.parent) if u.engine == "variants"][:UTTERANCES]
-    sampling = sampling_options(Settings(), LiteModel.noise)
+    sampling = sampling_options(Settings(), LiteModel)
     marks, losses, spent = [], [], 0.0
     for until in (steps // 3, 2 * steps // 3, steps):
         started = time.perf_counter()

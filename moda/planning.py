@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from moda.models.threads import cpu_threads
 from moda.motion.closures import close_lips, is_bilabial
 from moda.motion.emotions import CLASSES
 from moda.motion.space import FPS, PLACED, POSE, Motion, denormalise, normalise
-from moda.settings import Settings
+from moda.settings import CONTROLS, Settings
 
 if TYPE_CHECKING:
     from moda.generator.sampler import SamplingOptions
@@ -24,23 +24,33 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[np.float32]
 
 
-def sampling_options(settings: Settings, noise: NoiseScale) -> SamplingOptions:
-    """The sampler's options that these settings mean; `noise` is what suits the model."""
+class Tuned(Protocol):
+    """What a model brings for its sampling: its starting noise, and joint guidance that stands in for untouched
+    scales (None: the scales of the settings)."""
+
+    noise: NoiseScale
+    joint_guidance: float | None
+
+
+def sampling_options(settings: Settings, model: Tuned | type[Tuned]) -> SamplingOptions:
+    """The sampler's options that these settings mean for a model.
+
+    Guidance that is left at its defaults is the model's own: moda-base was published with a joint guidance of 1.2.
+    """
     from moda.generator.guidance import Guidance
     from moda.generator.sampler import SamplingOptions
 
     if settings.preset == "reference":
         return SamplingOptions.reference(steps=max(settings.steps, 2))
+    scales = {name: getattr(settings, f"{name}_guidance") for name in ("speech", "emotion", "identity")}
+    untouched = all(scale == CONTROLS[f"{name}_guidance"].default for name, scale in scales.items())
+    own = model.joint_guidance if untouched else None
     return SamplingOptions(
         steps=settings.steps,
         solver=settings.solver,
         schedule=settings.schedule,
-        guidance=Guidance(
-            speech=settings.speech_guidance,
-            emotion=settings.emotion_guidance,
-            identity=settings.identity_guidance,
-        ),
-        noise=noise,
+        guidance=Guidance(**scales) if own is None else Guidance(joint=own),
+        noise=model.noise,
     )
 
 
@@ -88,7 +98,7 @@ def sample(
         target[:, POSE] += pose
         guide = PoseGuidance(normalise(target)[:, POSE], settings.pose_strength)
     request = ClipRequest(features, emotion, start.identity, start.first, settings.seed, guide)
-    options = sampling_options(settings, model.noise)
+    options = sampling_options(settings, model)
 
     def watch(at: ClipStep) -> None:
         if cancel is not None and cancel():

@@ -11,7 +11,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from moda.errors import BadSetting
@@ -25,6 +25,12 @@ Frame = Literal["crop", "whole"]
 SOLVERS: tuple[str, ...] = get_args(Solver)
 POSE_PRIORS: tuple[str, ...] = ("none", "still", "gentle", "lively", "nod", "portrait")
 WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
+#: What preset reference means: the published sampler, and no trims. The first are its own and cannot be changed.
+REFERENCE: dict[str, Any] = {
+    "solver": "euler", "schedule": "reference", "speech_guidance": 1.2, "emotion_guidance": 1.2,
+    "identity_guidance": 1.0, "steps": 10, "drift_guard": 0.0,
+}  # fmt: skip
+REFERENCE_ALONE = ("solver", "schedule", "speech_guidance", "emotion_guidance", "identity_guidance")
 MAX_PROMPT = 500
 MAX_SEED = 2**31 - 1
 
@@ -124,7 +130,7 @@ class Settings:
     preset: str = _control(
         "studio",
         "Preset",
-        "reference computes exactly what the published code computes.",
+        "reference computes what the published code computes: 10 Euler steps, joint guidance 1.2, no trims.",
         "sampling",
         choices=get_args(Preset),
     )
@@ -206,17 +212,40 @@ class Settings:
             raise BadSetting("alpha leaves out what is behind and background puts something there: give one of them.")
         if len(self.emotion) > MAX_PROMPT:
             raise BadSetting(f"The emotion text is too long ({len(self.emotion)} characters, at most {MAX_PROMPT}).")
+        if self.preset == "reference":
+            self._as_published()
+
+    def _as_published(self) -> None:
+        """Controls that are left at their defaults get the reference's values; others that it fixes are refused."""
+        for name, value in REFERENCE.items():
+            given = getattr(self, name)
+            if given == CONTROLS[name].default:
+                object.__setattr__(self, name, value)
+            elif given != value and name in REFERENCE_ALONE:
+                raise BadSetting(f"preset reference has {name} {value}: leave {name} out, or take preset studio.")
 
     def changed(self, **values: Any) -> Settings:
-        """A copy with some controls changed; unknown names raise BadSetting."""
-        _known(values)
-        return replace(self, **values)
+        """A copy with some controls changed; unknown names raise BadSetting. What was left to a preset stays so."""
+        usual = REFERENCE if self.preset == "reference" else {}
+        own = {n: v for n, v in self.as_dict().items() if v != usual.get(n, CONTROLS[n].default)}
+        return Settings.from_mapping({**own, "preset": self.preset, **values})
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Settings:
-        """Settings from a dict such as a settings file; unknown names raise BadSetting."""
+        """Settings from a dict such as a settings file; unknown names raise BadSetting.
+
+        What is named is taken as it is, also where it happens to be a default that a preset would replace.
+        """
         _known(values)
-        return cls(**dict(values))
+        settings = cls(**dict(values))
+        for name in REFERENCE if settings.preset == "reference" else ():
+            if name in values and (given := CONTROLS[name].check(values[name])) != getattr(settings, name):
+                if name in REFERENCE_ALONE:
+                    raise BadSetting(
+                        f"preset reference has {name} {REFERENCE[name]}: leave {name} out, or take preset studio."
+                    )
+                object.__setattr__(settings, name, given)
+        return settings
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

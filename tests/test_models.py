@@ -198,10 +198,11 @@ def published(tmp_path, monkeypatch):
 
 
 def test_auto_takes_the_best_that_is_present(published):
-    assert models.resolve("auto", "model") == "moda-lite"
+    assert models.resolve("auto", "model", "cuda") == "moda-lite"
     assert models.resolve("auto", "renderer", "cuda") == "mesh"
     published("moda-base")
-    assert models.resolve("auto", "model") == "moda-base"
+    assert models.resolve("auto", "model", "cuda") == "moda-base"
+    assert models.resolve("auto", "model", "cpu") == "moda-lite"  # seconds of work a second of speech
     published("liveportrait")
     assert models.resolve("auto", "renderer", "cuda:1") == "liveportrait"
     assert models.resolve("auto", "renderer", "cpu") == "mesh"
@@ -242,7 +243,7 @@ def test_damaged_weights_are_named(published):
 
 def test_the_registry_agrees_with_the_manifest():
     manifest = json.loads((Path(__file__).parent / "fixtures/parity/manifest.json").read_text())["files"]
-    listed = {file.path: file for entry in models.REGISTRY.values() for file in entry.files}
+    listed = {p: file for entry in models.REGISTRY.values() for file in entry.files for p in (file.path, *file.others)}
     for path, entry in manifest.items():
         groups = entry.get("groups", {"": entry})
         count = 0
@@ -253,6 +254,28 @@ def test_the_registry_agrees_with_the_manifest():
                     numbers *= side
                 count += numbers * (8 if tensor["dtype"] == "int64" else 4)
         assert listed[path].size == count, path
+
+
+def test_liveportrait_comes_from_its_own_home_pinned(monkeypatch):
+    monkeypatch.setenv(weights.REVISION_VARIABLE, "another")
+    for file in models.LIVEPORTRAIT.values():
+        assert file.repository is not None and file.repository.name == "KlingTeam/LivePortrait"
+        assert file.repository.revision == "82a4fa6735ca58432b6ce39301b4b9ee066dea47"
+        assert file.sha256 is not None and len(file.sha256) == 64
+    assert models.MODA.revision == "another"
+
+
+def test_files_are_found_in_either_layout(monkeypatch, tmp_path):
+    """LivePortrait's own folders, MoDA's, and HuBERT as safetensors."""
+    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    for file in (*models.LIVEPORTRAIT.values(), *models.HUBERT):
+        assert weights.find(file) is None
+        path = tmp_path / (file.others or (file.path,))[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as stream:
+            stream.truncate(file.size + 1000)
+        assert weights.find(file) == path
 
 
 def test_status_asks_nothing_of_the_network_and_does_not_load_torch():

@@ -27,6 +27,27 @@ def test_any_value_is_taken_as_it_is_or_refused_by_name(name: str, value: object
         assert getattr(settings, name) == value
 
 
+def test_the_reference_preset_is_the_reference_and_refuses_what_it_overrides() -> None:
+    reference = Settings(preset="reference")
+    assert (reference.steps, reference.solver, reference.schedule) == (10, "euler", "reference")
+    assert reference.drift_guard == 0 and reference.speech_guidance == reference.emotion_guidance == 1.2
+    with pytest.raises(BadSetting, match="preset reference has solver euler: leave solver out"):
+        Settings(preset="reference", solver="heun")
+    with pytest.raises(BadSetting, match="leave speech_guidance out"):
+        Settings.from_mapping({"preset": "reference", "speech_guidance": 1.5})  # a default, but asked for
+    asked = Settings.from_mapping({"preset": "reference", "steps": 6, "drift_guard": 0.5})
+    assert (asked.steps, asked.drift_guard) == (6, 0.5)
+    assert asked.changed(seed=3).steps == 6 and reference.changed(seed=3).steps == 10
+    assert Settings.from_mapping(asked.as_dict()) == asked
+
+
+def test_changing_the_preset_changes_what_was_left_to_it() -> None:
+    assert Settings(seed=3).changed(preset="reference") == Settings(seed=3, preset="reference")
+    assert Settings(seed=3, preset="reference").changed(preset="studio") == Settings(seed=3)
+    with pytest.raises(BadSetting, match="solver"):
+        Settings(solver="heun").changed(preset="reference")
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

@@ -1,7 +1,7 @@
 """Published MoDA checkpoint (`moda/net-200.pth`, a flat dict) -> our network.
 
-Every tensor of the file is accounted for: a missing, unexpected or misshapen one raises BadWeights and is named.
-Four may be absent or say nothing new:
+A missing or misshapen tensor raises BadWeights and is named; unknown ones are left out with a warning, as the reference
+does (it loads with strict=False). Any precision is read. Three may be absent or say nothing new:
 
 * `null_audio_feat` is not saved by training on CUDA, where the reference then draws it at random whenever it builds
   the model. Where it is absent we take one fixed unit-variance vector, so that the unconditional branch of
@@ -15,16 +15,20 @@ gains of their norms, are reordered here.
 
 from __future__ import annotations
 
+import logging
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from moda.errors import BadWeights, WeightsMissing
+from moda.errors import BadWeights, WeightsMissing, some
 from moda.generator.network import MoDA, MoDAConfig, check_state
+
+log = logging.getLogger(__name__)
 
 PREFIX = "talking_head_dit."
 SIGMAS, NULL_SPEECH, NULL_MOTION = "scheduler.sigmas", "null_audio_feat", "null_motion_feat"
@@ -121,7 +125,11 @@ def convert(state: Mapping[str, Tensor], source: str = "the checkpoint") -> tupl
     for ours, theirs in names.items():
         shape = wanted[ours] if len(theirs) == 1 else wanted[ours][1:]
         expected.update(dict.fromkeys(theirs, shape))
-    check_state({k: v for k, v in state.items() if k not in OPTIONAL}, expected, source)
+    unknown = [name for name in state if name not in expected and name not in OPTIONAL]
+    check_state({k: v for k, v in state.items() if k in expected}, expected, source)
+    if unknown:
+        log.warning("%s holds %d tensors that are not the generator's and are left out: %s.", source, len(unknown),
+                    some(unknown, 3))  # fmt: skip
 
     out: dict[str, Tensor] = {}
     for ours, theirs in names.items():
@@ -158,7 +166,8 @@ def check_sigmas(sigmas: Tensor | None, source: str) -> None:
     if sigmas is None:
         return
     wanted = torch.arange(1, 1001, dtype=torch.float64) / 1000
-    if sigmas.shape != wanted.shape or (sigmas.double() - wanted).abs().max() > 1e-5:
+    rounding = 1e-5 if sigmas.dtype in (torch.float32, torch.float64) else 2 * torch.finfo(sigmas.dtype).eps
+    if sigmas.shape != wanted.shape or (sigmas.double() - wanted).abs().max() > rounding:
         raise BadWeights(f"{source}: {SIGMAS} is not (1..1000) / 1000; this checkpoint is of another schedule.")
 
 
@@ -168,7 +177,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsMissing(f"There is no weight file {path}; expected {EXPECTED}.")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        # Files of before PyTorch 1.6 are no archives and cannot be mapped into memory.
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except Exception as error:  # a damaged pickle or archive breaks in a dozen ways
         # What torch says about unsafe pickles is advice to run them.
         unsafe = isinstance(error, pickle.UnpicklingError)

@@ -155,7 +155,7 @@ class LiveSession:
     def _options(self, settings: Settings) -> Any:
         if settings.identity_guidance != 1 and not self.model.network.config.has_null_identity:
             raise BadSetting(f"{self.model.name} was trained without a null identity: leave identity_guidance at 1.")
-        options = sampling_options(settings, self.model.noise)
+        options = sampling_options(settings, self.model)
         return replace(options, steps=STEPS, guidance=replace(options.guidance, refresh=STEPS))
 
     @property

@@ -25,6 +25,8 @@ class BaseModel:
     name = "moda-base"
     silence = SILENCE_FRAMES
     noise = NoiseScale()
+    #: As published.
+    joint_guidance: float | None = 1.2
 
     def __init__(self, network: MoDA, hubert: Hubert, extractor: MotionExtractor) -> None:
         self.network, self.hubert, self.extractor = network, hubert, extractor

@@ -23,6 +23,7 @@ class LiteModel:
     #: Held-out voices follow their phonemes better so (r .79 -> .89) than from full noise; brows and head vary as
     #: people's do (spread of the brows .005 -> .009 IOD, speed of nodding 3.8 -> 5.1 degrees a second).
     noise = NoiseScale(lips=0.3, brows=1.75, head=1.3)
+    joint_guidance: float | None = None
     #: So small a network gains little from a second thread, and waits tenfold when another process has the core.
     threads = 1
 

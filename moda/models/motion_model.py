@@ -42,6 +42,7 @@ class MotionModel(Protocol):
     network: MoDA
     silence: int  # frames of silence that its features carry behind the speech
     noise: NoiseScale
+    joint_guidance: float | None  # instead of the settings' scales where those are untouched
     threads: int  # CPU threads that sampling uses
 
     def features(self, speech: Speech, preset: str) -> Any: ...

@@ -20,23 +20,48 @@ if TYPE_CHECKING:
 Kind = Literal["model", "renderer", "part"]
 
 MODA = Repository("lixinyizju/moda")
+#: LivePortrait's own files (MIT), which the MoDA repository holds as well.
+LIVEPORTRAIT_HOME = Repository("KlingTeam/LivePortrait", "82a4fa6735ca58432b6ce39301b4b9ee066dea47")
 
-_BASE = "decode/v1/first_stage/base_models"
 NETWORK = WeightFile(MODA, "moda/net-200.pth", 1_491_942_864)
 HUBERT = (
     WeightFile(MODA, "audio/chinese-hubert-base/config.json"),
-    WeightFile(MODA, "audio/chinese-hubert-base/pytorch_model.bin", 377_486_848),
-)
-MOTION_EXTRACTOR = WeightFile(MODA, f"{_BASE}/motion_extractor.pth", 112_474_912)
-LIVEPORTRAIT = {
-    "appearance": WeightFile(MODA, f"{_BASE}/appearance_feature_extractor.pth", 3_351_672),
-    "motion": MOTION_EXTRACTOR,
-    "warping": WeightFile(MODA, f"{_BASE}/warping_module.pth", 182_146_444),
-    "generator": WeightFile(MODA, f"{_BASE}/spade_generator.pth", 221_753_392),
-    "retargeting": WeightFile(
-        MODA, "decode/v1/first_stage/retargeting_models/stitching_retargeting_module.pth", 909_052
+    WeightFile(
+        MODA, "audio/chinese-hubert-base/pytorch_model.bin", 377_486_848,
+        others=("audio/chinese-hubert-base/model.safetensors",),
     ),
-}
+)  # fmt: skip
+
+
+def _liveportrait(place: str, size: int, sha256: str) -> WeightFile:
+    """One of LivePortrait's files; `sha256` of the published file. MoDA's folders are looked into too."""
+    moda = "decode/v1/first_stage/" + place
+    return WeightFile(LIVEPORTRAIT_HOME, f"liveportrait/{place}", size, sha256, (moda,))
+
+
+MOTION_EXTRACTOR = _liveportrait(
+    "base_models/motion_extractor.pth", 112_474_912,
+    "251e6a94ad667a1d0c69526d292677165110ef7f0cf0f6d199f0e414e8aa0ca5",
+)  # fmt: skip
+LIVEPORTRAIT = {
+    "appearance": _liveportrait(
+        "base_models/appearance_feature_extractor.pth", 3_351_672,
+        "5279bb8654293dbdf327030b397f107237dd9212fb11dd75b83dfb635211ceb5",
+    ),
+    "motion": MOTION_EXTRACTOR,
+    "warping": _liveportrait(
+        "base_models/warping_module.pth", 182_146_444,
+        "2f61a6f265fe344f14132364859a78bdbbc2068577170693da57fb96d636e282",
+    ),
+    "generator": _liveportrait(
+        "base_models/spade_generator.pth", 221_753_392,
+        "4780afc7909a9f84e24c01d73b31a555ef651521a1fe3b2429bd04534d992aee",
+    ),
+    "retargeting": _liveportrait(
+        "retargeting_models/stitching_retargeting_module.pth", 909_052,
+        "3652d5a3f95099141a56986aaddec92fadf0a73c87a20fac9a2c07c32b28b611",
+    ),
+}  # fmt: skip
 FACE_PARSER = WeightFile(None, "facexlib/parsing_bisenet.pth")
 FACE_PARSER_RELEASE = "https://github.com/xinntao/facexlib/releases/download/v0.2.0/parsing_bisenet.pth"
 LITE_FILES = ("config.json", "model.safetensors")
@@ -69,7 +94,7 @@ REGISTRY = {
             "moda-base",
             "model",
             (NETWORK, *HUBERT, MOTION_EXTRACTOR),
-            f"stated by the authors on the model page ({MODA.page}); read it before use; HuBERT's weights have "
+            f'no licence file; its README says "intended for academic research" ({MODA.page}); HuBERT\'s weights have '
             "their own, on the card of TencentGameMate/chinese-hubert-base",
             "The published MoDA: 373 million parameters, learnt from many real speakers; richer motion.",
             "4 GB of memory; a GPU for speed",
@@ -87,7 +112,8 @@ REGISTRY = {
             "renderer",
             tuple(LIVEPORTRAIT.values()),
             "MIT for LivePortrait's code and weights (its face detector, which is non-commercial, is not used)",
-            "LivePortrait's neural renderer: larger head turns, natural teeth and eyelids.",
+            "LivePortrait's neural renderer: larger head turns, natural teeth and eyelids. With moda-lite it is the "
+            "recommended neural path: nothing on it is for research only.",
             "a GPU with 4 GB; on a CPU some seconds a frame",
         ),
         Entry(
@@ -95,7 +121,7 @@ REGISTRY = {
             "part",
             (FACE_PARSER,),
             "MIT for facexlib; trained on CelebAMask-HQ, which is for non-commercial research",
-            "Optional: pastes only the face back instead of a soft square (liveportrait with mask=face).",
+            "Optional: pastes only the face back instead of a soft square (liveportrait with --paste face).",
             "any",
         ),
     )
@@ -162,12 +188,11 @@ def names(kind: Kind) -> tuple[str, ...]:
 
 
 def resolve(name: str, kind: Kind, device: str = "cpu") -> str:
-    """A name of this kind. ``auto``: the best that is present, and for the renderer also bearable on the device
-    (LivePortrait takes seconds a frame on a CPU). Raises BadSetting for an unknown name."""
+    """A name of this kind. ``auto``: the best that is present and bearable on the device (on a CPU the published
+    model needs seconds a second and LivePortrait seconds a frame). Raises BadSetting for an unknown name."""
     if name == "auto":
-        if kind == "model":
-            return "moda-base" if is_present("moda-base") else "moda-lite"
-        return "liveportrait" if device.startswith("cuda") and is_present("liveportrait") else "mesh"
+        best, other = ("moda-base", "moda-lite") if kind == "model" else ("liveportrait", "mesh")
+        return best if device.startswith("cuda") and is_present(best) else other
     if name not in names(kind):
         raise BadSetting(f"The {kind} must be auto or one of {', '.join(names(kind))}; {name!r} is not known.")
     return name

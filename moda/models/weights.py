@@ -29,15 +29,18 @@ SPARE_BYTES = 200_000_000
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository of the Hugging Face hub at one revision (a branch, tag or commit)."""
+    """A repository of the Hugging Face hub at one revision (a branch, tag or commit).
+
+    commit  the revision that this version knows; None where it follows the repository's main branch.
+    """
 
     name: str
-    default_revision: str = "main"
+    commit: str | None = None
 
     @property
     def revision(self) -> str:
-        """``MODA_WEIGHTS_REVISION`` if set, to pin a commit; else the default."""
-        return os.environ.get(REVISION_VARIABLE) or self.default_revision
+        """The known commit; else ``MODA_WEIGHTS_REVISION`` if set, else main."""
+        return self.commit or os.environ.get(REVISION_VARIABLE) or "main"
 
     @property
     def page(self) -> str:
@@ -52,12 +55,14 @@ class WeightFile:
     path      inside the repository, and below MODA_WEIGHTS.
     size      bytes of its tensors in float32; the file itself is slightly larger (half as large in float16).
     sha256    of the published file where it is known; then it is checked after a download.
+    others    further places below MODA_WEIGHTS where the same tensors may lie.
     """
 
     repository: Repository | None
     path: str
     size: int = 0
     sha256: str | None = None
+    others: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -78,11 +83,11 @@ def find(file: WeightFile) -> Path | None:
     """Where ``file`` is on this machine, or None. Asks nothing of the network."""
     folder = weights_folder()
     if folder is not None:
-        path = folder / file.path
-        if path.is_file():
-            if not file.incomplete(path):
-                return path
-            log.warning("%s has only %s bytes and is passed over as incomplete.", path, f"{path.stat().st_size:,}")
+        for path in (folder / place for place in (file.path, *file.others)):
+            if path.is_file():
+                if not file.incomplete(path):
+                    return path
+                log.warning("%s has only %s bytes and is passed over as incomplete.", path, f"{path.stat().st_size:,}")
     return _in_cache(file)
 
 

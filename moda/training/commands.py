@@ -83,7 +83,7 @@ def holdout(
     from moda.settings import Settings
     from moda.training.held_out import measure
 
-    options = sampling_options(Settings(speech_guidance=speech_guidance), LiteModel.noise)
+    options = sampling_options(Settings(speech_guidance=speech_guidance), LiteModel)
     found = measure(MoDA.from_pretrained(model), run, tracks, feelings, options)
     print(json.dumps({name: round(value, 3) for name, value in found.items()}, indent=2))
 

@@ -17,7 +17,7 @@ SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "moda-lite"
 
 @pytest.mark.slow
 def test_lips_are_as_true_in_other_languages_as_in_english() -> None:
-    options = sampling_options(Settings(), LiteModel.noise)
+    options = sampling_options(Settings(), LiteModel)
     found = languages(MoDA.from_pretrained(SHIPPED), truth_of(), count=4, options=options)
     assert list(found) == [f"r_in_{language}" for language in LANGUAGES]
     assert found["r_in_en-us"] > 0.8

@@ -37,6 +37,11 @@ def read_checkpoint(path: Path, what: str) -> dict[str, object]:
         loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=False)
     except Exception as error:  # a damaged pickle or archive breaks in a dozen ways
         size = path.stat().st_size
+        if "unsupported global" in str(error).lower():  # a whole file, with objects in it that only running it would make
+            raise BadWeights(
+                f"{path} holds more than tensors and plain containers, so it is not read as {what}: save its "
+                "state dict alone, or fetch the published file."
+            ) from error
         raise BadWeights(
             f"{path} ({size:,} bytes) cannot be read as {what}: it is truncated, damaged or not a PyTorch "
             "checkpoint of tensors; delete it and fetch it again."

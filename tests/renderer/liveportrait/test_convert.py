@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
@@ -95,6 +96,11 @@ class TestFiles:
     def test_absent(self, tmp_path):
         with pytest.raises(WeightsMissing, match=r"gone\.pth is not there"):
             read_checkpoint(tmp_path / "gone.pth", "an example")
+
+    def test_a_numpy_scalar_is_named_for_what_it_is(self, tmp_path):
+        torch.save({"weight": torch.zeros(1), "epoch": np.float64(3)}, tmp_path / "more.pth")
+        with pytest.raises(BadWeights, match="holds more than tensors and plain containers"):
+            read_checkpoint(tmp_path / "more.pth", "an example")
 
     @pytest.mark.parametrize("keep", [0, 1, 200, 0.5, 0.99])
     def test_truncated(self, tmp_path, keep):
