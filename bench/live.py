@@ -57,7 +57,7 @@ def offline(model: LiteModel, sound: np.ndarray, seed: int) -> np.ndarray:
     settings = Settings(seed=seed)
     frames = -(-len(sound) // 640)
     request = ClipRequest(LogMelFeatures(sound, frames), np.eye(9)[8], START.identity, START.first, seed)
-    return denormalise(sample_clip(model.network, request, sampling_options(settings, model.noise)).numpy())
+    return denormalise(sample_clip(model.network, request, sampling_options(settings, model)).numpy())
 
 
 def opening(array: np.ndarray) -> np.ndarray:

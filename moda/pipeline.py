@@ -53,7 +53,7 @@ class TalkingHead:
     renderer: Renderer
     device: str = "cpu"
     limits: Limits = field(default_factory=Limits.from_environment)
-    _prepared: OrderedDict[tuple[str, str, bool], Any] = field(default_factory=OrderedDict, repr=False)
+    _prepared: OrderedDict[tuple[str, str, bool, str], Any] = field(default_factory=OrderedDict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
@@ -266,14 +266,17 @@ class TalkingHead:
         if pixels > self.limits.max_size:
             raise BadSetting(f"Videos here are at most {self.limits.max_size} pixels high, not {pixels}.")
 
-    def _prepare(self, renderer: Renderer, portrait: Portrait, background_still: bool) -> Any:
+    def _prepare(self, renderer: Renderer, portrait: Portrait, background_still: bool, paste: str = "soft") -> Any:
         """What the renderer learns of a portrait once; the last few are kept, so that previews follow a slider."""
-        key = (renderer.name, portrait.digest, background_still)
+        if paste != "soft" and renderer.name != "liveportrait":
+            raise BadSetting("paste face is liveportrait's; mesh draws the person itself: leave paste out.")
+        key = (renderer.name, portrait.digest, background_still, paste)
         with self._lock:
             if key in self._prepared:
                 self._prepared.move_to_end(key)
                 return self._prepared[key]
-        prepared = renderer.prepare(portrait, background_still=background_still)
+        options = {"paste": paste} if renderer.name == "liveportrait" else {}
+        prepared = renderer.prepare(portrait, background_still=background_still, **options)
         with self._lock:
             self._prepared[key] = prepared
             while len(self._prepared) > KEPT_PORTRAITS:
@@ -426,7 +429,7 @@ class TalkingHead:
         self._check_height(settings.size)
         backdrop = open_background(settings, self.limits.max_portrait_pixels / 1e6)
         with _timed(timings, "portrait"):
-            prepared = self._prepare(self.renderer, portrait, settings.background_still)
+            prepared = self._prepare(self.renderer, portrait, settings.background_still, settings.paste)
         drawn = self.renderer.frames(
             prepared, motion, size=settings.size, whole=settings.frame == "whole", cancel=cancel,
             alpha=settings.alpha or backdrop is not None,

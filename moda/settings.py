@@ -21,6 +21,7 @@ Solver = Literal["euler", "heun", "ab2"]
 Schedule = Literal["full", "reference"]
 Preset = Literal["studio", "reference"]
 Frame = Literal["crop", "whole"]
+Paste = Literal["soft", "face"]
 
 SOLVERS: tuple[str, ...] = get_args(Solver)
 POSE_PRIORS: tuple[str, ...] = ("none", "still", "gentle", "lively", "nod", "portrait")
@@ -203,6 +204,13 @@ class Settings:
         "video",
     )
     burn_captions: bool = _control(False, "Burn in captions", "Draws the words into the picture itself.", "video")
+    paste: str = _control(
+        "soft",
+        "Paste",
+        "What liveportrait puts back into the picture: the square with a soft border, or the face alone.",
+        "video",
+        choices=get_args(Paste),
+    )
     mark: bool = _control(False, "AI mark", "Draws a small visible AI mark into the corner.", "video")
 
     def __post_init__(self) -> None:

@@ -189,3 +189,10 @@ def test_typed_speech_has_captions_and_says_which_voice(
 def test_transparency_and_background_exclude_each_other() -> None:
     with pytest.raises(BadSetting, match="one of them"):
         Settings(alpha=True, background="green")
+
+
+def test_paste_belongs_to_liveportrait(head: TalkingHead, portrait: Portrait, speech: Speech, tmp_path: Path) -> None:
+    take = head.plan(portrait, speech, Settings(paste="face", steps=1))
+    with pytest.raises(BadSetting, match="liveportrait's"):
+        head.render(portrait, take, speech, tmp_path / "out.mp4")
+    assert not list(tmp_path.iterdir())

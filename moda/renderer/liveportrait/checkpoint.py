@@ -37,7 +37,7 @@ def read_checkpoint(path: Path, what: str) -> dict[str, object]:
         loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=False)
     except Exception as error:  # a damaged pickle or archive breaks in a dozen ways
         size = path.stat().st_size
-        if "unsupported global" in str(error).lower():  # a whole file, with objects in it that only running it would make
+        if "unsupported global" in str(error).lower():  # objects that only code in the file could make
             raise BadWeights(
                 f"{path} holds more than tensors and plain containers, so it is not read as {what}: save its "
                 "state dict alone, or fetch the published file."
