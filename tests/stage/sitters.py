@@ -22,7 +22,10 @@ from moda.stage.chunks import motion_bytes
 from moda.stage.script import script
 
 SPEECH = Path(__file__).resolve().parents[2] / "assets" / "examples" / "bonjour.wav"
-PAGE = "<!doctype html><html lang=en><title>stage</title><body style='margin:0'>{body}<script>{script}</script></body>"
+PAGE = (
+    "<!doctype html><html lang=en><meta name=viewport content='width=device-width'><title>stage</title>"
+    "<body style='margin:0'>{body}<script>{script}</script></body>"
+)
 BYTES = "const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;"
 
 

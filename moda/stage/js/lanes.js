@@ -217,10 +217,13 @@ export class LanesElement extends HTMLElement {
     return this.set(edits);
   }
 
-  removeEdit(number) {
+  async removeEdit(number) {
     this.say(`${this.book.edits[number].kind.replace("_", " ")} removed.`);
     this.current = -1;
-    return this.set(this.book.edits.filter((_, k) => k !== number));
+    await this.set(this.book.edits.filter((_, k) => k !== number));
+    // What had the focus is gone: keys go on from its neighbour.
+    const left = Math.min(number, this.book.edits.length - 1);
+    (this.ui.chips.querySelector(`[data-edit="${left}"]`) ?? this.ui.undo).focus();
   }
 
   // ---- page ----
