@@ -26,29 +26,38 @@ def open_background(settings: Settings, max_megapixels: float) -> Backdrop | Non
     return open_backdrop(settings.background, lambda name: load_picture(name, max_megapixels))
 
 
-def captions_for(sound: Speech | None, settings: Settings, notes: list[str]) -> list[Caption]:
-    """Captions of a speech whose words are known, or can be heard in it; none where none are wanted.
+def with_words(speech: Speech, settings: Settings) -> Speech:
+    """The speech with its words, where captions are wanted and they are not known: heard by whisper.
+
+    Raises BadSetting where they cannot be had.
+    """
+    if speech.words or not (settings.captions or settings.burn_captions):
+        return speech
+    from moda.media import transcript
+
+    if not transcript.available():
+        raise BadSetting(
+            "The words of this recording are not known, so it cannot have captions: speak a typed text, or let "
+            f"whisper hear them ({transcript.INSTALL})."
+        )
+    return transcript.transcribe(speech)
+
+
+def captions_for(speech: Speech | None, settings: Settings, notes: list[str]) -> list[Caption]:
+    """Captions of a speech, none where none are wanted.
 
     Raises BadSetting where they cannot be had. notes: gets a sentence where nothing was heard.
     """
     if not (settings.captions or settings.burn_captions):
         return []
-    if sound is None:
+    if speech is None:
         raise BadSetting("Captions need a speech.")
-    from moda.media import transcript
     from moda.media.captions import captions_of
 
-    words = sound.words
-    if not words:
-        if not transcript.available():
-            raise BadSetting(
-                "The words of this recording are not known, so it cannot have captions: speak a typed text, or let "
-                f"whisper hear them ({transcript.INSTALL})."
-            )
-        words = transcript.transcribe(sound).words
-    if not words:
+    found = captions_of(with_words(speech, settings).words)
+    if not found:
         notes.append("No words were heard in the speech, so there are no captions.")
-    return captions_of(words)
+    return found
 
 
 def finished(

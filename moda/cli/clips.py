@@ -66,6 +66,7 @@ def generate(
     json: AsJson = False,
 ) -> None:
     """Portrait and speech to a talking-head video."""
+    from moda.finishing import with_words
     from moda.media.output import check_output, check_video
 
     check_inputs(portrait, speech, settings)
@@ -91,7 +92,7 @@ def generate(
             head = load(model, renderer, device)
             face_of = head.portrait(portrait, face=face)
             sound = head.speech(speech)
-            sound = replace(sound, words=words) if words else sound
+            sound = with_words(replace(sound, words=words) if words else sound, chosen)
             planned = head.plan(face_of, sound, chosen, progress=report)
             planned = planned.edited(directed) if directed else planned
         if edits is not None:

@@ -161,6 +161,7 @@ def load_speech(
         waveform, stamp = heard.samples, (status.st_size, status.st_mtime_ns)
         about = {
             "name": path.name, "source": path.resolve(), "stamp": stamp, "track": heard.track, "channel": heard.channel,
+            "voice": heard.voice,
         }  # fmt: skip
     else:
         raise BadSpeech("No speech was given: choose an audio file, record one, or type a text.")

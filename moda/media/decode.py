@@ -19,6 +19,7 @@ import numpy as np
 
 from moda.errors import BadSpeech
 from moda.media.ffmpeg import Child, has_stream, header_seconds, packet_spans, require
+from moda.media.provenance import voice_of
 
 RATE = 16_000
 """Samples a second of every waveform in MoDA Studio."""
@@ -42,11 +43,13 @@ class Heard:
     """What was decoded: (N,) float32 at 16 kHz, and where it was in the file.
 
     track: which of the sound tracks, from 0. channel: the one that was taken alone, None where all were mixed.
+    voice: the synthetic voice that the file says is speaking, "" if it says none.
     """
 
     samples: np.ndarray
     track: int = 0
     channel: int | None = None
+    voice: str = ""
 
 
 def channel_filter(channel: int | None) -> str:
@@ -129,7 +132,11 @@ class _Source:
         channel = _uncancelled(samples, log, track)
         if channel is not None:
             samples, _ = self._samples(track, channel)
-        return Heard(samples, track, channel), len(re.findall(r"^\s*Stream #0:\d+.*?: Audio: ", log, re.MULTILINE))
+        comment = re.search(r"^\s*comment\s*: (.*)$", log, re.MULTILINE)
+        voice = voice_of(comment[1]) if comment else ""
+        return Heard(samples, track, channel, voice), len(
+            re.findall(r"^\s*Stream #0:\d+.*?: Audio: ", log, re.MULTILINE)
+        )
 
     def _samples(self, track: int, channel: int | None) -> tuple[np.ndarray, str]:
         limit = math.ceil((self.max_seconds + 1.0) * RATE) * 4

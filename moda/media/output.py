@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import wave
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from moda.media.audio import RATE, Speech
 from moda.media.captions import Caption, srt, vtt
 from moda.media.formats import Target, target_of
 from moda.media.png_sequence import PngSequence
+from moda.media.provenance import voice_comment
 from moda.media.video import VideoWriter
 
 
@@ -107,7 +109,16 @@ def wav_bytes(speech: Speech) -> bytes:
         file.setsampwidth(2)
         file.setframerate(RATE)
         file.writeframes((np.clip(speech.waveform, -1, 1) * 32767).round().astype("<i2").tobytes())
-    return content.getvalue()
+    return _told(content.getvalue(), voice_comment(speech.voice)) if speech.voice else content.getvalue()
+
+
+def _told(wav: bytes, comment: str) -> bytes:
+    """A wav file with a comment in a LIST chunk at its end, where every player keeps looking for the sound."""
+    text = comment.encode("utf-8") + b"\0"
+    text += b"\0" * (len(text) % 2)
+    entry = b"INFOICMT" + struct.pack("<I", len(text)) + text
+    wav += b"\0" * (len(wav) % 2) + b"LIST" + struct.pack("<I", len(entry)) + entry
+    return wav[:4] + struct.pack("<I", len(wav) - 8) + wav[8:]
 
 
 def write_wav(speech: Speech, path: Path) -> Path:

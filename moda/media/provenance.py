@@ -7,6 +7,7 @@ mp4 has a small fixed set of tags that every player keeps; ours are `title` and 
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,20 @@ from moda.settings import Settings
 STATEMENT = "AI-generated video: the person shown did not say this. Made with MoDA Studio."
 STANDARD = ("title", "artist", "album", "date", "comment", "genre", "copyright")
 _LONGEST = 8_000
+
+
+_VOICE = re.compile(r"Synthetic voice: (.{1,200}?)\. Made with MoDA Studio\.")
+
+
+def voice_comment(voice: str) -> str:
+    """What a spoken text says about itself as a sound file."""
+    return f"Synthetic voice: {_plain(voice)[:200]}. Made with MoDA Studio."
+
+
+def voice_of(comment: str) -> str:
+    """The synthetic voice that a sound file names (see `voice_comment`), "" if it names none."""
+    found = _VOICE.search(comment)
+    return found[1] if found else ""
 
 
 def made_by(model: str, renderer: str, settings: Settings, voice: str = "") -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 from moda.errors import BadVideo
 from moda.media import embedded
 from moda.media.ffmpeg import open_media
-from moda.media.footage import MAX_BYTES, probe
-from moda.media.provenance import STATEMENT, record_of
+from moda.media.footage import MAX_BYTES, probe, read_metadata
+from moda.media.provenance import STATEMENT, record_of, voice_of
 
 PICTURES = 40 << 20  # bytes of one PNG picture that is read
 
@@ -44,7 +44,7 @@ class Statement:
 
 
 def verify(path: Path) -> Statement:
-    """Read what a video, an animated picture, a PNG picture or a folder of them says. Raises BadVideo."""
+    """Read what a video, an animated picture, PNG pictures in a folder or a spoken text say. Raises BadVideo."""
     chosen = path
     if path.is_dir():
         chosen = next(iter(sorted(path.glob("*.png"))), path)
@@ -57,12 +57,25 @@ def verify(path: Path) -> Statement:
     elif head.startswith(b"GIF8") or head[8:] == b"WEBP":
         found = embedded.read(chosen)
     else:
-        found = probe(chosen).metadata
+        found = _video_or_sound(chosen)
     tags = {key.lower(): value for key, value in found.items()}
     record = record_of(tags)
     ours = bool(record.get("ai_generated")) or STATEMENT in tags.get("comment", "")
+    voice = voice_of(tags.get("comment", ""))
+    if voice:
+        return Statement(path.name, True, tags["comment"], {"generator": "MoDA Studio", "voice": voice})
     plain = {key: value for key, value in record.items() if key != "ai_generated" and isinstance(value, (str, int))}
     return Statement(path.name, ours, tags.get("comment", ""), plain)
+
+
+def _video_or_sound(path: Path) -> dict[str, str]:
+    try:
+        return probe(path).metadata
+    except BadVideo:
+        found = read_metadata(path)
+        if not voice_of(found.get("comment", "")):
+            raise
+        return found
 
 
 def _png_text(path: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from moda.media.video import VideoWriter
+from moda.media.video import VideoWriter, probe
 
 pytestmark = pytest.mark.browser
 
@@ -79,3 +79,24 @@ def test_a_transparent_webm_is_transparent(chromium: Any, tmp_path: Path) -> Non
     found = seen(chromium, tmp_path / "a.webm", [(32, 64), (96, 64), (160, 64), (224, 64)])
     assert np.abs(found[:, 3] - [0, 64, 160, 255]).max() <= 3
     assert np.abs(found[2:, :3] - [200, 60, 40]).max() <= 4
+
+
+def test_reported_patches_come_out_as_they_are(chromium: Any, shared_data: Path, tmp_path: Path) -> None:
+    """A whole picture with 16 patches beside the person, all the way through."""
+    from PIL import Image
+
+    from moda import Settings, TalkingHead
+
+    head = TalkingHead.load(model="moda-lite", renderer="mesh", device="cpu")
+    reports = shared_data / "reports"
+    portrait, speech = head.portrait(reports / "colour_patches.png"), head.speech(reports / "speech_2.6s.wav")
+    take = head.plan(portrait, speech.trim(0, 0.5), Settings(steps=1, frame="whole"))
+    head.render(portrait, take, speech.trim(0, 0.5), tmp_path / "a.mp4")
+    with Image.open(reports / "colour_patches.png") as image:
+        source = np.asarray(image.convert("RGB"))
+    middles = [(552 + 68 * (k % 4) + 30, 40 + 130 * (k // 4) + 30) for k in range(16)]
+    width, height = source.shape[1] - source.shape[1] % 2, source.shape[0] - source.shape[0] % 2
+    shown = seen(chromium, tmp_path / "a.mp4", middles)
+    assert (width, height) == probe(tmp_path / "a.mp4").size
+    wanted = np.array([source[y, x] for x, y in middles]).astype(int)
+    assert np.abs(shown[:, :3] - wanted).max() <= 3, shown[:, :3] - wanted

@@ -55,3 +55,18 @@ def test_what_is_no_video_is_one_sentence(tmp_path: Path) -> None:
         with pytest.raises(BadVideo) as caught:
             verify(tmp_path / name)
         assert "\n" not in str(caught.value)
+
+
+def test_a_spoken_text_says_so_as_a_file_and_in_the_video_that_is_made_of_it(tmp_path: Path) -> None:
+    from moda.media.audio import Speech, load_speech
+    from moda.media.output import write_wav
+
+    tone = 0.3 * np.sin(np.arange(16_001) / 9)
+    write_wav(Speech.of(tone, voice="joe é"), tmp_path / "a.wav")
+    heard = load_speech(tmp_path / "a.wav")
+    assert heard.voice == "joe é" and len(heard.waveform) == 16_001
+    assert verify(tmp_path / "a.wav").record["voice"] == "joe é"
+    write_wav(Speech.of(tone), tmp_path / "b.wav")
+    assert load_speech(tmp_path / "b.wav").voice == ""
+    with pytest.raises(BadVideo):
+        verify(tmp_path / "b.wav")
