@@ -1,5 +1,8 @@
 """What the mesh renderer costs, by stage: python bench/mesh.py [PORTRAIT] [--frames N] [--size S] [--whole].
 
+With ``--against FOLDER``, a checkout of another commit (`git worktree add FOLDER COMMIT`), both draw the same motion in
+turns and the ratio of their times is printed; a bare `cv2.remap` of as many pixels is the yardstick beside it.
+
 Prints wall time and CPU time on one core, and how many times faster than real time rendering with encoding is. On a
 busy machine look at the fastest tenth of the frames: the others waited for somebody.
 """
@@ -8,7 +11,11 @@ from __future__ import annotations
 
 import argparse
 import cProfile
+import json
+import os
 import pstats
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -36,23 +43,78 @@ def talking(portrait: object, frames: int) -> Motion:
     return Motion(rows, reference=reference)
 
 
+def quickest(path: Path, frames: int, size: int, whole: bool) -> dict[str, float]:
+    """Milliseconds of the quickest tenth of the frames, drawn on one thread, and of a bare remap of a frame."""
+    import cv2
+
+    from moda.portrait.portrait import open_portrait
+    from moda.renderer.mesh.renderer import MeshRenderer
+
+    cv2.setNumThreads(1)
+    portrait = open_portrait(path)
+    renderer = MeshRenderer()
+    stream = renderer.frames(renderer.prepare(portrait), talking(portrait, frames), size=size, whole=whole)
+    frame, times, bare = next(stream), [], []
+    height, width = frame.shape[:2]
+    texture = np.random.default_rng(0).integers(0, 255, (3 * height, 3 * width, 4), dtype=np.uint8)
+    x, y = np.meshgrid(*(np.arange(n, dtype=np.float32) * 2.9 for n in (width, height)))
+    x, y = x + 0.1 * y, y - 0.05 * x
+    while True:
+        before = time.perf_counter()
+        if next(stream, None) is None:
+            break
+        between = time.perf_counter()
+        cv2.remap(texture, x, y, cv2.INTER_LINEAR)
+        times.append(between - before)
+        bare.append(time.perf_counter() - between)
+    return {name: 1e3 * float(np.quantile(values, 0.1)) for name, values in (("frame", times), ("remap", bare))}
+
+
+def compare(options: argparse.Namespace) -> None:
+    """This checkout and another one in turns: processes of their own, the quickest of three rounds each."""
+    here, wanted = Path(__file__).resolve().parents[1], ["--frames", str(options.frames), "--size", str(options.size)]
+    wanted += ["--whole"] * options.whole
+    best: dict[Path, dict[str, float]] = {}
+    for _ in range(3):
+        for folder in (options.against.resolve(), here):
+            command = [sys.executable, __file__, str(options.portrait), "--brief", *wanted]
+            environment = dict(os.environ, PYTHONPATH=str(folder))
+            answer = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=True)
+            found = json.loads(answer.stdout.splitlines()[-1])
+            known = best.setdefault(folder, found)
+            best[folder] = {name: min(value, known[name]) for name, value in found.items()}
+    for folder, found in best.items():
+        part = found["frame"] / found["remap"]
+        print(f"{folder.name:<24}{found['frame']:7.2f} ms a frame, {part:.1f} times a remap ({found['remap']:.2f} ms)")
+    before, now = (found["frame"] for found in best.values())
+    print(f"{'ratio':<24}{before / now:7.2f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("portrait", nargs="?", type=Path)
     parser.add_argument("--frames", type=int, default=250)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--against", type=Path, help="checkout of another commit to compare with")
+    parser.add_argument("--brief", action="store_true", help="print the quickest frame's milliseconds alone")
     parser.add_argument("--profile", action="store_true", help="also list the slowest functions")
     options = parser.parse_args()
-
-    start, start_wall = time.process_time(), time.perf_counter()
-    from moda.portrait.portrait import open_portrait
-    from moda.renderer.mesh.renderer import MeshRenderer
 
     if options.portrait is None:
         import skimage
 
         options.portrait = Path(skimage.__file__).parent / "data" / "astronaut.png"
+    if options.brief:
+        print(json.dumps(quickest(options.portrait, options.frames, options.size, options.whole)))
+        return
+    if options.against is not None:
+        compare(options)
+        return
+    start, start_wall = time.process_time(), time.perf_counter()
+    from moda.portrait.portrait import open_portrait
+    from moda.renderer.mesh.renderer import MeshRenderer
+
     print(f"{'import':<28}{time.perf_counter() - start_wall:8.2f} s   {time.process_time() - start:6.2f} s CPU")
 
     def stage(name: str, work):  # type: ignore[no-untyped-def]

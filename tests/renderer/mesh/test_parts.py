@@ -112,14 +112,20 @@ def test_extents_hold_what_moved_where_it_was_and_where_it_is() -> None:
 
 def test_laying_over_mixes_by_opacity_and_leaves_what_rests() -> None:
     rng = np.random.default_rng(3)
-    part, plate = rng.integers(0, 256, (12, 9, 4), dtype=np.uint8), rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    frame = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    part, plate, frame = (rng.integers(0, 256, (*shape, 4), dtype=np.uint8) for shape in ((12, 9), (20, 30), (20, 30)))
+    part[:4, :, 3], part[4:6, :, 3] = 255, 0
+    plate[..., 3] = frame[..., 3] = 255
     flow = rng.integers(0, 2, (2, 12, 9)).astype(np.float32)
-    expected, share = frame.copy(), part[..., 3:] / 255
-    mixed = np.round(share * part[..., :3] + (1 - share) * plate[3:15, 5:14])
-    expected[3:15, 5:14] = np.where(flow.any(0)[..., None], mixed, expected[3:15, 5:14])
-    compose.lay_over(frame, part, plate, flow[0], flow[1], 5, 3, 0, 0, 9, 12)
-    assert (frame == expected).all()
+    expected, copied, share = frame.copy(), frame.copy(), part[..., 3:] / 255
+    mixed = np.round(share * part[..., :3] + (1 - share) * plate[3:15, 5:14, :3])
+    moved = flow.any(0)[..., None]
+    expected[3:15, 5:14, :3] = np.where(moved, mixed, expected[3:15, 5:14, :3])
+    copied[3:15, 5:14] = np.where(moved, part, copied[3:15, 5:14])
+    for cut, wanted in ((False, expected), (True, copied)):
+        drawn = frame.copy()
+        views = (compose.pixels(image) for image in (drawn, part, plate))
+        compose.lay_over(*views, flow[0], flow[1], cut, 5, 3, 0, 0, 9, 12)
+        assert (drawn == wanted).all()
 
 
 def test_teeth_are_light_and_the_gum_is_above_them() -> None:

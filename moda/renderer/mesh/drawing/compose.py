@@ -1,5 +1,5 @@
-"""Lay what the mesh carries over the plate. Loops that the compiler turns into vector instructions: all integers, no
-calls, indices without a sign (a signed one would be checked for counting from the end)."""
+"""Lay what the mesh carries over the plate. Pixels are handled four bytes at once, and indices have no sign (a signed
+one would be checked for counting from the end)."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ from numba import types
 
 from moda.renderer.mesh.drawing.compiled import jit
 
-IMAGE, MAP = types.uint8[:, :, ::1], types.float32[:, ::1]
+IMAGE, MAP, PIXELS, INDEX = types.uint8[:, :, ::1], types.float32[:, ::1], types.uint32[:, ::1], types.uint64
+OPAQUE = np.uint32(255)
 
 
-INDEX = types.uint64
+def pixels(image: np.ndarray) -> np.ndarray:
+    """(h, w, 4) uint8, contiguous, seen as (h, w) uint32: red is the lowest byte, opacity the highest."""
+    return image.view("<u4")[..., 0]
 
 
-@jit(types.void(IMAGE, IMAGE, IMAGE, MAP, MAP, INDEX, INDEX, INDEX, INDEX, INDEX, INDEX))
+@jit(types.void(PIXELS, PIXELS, PIXELS, MAP, MAP, types.boolean, INDEX, INDEX, INDEX, INDEX, INDEX, INDEX))
 def lay_over(
     frame: np.ndarray,
     part: np.ndarray,
     plate: np.ndarray,
     flow_x: np.ndarray,
     flow_y: np.ndarray,
+    cut: bool,
     left: int,
     top: int,
     x0: int,
@@ -28,34 +32,34 @@ def lay_over(
     x1: int,
     y1: int,
 ) -> None:
-    """Lay columns x0 to x1 and rows y0 to y1 of ``part`` (h, w, 4) uint8, straight alpha, over ``plate`` (H, W, c)
-    into ``frame`` (H, W, c), of which ``part`` begins at left, top.
+    """Lay columns x0 to x1 and rows y0 to y1 of ``part`` (h, w), straight alpha, over ``plate`` (H, W) into ``frame``
+    (H, W), of which ``part`` begins at left, top; all of them :func:`pixels`.
 
     Pixels whose displacement ``flow_x, flow_y`` (h, w) is 0 keep what the frame shows: the picture at rest, to the
-    bit. With four channels the frame takes the part as it is, colours and alpha.
+    bit. ``cut``: the frame takes the part as it is, colours and opacity.
     """
-    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
-    if frame.shape[2] == 4:
-        for v in range(y0, y1):
-            for u in range(x0, x1):
-                y, x = v + top, u + left
-                still = (flow_x[v, u] == 0) & (flow_y[v, u] == 0)
-                for c in range(np.uint64(4)):
-                    frame[y, x, c] = frame[y, x, c] if still else part[v, u, c]
-        return
+    even, half, byte = np.uint32(0x00FF00FF), np.uint32(0x00800080), np.uint32(0xFF)
+    eight, top_byte = np.uint32(8), np.uint32(24)
     for v in range(y0, y1):
         for u in range(x0, x1):
-            y, x = v + top, u + left
-            alpha = np.int32(part[v, u, three])
-            rest = np.int32(255) - alpha
-            still = (flow_x[v, u] == 0) & (flow_y[v, u] == 0)
-            red = np.int32(part[v, u, 0]) * alpha + np.int32(plate[y, x, 0]) * rest + np.int32(128)
-            green = np.int32(part[v, u, one]) * alpha + np.int32(plate[y, x, one]) * rest + np.int32(128)
-            blue = np.int32(part[v, u, two]) * alpha + np.int32(plate[y, x, two]) * rest + np.int32(128)
-            # t + t / 256 over 256 is division by 255, rounded.
-            frame[y, x, 0] = frame[y, x, 0] if still else np.uint8((red + (red >> 8)) >> 8)
-            frame[y, x, one] = frame[y, x, one] if still else np.uint8((green + (green >> 8)) >> 8)
-            frame[y, x, two] = frame[y, x, two] if still else np.uint8((blue + (blue >> 8)) >> 8)
+            if flow_x[v, u] == 0 and flow_y[v, u] == 0:
+                continue
+            value = part[v, u]
+            alpha = np.uint32(value >> top_byte)
+            if cut or alpha == OPAQUE:
+                frame[v + top, u + left] = value
+                continue
+            behind = plate[v + top, u + left]
+            if alpha == 0:
+                frame[v + top, u + left] = behind
+                continue
+            rest = np.uint32(OPAQUE - alpha)
+            # Red and blue, then green, each with room for 16 bits; t + t / 256 over 256 is division by 255, rounded.
+            pair = np.uint32((value & even) * alpha + (behind & even) * rest + half)
+            pair = np.uint32(((pair + ((pair >> eight) & even)) >> eight) & even)
+            green = np.uint32(((value >> eight) & byte) * alpha + ((behind >> eight) & byte) * rest + np.uint32(128))
+            green = np.uint32((green + (green >> eight)) & np.uint32(0xFF00))
+            frame[v + top, u + left] = pair | green | np.uint32(0xFF000000)
 
 
 @jit(types.void(IMAGE, MAP, types.uint64, types.uint64))

@@ -74,13 +74,13 @@ class Painter:
     def paint(
         self, moved: np.ndarray, unposed: np.ndarray, actions: np.ndarray, lids: tuple[float, ...], turn: Turn
     ) -> np.ndarray:
-        """moved, unposed (V, 3) px of the picture -> frame (H, W, c) uint8."""
+        """moved, unposed (V, 3) px of the picture -> frame (H, W, 3 or 4) uint8."""
         frame = self.viewport.base.copy()
         self._warp(frame, self.viewport.to_frame(moved[:, :2]), moved[:, 2], self.shade.combined(actions))
         draw_mouth(frame, self.mouth, self.rig, self.viewport, moved, unposed, actions, turn)
         for side, eye in enumerate(self.eyes):
             draw_eye(frame, eye, self.viewport, moved, gaze_of(actions), (lids[2 * side], lids[2 * side + 1]), turn)
-        return frame
+        return frame if self.viewport.cut else cv2.cvtColor(frame, cv2.COLOR_RGBA2RGB)
 
     def _warp(self, frame: np.ndarray, placed: np.ndarray, depth: np.ndarray, shade: np.ndarray | None) -> None:
         """Draw into ``frame`` in place. placed (V, 2) frame px; depth (V,); shade from `SkinShade.combined`."""
@@ -109,13 +109,16 @@ class Painter:
                 cv2.scaleAdd(plane[strip], viewport.to_texture.scale, grid[b0:b1, a0:a1][strip])
                 for plane, grid in zip(flow, viewport.places)
             )
-            part[strip] = cv2.remap(viewport.texture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+            cv2.remap(
+                viewport.texture, map_x, map_y, cv2.INTER_LINEAR, dst=part[strip], borderMode=cv2.BORDER_CONSTANT
+            )  # fmt: skip
         face = position[: topology.COUNT] - corner
         self._soften(part, small, face)
         if shade is not None:
             self._shade(part, shade, small, face, (x0 + a0, y0 + b0))
+        layers = (compose.pixels(frame), compose.pixels(part), compose.pixels(viewport.plate))
         for strip in strips:
-            compose.lay_over(frame, part, viewport.plate, flow[0], flow[1], x0 + a0, y0 + b0, *strip)
+            compose.lay_over(*layers, flow[0], flow[1], viewport.cut, x0 + a0, y0 + b0, *strip)
 
     def _soften(self, part: np.ndarray, small: list[np.ndarray], face: np.ndarray) -> None:
         """Folds come about at the outline of the face, the nose and the lips: no staircase there."""

@@ -47,8 +47,9 @@ class Viewport:
     box: tuple[int, int, int, int]  # x0, y0, x1, y1 of the moving part, frame px
     texture: np.ndarray  # (h, w, 4) uint8, straight alpha
     to_texture: Affine2D  # frame px -> texture px
-    base: np.ndarray  # (H, W, c) uint8: the picture at rest; c = 4: the person alone, straight alpha
-    plate: np.ndarray  # (H, W, c) uint8: what is behind; c = 4: nothing
+    base: np.ndarray  # (H, W, 4) uint8: the picture at rest, opaque; cut: the person alone, straight alpha
+    plate: np.ndarray  # (H, W, 4) uint8: what is behind; cut: nothing
+    cut: bool  # frames show the person alone, and have its opacity as a fourth channel
     places: tuple[np.ndarray, np.ndarray]  # (h, w) float32 x, y: where the box's pixels lie in the texture at rest
 
 
@@ -121,7 +122,9 @@ def build_viewport(
     texture[..., :3] = np.clip(np.round(texture[..., :3] + gain), 0, 255).astype(np.uint8)
     if alpha:
         base, plate = _cut_out(layers, size_px, to_frame, whole, box, person)
-    return Viewport(size_px, to_frame, (x0, y0, x1, y1), texture, to_texture, base, plate, places)
+    else:
+        base, plate = (cv2.cvtColor(image, cv2.COLOR_RGB2RGBA) for image in (base, plate))
+    return Viewport(size_px, to_frame, (x0, y0, x1, y1), texture, to_texture, base, plate, alpha, places)
 
 
 def _rasters(layers: Layers, to_raster: Affine2D, size: tuple[int, int]) -> tuple[np.ndarray, ...]:
