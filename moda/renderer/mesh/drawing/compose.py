@@ -17,7 +17,7 @@ def pixels(image: np.ndarray) -> np.ndarray:
     return image.view("<u4")[..., 0]
 
 
-@jit(types.void(PIXELS, PIXELS, PIXELS, MAP, MAP, types.boolean, INDEX, INDEX, INDEX, INDEX, INDEX, INDEX))
+@jit(types.void(PIXELS, PIXELS, PIXELS, MAP, MAP, types.boolean, INDEX, INDEX, INDEX, INDEX))
 def lay_over(
     frame: np.ndarray,
     part: np.ndarray,
@@ -27,22 +27,21 @@ def lay_over(
     cut: bool,
     left: int,
     top: int,
-    x0: int,
-    y0: int,
-    x1: int,
-    y1: int,
+    before: int,
+    above: int,
 ) -> None:
-    """Lay columns x0 to x1 and rows y0 to y1 of ``part`` (h, w), straight alpha, over ``plate`` (H, W) into ``frame``
-    (H, W), of which ``part`` begins at left, top; all of them :func:`pixels`.
+    """Lay ``part`` (h, w), straight alpha, over ``plate`` (H, W) into ``frame`` (H, W) at left, top; all of them
+    :func:`pixels`.
 
-    Pixels whose displacement ``flow_x, flow_y`` (h, w) is 0 keep what the frame shows: the picture at rest, to the
-    bit. ``cut``: the frame takes the part as it is, colours and opacity.
+    Pixels whose displacement is 0 keep what the frame shows: the picture at rest, to the bit. ``flow_x, flow_y`` begin
+    ``before`` columns and ``above`` rows before the part. ``cut``: the frame takes the part as it is, colours and
+    opacity.
     """
     even, half, byte = np.uint32(0x00FF00FF), np.uint32(0x00800080), np.uint32(0xFF)
     eight, top_byte = np.uint32(8), np.uint32(24)
-    for v in range(y0, y1):
-        for u in range(x0, x1):
-            if flow_x[v, u] == 0 and flow_y[v, u] == 0:
+    for v in range(np.uint64(part.shape[0])):
+        for u in range(np.uint64(part.shape[1])):
+            if flow_x[v + above, u + before] == 0 and flow_y[v + above, u + before] == 0:
                 continue
             value = part[v, u]
             alpha = np.uint32(value >> top_byte)
@@ -63,8 +62,8 @@ def lay_over(
 
 
 @jit(types.void(IMAGE, MAP, types.uint64, types.uint64))
-def light(part: np.ndarray, change: np.ndarray, left: int, top: int) -> None:
-    """Multiply 1 + ``change`` (h, w) into the colours of ``part`` (H, W, 4) uint8 at left, top, in place.
+def light(frame: np.ndarray, change: np.ndarray, left: int, top: int) -> None:
+    """Multiply 1 + ``change`` (h, w) into the colours of ``frame`` (H, W, 4) uint8 at left, top, in place.
 
     Skin in shade keeps its warmth: red falls a little less than green and blue.
     """
@@ -75,6 +74,6 @@ def light(part: np.ndarray, change: np.ndarray, left: int, top: int) -> None:
             gain = min(max(np.float32(1.0) + change[v, u], np.float32(0.6)), np.float32(1.25))
             cool = gain * min(np.float32(0.7) + np.float32(0.3) * gain, np.float32(1.0))
             half, most = np.float32(0.5), np.float32(255.0)
-            part[y, x, 0] = np.uint8(min(np.float32(part[y, x, 0]) * gain + half, most))
-            part[y, x, one] = np.uint8(min(np.float32(part[y, x, one]) * cool + half, most))
-            part[y, x, two] = np.uint8(min(np.float32(part[y, x, two]) * cool + half, most))
+            frame[y, x, 0] = np.uint8(min(np.float32(frame[y, x, 0]) * gain + half, most))
+            frame[y, x, one] = np.uint8(min(np.float32(frame[y, x, one]) * cool + half, most))
+            frame[y, x, two] = np.uint8(min(np.float32(frame[y, x, two]) * cool + half, most))

@@ -25,8 +25,9 @@ PARTS = (
 )
 """Where the displacement jumps (lids, lips): there it is rasterised at full size."""
 STEP = 2  # frame px per sample of the displacement elsewhere
-STRIP_ROWS = 48
-"""Rows warped at once: their left and right ends fit the person closely, and OpenCV leaves so little to one thread."""
+STRIP_PX = 20000
+"""Pixels warped at once: all that belongs to them stays in a core's cache, the strip's ends fit the person closely, and
+OpenCV leaves so little to one thread: encoding needs the others."""
 UNSEEN = 1 / 64  # px
 EDGE_JUMP = 2.5  # px from one pixel to the next
 UNCOVERED = 1e4
@@ -85,55 +86,94 @@ class Painter:
     def _warp(self, frame: np.ndarray, placed: np.ndarray, depth: np.ndarray, shade: np.ndarray | None) -> None:
         """Draw into ``frame`` in place. placed (V, 2) frame px; depth (V,); shade from `SkinShade.combined`."""
         viewport = self.viewport
-        x0, y0, x1, y1 = viewport.box
+        x0, y0 = viewport.box[:2]
         position = (placed - (x0, y0)).astype(np.float32)
         source = (self.rest - placed).astype(np.float32)
         source[np.abs(source).max(1) < UNSEEN] = 0.0  # what hardly moves does not: it stays as it is, to the bit
-        rows = np.empty((-(-(y1 - y0) // STRIP_ROWS), 4))
-        rasteriser.extents(position, self.spots, source, self.triangles, STRIP_ROWS, rows)
-        rows = rows.clip(0, (x1 - x0, y1 - y0) * 2).astype(int)
-        rows = rows[(rows[:, 2:] > rows[:, :2]).all(1)]
-        if not len(rows):
+        strips = self._strips(position, source)
+        if not len(strips):
             return
-        a0, b0 = (int(v) // STEP * STEP for v in rows[:, :2].min(0))
-        a1, b1 = (int(v) for v in rows[:, 2:].max(0))
-        if a1 <= a0 or b1 <= b0:
-            return
-        strips = (rows - (a0, b0, a0, b0)).tolist()
+        a0, b0, _, _ = (int(v) for v in strips.min(0))
+        _, _, a1, b1 = (int(v) for v in strips.max(0))
         corner = np.array([a0, b0], np.float32)
-        small, flow = self._displacements(position - corner, depth.astype(np.float32), source, (a1 - a0, b1 - b0))
-        part = self._buffer("part", (b1 - b0, a1 - a0, 4), np.uint8)
-        for left, top, right, bottom in strips:
-            strip = (slice(top, bottom), slice(left, right))
-            map_x, map_y = (
-                cv2.scaleAdd(plane[strip], viewport.to_texture.scale, grid[b0:b1, a0:a1][strip])
-                for plane, grid in zip(flow, viewport.places)
-            )
-            cv2.remap(
-                viewport.texture, map_x, map_y, cv2.INTER_LINEAR, dst=part[strip], borderMode=cv2.BORDER_CONSTANT
-            )  # fmt: skip
+        depth = depth.astype(np.float32)
+        small = self._displacements(position - corner, depth, source, (a1 - a0, b1 - b0))
+        fine = self._fine(position - corner, depth, source, small, (a1 - a0, b1 - b0))
+        pictures = (compose.pixels(frame), compose.pixels(viewport.plate))
+        for strip in (strips - (a0, b0, a0, b0)).tolist():
+            self._strip(pictures, small, fine, strip, (a0, b0))
         face = position[: topology.COUNT] - corner
-        self._soften(part, small, face)
+        self._soften(frame, small, face, (x0 + a0, y0 + b0))
         if shade is not None:
-            self._shade(part, shade, small, face, (x0 + a0, y0 + b0))
-        layers = (compose.pixels(frame), compose.pixels(part), compose.pixels(viewport.plate))
-        for strip in strips:
-            compose.lay_over(*layers, flow[0], flow[1], viewport.cut, x0 + a0, y0 + b0, *strip)
+            self._shade(frame, shade, small, face, (x0 + a0, y0 + b0))
 
-    def _soften(self, part: np.ndarray, small: list[np.ndarray], face: np.ndarray) -> None:
+    def _strips(self, position: np.ndarray, source: np.ndarray) -> np.ndarray:
+        """(n, 4) int: left, top, right, bottom of what changes, px of the box, even; a strip is all done while its
+        pixels are near."""
+        x0, y0, x1, y1 = self.viewport.box
+        width, height = x1 - x0, y1 - y0
+        rows = max(STRIP_PX // width // STEP * STEP, 8)
+        found = np.empty((-(-height // rows), 4))
+        rasteriser.extents(position, self.spots, source, self.triangles, rows, found)
+        found = found.clip(0, (width, height) * 2)
+        found[:, :2] = np.floor(found[:, :2] / STEP) * STEP
+        found[:, 2:] = np.minimum(np.ceil(found[:, 2:] / STEP) * STEP, (width, height))
+        return found[(found[:, 2:] > found[:, :2]).all(1)].astype(int)
+
+    def _strip(
+        self,
+        pictures: tuple[np.ndarray, np.ndarray],
+        small: list[np.ndarray],
+        fine: list[tuple[int, int, list[np.ndarray]]],
+        strip: list[int],
+        corner: tuple[int, int],
+    ) -> None:
+        """Warp one strip (left, top, right, bottom, px of the part that begins at ``corner``) and lay it over."""
+        viewport, (left, top, right, bottom), (a0, b0) = self.viewport, strip, corner
+        # One more sample on every side, so that strips fit.
+        first, last = max(left // STEP - 1, 0), min(right // STEP + 2, small[0].shape[1])
+        upper, lower = max(top // STEP - 1, 0), min(bottom // STEP + 2, small[0].shape[0])
+        size = ((last - first) * STEP, (lower - upper) * STEP)
+        flow = [cv2.resize(plane[upper:lower, first:last], size, interpolation=cv2.INTER_LINEAR) for plane in small]
+        for x, y, patches in fine:
+            if y >= lower * STEP or y + len(patches[0]) <= upper * STEP:
+                continue
+            x, y = x - first * STEP, y - upper * STEP
+            rows, columns = (slice(max(at, 0), max(at + n, 0)) for at, n in zip((y, x), patches[0].shape))
+            for plane, patch in zip(flow, patches):
+                target = plane[rows, columns]
+                from_row, from_column = max(-y, 0), max(-x, 0)
+                target[:] = patch[from_row : from_row + target.shape[0], from_column : from_column + target.shape[1]]
+        before, above = left - first * STEP, top - upper * STEP
+        inner = (slice(above, above + bottom - top), slice(before, before + right - left))
+        outer = (slice(b0 + top, b0 + bottom), slice(a0 + left, a0 + right))
+        map_x, map_y = (
+            cv2.scaleAdd(plane[inner], viewport.to_texture.scale, grid[outer])
+            for plane, grid in zip(flow, viewport.places)
+        )
+        part = cv2.remap(viewport.texture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        frame, plate = pictures
+        x, y = viewport.box[0] + outer[1].start, viewport.box[1] + outer[0].start
+        compose.lay_over(
+            frame, compose.pixels(part), plate, flow[0], flow[1], viewport.cut, x, y, before, above
+        )  # fmt: skip
+
+    def _soften(self, frame: np.ndarray, small: list[np.ndarray], face: np.ndarray, corner: tuple[int, int]) -> None:
         """Folds come about at the outline of the face, the nose and the lips: no staircase there."""
         margin = 0.2 * float(self.rig.head.scale) * self.viewport.to_frame.scale
-        height, width = part.shape[:2]
-        x0, y0 = (max(int(v) // STEP * STEP, 0) for v in face.min(0) - margin)
-        x1, y1 = (min(int(v), limit) for v, limit in zip(face.max(0) + margin, (width, height)))
-        if x1 - x0 > 3 and y1 - y0 > 3:
-            before = part[y0:y1, x0:x1].copy()
-            rasteriser.blur_at_jumps(part, before, small[0], small[1], x0, y0, EDGE_JUMP * STEP)
+        height, width = small[0].shape
+        x0, y0 = (max(int(v) // STEP, 0) for v in face.min(0) - margin)
+        x1, y1 = (min(int(v) // STEP, limit) for v, limit in zip(face.max(0) + margin, (width, height)))
+        left, top = x0 * STEP + corner[0], y0 * STEP + corner[1]
+        before = frame[top : y1 * STEP + corner[1], left : x1 * STEP + corner[0]].copy()
+        if min(before.shape[:2]) > 3:
+            planes = (np.ascontiguousarray(plane[y0:y1, x0:x1]) for plane in small)
+            rasteriser.blur_at_jumps(frame, before, *planes, left, top, EDGE_JUMP * STEP)
 
     def _displacements(
         self, position: np.ndarray, depth: np.ndarray, source: np.ndarray, size: tuple[int, int]
-    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """From each pixel to the place it shows, frame px: (x, y) planes at half size and at full size.
+    ) -> list[np.ndarray]:
+        """From each pixel to the place it shows, frame px: (x, y) planes at half size.
 
         position (V, 2) px of the part of ``size`` (width, height); source (V, 2) what each vertex is displaced by.
         """
@@ -147,28 +187,36 @@ class Painter:
         # Pixel k of the small one covers full pixels 2k and 2k + 1: its centre is at 2k + 0.5.
         spots = (position - np.float32(0.5 * (STEP - 1))) / np.float32(STEP)
         rasteriser.rasterise(spots, depth, source, self.triangles, self.sides, small[0], small[1], far)
-        double = (small[0].shape[1] * STEP, small[0].shape[0] * STEP)
-        full = [
-            np.ascontiguousarray(cv2.resize(plane, double, interpolation=cv2.INTER_LINEAR)[:height, :width])
-            for plane in small
-        ]
+        return small
+
+    def _fine(
+        self,
+        position: np.ndarray,
+        depth: np.ndarray,
+        source: np.ndarray,
+        small: list[np.ndarray],
+        size: tuple[int, int],
+    ) -> list[tuple[int, int, list[np.ndarray]]]:
+        """The same at full size around eyes and mouth: left, top and the (x, y) planes of each."""
+        found = []
         for (part, sides), marks in zip(self.parts, PARTS):
-            low = np.maximum(np.floor(position[marks].min(0)).astype(int) - 3, 0)
-            high = np.minimum(np.ceil(position[marks].max(0)).astype(int) + 4, size)
+            low = np.maximum(np.floor(position[marks].min(0) / STEP).astype(int) - 2, 0)
+            high = np.minimum(np.ceil(position[marks].max(0) / STEP).astype(int) + 3, np.array(size) // STEP)
             if (high <= low).any():
                 continue
             window = (slice(low[1], high[1]), slice(low[0], high[0]))
-            fine = [np.ascontiguousarray(plane[window]) for plane in full]
+            double = tuple((high - low) * STEP)
+            fine = [cv2.resize(plane[window], double, interpolation=cv2.INTER_LINEAR) for plane in small]
             near = np.full(fine[0].shape, 1e9, np.float32)
-            rasteriser.rasterise((position - low).astype(np.float32), depth, source, part, sides, *fine, near)
-            for plane, patch in zip(full, fine):
-                plane[window] = patch
-        return small, full
+            corner = low * STEP
+            rasteriser.rasterise((position - corner).astype(np.float32), depth, source, part, sides, *fine, near)
+            found.append((int(corner[0]), int(corner[1]), fine))
+        return found
 
     def _shade(
-        self, part: np.ndarray, shade: np.ndarray, small: list[np.ndarray], face: np.ndarray, corner: tuple[int, int]
+        self, frame: np.ndarray, shade: np.ndarray, small: list[np.ndarray], face: np.ndarray, corner: tuple[int, int]
     ) -> None:
-        """Multiply folds and bulges into ``part``, in place; ``small`` is the half-size flow of the same part."""
+        """Multiply folds and bulges into ``frame``, in place; ``small``: displacements of the part at ``corner``."""
         viewport = self.viewport
         height, width = small[0].shape
         low = np.maximum(np.floor(face.min(0) / STEP).astype(int) - 1, 0)
@@ -186,6 +234,6 @@ class Painter:
         map_y = (small[1][window] + y[:, None] - shift[1]) * np.float32(k)
         change = cv2.remap(shade, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         change = cv2.resize(change, (change.shape[1] * STEP, change.shape[0] * STEP), interpolation=cv2.INTER_LINEAR)
-        left, top = int(low[0]) * STEP, int(low[1]) * STEP
-        change = np.ascontiguousarray(change[: part.shape[0] - top, : part.shape[1] - left])
-        compose.light(part, change, left, top)
+        left, top = int(low[0]) * STEP + corner[0], int(low[1]) * STEP + corner[1]
+        change = np.ascontiguousarray(change[: frame.shape[0] - top, : frame.shape[1] - left])
+        compose.light(frame, change, left, top)

@@ -139,17 +139,17 @@ def extents(
 def blur_at_jumps(
     frame: np.ndarray, before: np.ndarray, flow_x: np.ndarray, flow_y: np.ndarray, x0: int, y0: int, jump: float
 ) -> None:
-    """Blur ``frame`` (h, w, c) uint8 by 1-2-1 both ways, in place, where the displacement jumps.
+    """Blur ``frame`` (H, W, c) uint8 by 1-2-1 both ways, in place, where the displacement jumps.
 
-    ``before``: a copy of the part of ``frame`` that begins at x0, y0, both even. flow_x, flow_y: one sample for two by
-    two pixels; ``jump``: px between neighbouring samples. There one sheet hides another (cheek before hair), and
-    without this the edge would be a staircase.
+    ``before``: a copy of the part of ``frame`` that begins at x0, y0. flow_x, flow_y: one sample for two by two pixels
+    of it; ``jump``: px between neighbouring samples. There one sheet hides another (cheek before hair), and without
+    this the edge would be a staircase.
     """
     limit = np.float32(jump)
     height, width, channels = before.shape
     rows, columns = flow_x.shape
-    for j in range(max(y0 // 2, 1), min((y0 + height) // 2, rows - 1)):
-        for i in range(max(x0 // 2, 1), min((x0 + width) // 2, columns - 1)):
+    for j in range(1, rows - 1):
+        for i in range(1, columns - 1):
             fx, fy = flow_x[j, i], flow_y[j, i]
             across = max(
                 abs(flow_x[j, i - 1] - fx) + abs(flow_y[j, i - 1] - fy),
@@ -161,8 +161,8 @@ def blur_at_jumps(
             )
             if max(across, along) <= limit:
                 continue
-            for v in range(max(2 * j - y0, 1), min(2 * j - y0 + 2, height - 1)):
-                for u in range(max(2 * i - x0, 1), min(2 * i - x0 + 2, width - 1)):
+            for v in range(2 * j, min(2 * j + 2, height - 1)):
+                for u in range(2 * i, min(2 * i + 2, width - 1)):
                     for c in range(channels):
                         corners = int(before[v - 1, u - 1, c]) + before[v - 1, u + 1, c]
                         corners += int(before[v + 1, u - 1, c]) + before[v + 1, u + 1, c]
