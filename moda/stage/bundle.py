@@ -55,8 +55,8 @@ def rig_bytes(prepared: Prepared) -> bytes:
     raster = shown.texture[middle :: texture.ENLARGED, middle :: texture.ENLARGED]
     box.picture("texture", raster[..., :3], TEXTURE_QUALITY)
     box.picture("opacity", np.repeat(raster[..., 3:], 3, axis=2))
-    box.picture("base", shown.base, TEXTURE_QUALITY)
-    box.picture("plate", shown.plate, PLATE_QUALITY)
+    box.picture("base", shown.base[..., :3], TEXTURE_QUALITY)
+    box.picture("plate", shown.plate[..., :3], PLATE_QUALITY)
     for side, eye in zip(("left", "right"), prepared.eyes):
         box.sheet(f"eye_seen_{side}", eye.seen)
         box.sheet(f"eye_white_{side}", eye.white)
