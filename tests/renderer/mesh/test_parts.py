@@ -90,11 +90,13 @@ def test_rasteriser_interpolates_and_prefers_the_near_sheet() -> None:
 def test_edges_are_blurred_where_the_flow_jumps_and_nowhere_else() -> None:
     rng = np.random.default_rng(2)
     frame = rng.integers(0, 256, (40, 50, 4), dtype=np.uint8)
+    frame[..., 3] = 255
+    frame[:12, :, 3] = 254  # not wholly opaque
     flow_x = np.tile(np.linspace(0, 20, 21, dtype=np.float32), (12, 1))
     flow_x[:, 8:] += 8  # one sheet ends between columns 19 and 20 of the frame
     flow_y = np.zeros_like(flow_x)
     expected, blurred = frame.copy(), cv2.GaussianBlur(frame, (3, 3), 0)
-    expected[8:28, 18:22] = blurred[8:28, 18:22]
+    expected[12:28, 18:22] = blurred[12:28, 18:22]
     rasteriser.blur_at_jumps(frame, frame[6:30, 4:46].copy(), flow_x, flow_y, 4, 6, 5.0)
     assert np.array_equal(frame, expected)
 
@@ -114,12 +116,12 @@ def test_laying_over_mixes_by_opacity_and_leaves_what_rests() -> None:
     rng = np.random.default_rng(3)
     part, plate, frame = (rng.integers(0, 256, (*shape, 4), dtype=np.uint8) for shape in ((12, 9), (20, 30), (20, 30)))
     part[:4, :, 3], part[4:6, :, 3] = 255, 0
-    plate[..., 3] = frame[..., 3] = 255
+    plate[..., 3] = 0
     flow = rng.integers(0, 2, (2, 15, 11)).astype(np.float32)
     expected, copied, share = frame.copy(), frame.copy(), part[..., 3:] / 255
     mixed = np.round(share * part[..., :3] + (1 - share) * plate[3:15, 5:14, :3])
     moved = flow.any(0)[2:14, 1:10, None]
-    expected[3:15, 5:14, :3] = np.where(moved, mixed, expected[3:15, 5:14, :3])
+    expected[3:15, 5:14] = np.where(moved, np.dstack([mixed, part[..., 3]]), expected[3:15, 5:14])
     copied[3:15, 5:14] = np.where(moved, part, copied[3:15, 5:14])
     for cut, wanted in ((False, expected), (True, copied)):
         drawn = frame.copy()

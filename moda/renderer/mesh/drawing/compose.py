@@ -34,8 +34,8 @@ def lay_over(
     :func:`pixels`.
 
     Pixels whose displacement is 0 keep what the frame shows: the picture at rest, to the bit. ``flow_x, flow_y`` begin
-    ``before`` columns and ``above`` rows before the part. ``cut``: the frame takes the part as it is, colours and
-    opacity.
+    ``before`` columns and ``above`` rows before the part. The frame's fourth byte becomes the part's opacity; ``cut``:
+    it takes the part's colours as they are, too.
     """
     even, half, byte = np.uint32(0x00FF00FF), np.uint32(0x00800080), np.uint32(0xFF)
     eight, top_byte = np.uint32(8), np.uint32(24)
@@ -58,7 +58,7 @@ def lay_over(
             pair = np.uint32(((pair + ((pair >> eight) & even)) >> eight) & even)
             green = np.uint32(((value >> eight) & byte) * alpha + ((behind >> eight) & byte) * rest + np.uint32(128))
             green = np.uint32((green + (green >> eight)) & np.uint32(0xFF00))
-            frame[v + top, u + left] = pair | green | np.uint32(0xFF000000)
+            frame[v + top, u + left] = pair | green | (value & np.uint32(0xFF000000))
 
 
 @jit(types.void(IMAGE, MAP, types.uint64, types.uint64))

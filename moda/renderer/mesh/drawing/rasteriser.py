@@ -139,14 +139,14 @@ def extents(
 def blur_at_jumps(
     frame: np.ndarray, before: np.ndarray, flow_x: np.ndarray, flow_y: np.ndarray, x0: int, y0: int, jump: float
 ) -> None:
-    """Blur ``frame`` (H, W, c) uint8 by 1-2-1 both ways, in place, where the displacement jumps.
+    """Blur ``frame`` (H, W, 4) uint8 by 1-2-1 both ways, in place, where it is opaque and the displacement jumps.
 
     ``before``: a copy of the part of ``frame`` that begins at x0, y0. flow_x, flow_y: one sample for two by two pixels
     of it; ``jump``: px between neighbouring samples. There one sheet hides another (cheek before hair), and without
     this the edge would be a staircase.
     """
     limit = np.float32(jump)
-    height, width, channels = before.shape
+    height, width, _ = before.shape
     rows, columns = flow_x.shape
     for j in range(1, rows - 1):
         for i in range(1, columns - 1):
@@ -163,7 +163,9 @@ def blur_at_jumps(
                 continue
             for v in range(2 * j, min(2 * j + 2, height - 1)):
                 for u in range(2 * i, min(2 * i + 2, width - 1)):
-                    for c in range(channels):
+                    if before[v, u, 3] < 255:
+                        continue
+                    for c in range(3):
                         corners = int(before[v - 1, u - 1, c]) + before[v - 1, u + 1, c]
                         corners += int(before[v + 1, u - 1, c]) + before[v + 1, u + 1, c]
                         sides = int(before[v - 1, u, c]) + before[v + 1, u, c]

@@ -47,8 +47,8 @@ class Viewport:
     box: tuple[int, int, int, int]  # x0, y0, x1, y1 of the moving part, frame px
     texture: np.ndarray  # (h, w, 4) uint8, straight alpha
     to_texture: Affine2D  # frame px -> texture px
-    base: np.ndarray  # (H, W, 4) uint8: the picture at rest, opaque; cut: the person alone, straight alpha
-    plate: np.ndarray  # (H, W, 4) uint8: what is behind; cut: nothing
+    base: np.ndarray  # (H, W, 4) uint8: the picture at rest and the person's opacity; cut: the person's own colours
+    plate: np.ndarray  # (H, W, 4) uint8: what is behind, opacity 0
     cut: bool  # frames show the person alone, and have its opacity as a fourth channel
     places: tuple[np.ndarray, np.ndarray]  # (h, w) float32 x, y: where the box's pixels lie in the texture at rest
 
@@ -124,6 +124,7 @@ def build_viewport(
         base, plate = _cut_out(layers, size_px, to_frame, whole, box, person)
     else:
         base, plate = (cv2.cvtColor(image, cv2.COLOR_RGB2RGBA) for image in (base, plate))
+        base[box][..., 3], plate[..., 3] = person[..., 3], 0
     return Viewport(size_px, to_frame, (x0, y0, x1, y1), texture, to_texture, base, plate, alpha, places)
 
 
