@@ -24,6 +24,9 @@ OVAL = (
     136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
 """Landmarks along the outline of the face."""
+BY_TRANSPARENCY = "by the picture's own transparency"
+WORK_SIDE = 768
+"""Longest side in pixels of the copy in which a large picture is worked on."""
 COARSE_SIDE, FINE_SIDE = 320, 448
 """Longest side in pixels of the whole picture and of the head's window when they are solved."""
 COARSE_STEPS, FINE_STEPS = 60, 25
@@ -74,13 +77,41 @@ def person_matte(image: np.ndarray, face: Face, alpha: np.ndarray | None = None,
 def person_alpha(
     image: np.ndarray, face: Face, alpha: np.ndarray | None = None, others: Sequence[Face] = ()
 ) -> tuple[np.ndarray | None, str]:
-    """The person's opacity (H, W) float32, None where nothing can be told apart, and how it was found."""
+    """The person's opacity (H, W) float32, None where nothing can be told apart, and how it was found.
+
+    Large pictures are worked on in a smaller copy, and the opacity is carried back along the colours of the picture.
+    """
+    import cv2
+
+    height, width = image.shape[:2]
+    factor = WORK_SIDE / max(height, width)
+    if factor >= 1:
+        return _alpha_at_size(image, face, alpha, others)
+    size = (round(width * factor), round(height * factor))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    clear = None if alpha is None else cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+    found, how = _alpha_at_size(small, face.scaled(factor), clear, [other.scaled(factor) for other in others])
+    if found is None:
+        return None, how
+    if alpha is not None and how == BY_TRANSPARENCY:
+        return _clean(alpha), how
+    grown = _enlarged(found, small, image)
+    return (grown if alpha is None else np.minimum(grown, alpha)), how
+
+
+def _clean(alpha: np.ndarray) -> np.ndarray:
+    return np.where(alpha < 1 / 255, 0, alpha).astype(np.float32)
+
+
+def _alpha_at_size(
+    image: np.ndarray, face: Face, alpha: np.ndarray | None, others: Sequence[Face]
+) -> tuple[np.ndarray | None, str]:
     mask = person_mask(image, face)
     area = _face_area(image.shape[:2], face)
     if alpha is not None:
         opaque = alpha > 0.5
         if mask[opaque].mean() > CUT_OUT or _unsure(mask, area, face) is not None:
-            return np.where(alpha < 1 / 255, 0, alpha).astype(np.float32), "by the picture's own transparency"
+            return _clean(alpha), BY_TRANSPARENCY
         mask = np.minimum(mask, alpha)
     fault = _unsure(mask, area, face)
     if fault is not None:
@@ -188,11 +219,33 @@ def _solve(
     solved = solve_alpha(laplacian, small(alpha), free, small(mask), TRUST, steps)
     if factor == 1:
         return np.where(unknown, solved, alpha)
+    return _along_colours(laplacian, solved, image, alpha, unknown)
+
+
+def _along_colours(
+    laplacian: MattingLaplacian, solved: np.ndarray, image: np.ndarray, alpha: np.ndarray, unknown: np.ndarray
+) -> np.ndarray:
+    """`alpha` (H, W) with its `unknown` pixels from a smaller solution, by its local linear models of the colours."""
+    import cv2
+
+    height, width = alpha.shape
     slopes, offset = laplacian.model(solved)
     model = cv2.resize(np.dstack([slopes, offset]), (width, height), interpolation=cv2.INTER_LINEAR)[unknown]
-    full = alpha.copy()
+    full = alpha.astype(np.float32)
     full[unknown] = np.einsum("nc,nc->n", model[:, :3], image[unknown]) / 255.0 + model[:, 3]
     return np.clip(full, 0.0, 1.0)
+
+
+def _enlarged(found: np.ndarray, small: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """The opacity `found` (h, w) of `small` (h, w, 3) for `image` (H, W, 3), the same picture at full size."""
+    import cv2
+
+    size = (image.shape[1], image.shape[0])
+    soft = cv2.dilate(((found > 0.01) & (found < 0.99)).astype(np.uint8), np.ones((3, 3), np.uint8))
+    unknown = np.asarray(cv2.resize(soft, size, interpolation=cv2.INTER_NEAREST)) > 0
+    grown = np.asarray(cv2.resize(found, size, interpolation=cv2.INTER_LINEAR))
+    sure = np.where(unknown, grown, np.rint(grown))
+    return _along_colours(MattingLaplacian(small.astype(np.float32) / 255.0), found, image, sure, unknown)
 
 
 def _band(mask: np.ndarray, face: Face) -> tuple[np.ndarray, np.ndarray]:

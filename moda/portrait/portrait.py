@@ -13,7 +13,7 @@ import numpy as np
 from moda.errors import FaceNotUsable, NoFaceFound
 from moda.portrait.canonical import Pose
 from moda.portrait.crop import Crop, crop_face
-from moda.portrait.faces import Face, find_all, measure_face, pick_face
+from moda.portrait.faces import Face, find_all, find_faces, measure_face, pick_face
 from moda.portrait.identity import identity_descriptor
 from moda.portrait.matte import Matte, person_matte
 from moda.portrait.mouth_cover import mouth_is_covered
@@ -170,6 +170,18 @@ def _portrait_in(picture: Picture, face_index: int | None, point: tuple[float, f
     if alpha is not None and turns:
         alpha = np.ascontiguousarray(np.rot90(alpha, turns))
     return learn_face(image, face, name, others=tuple(others), chosen=explicit, quarter_turns=turns, alpha=alpha)
+
+
+def choose_face(portrait: Portrait, index: int | None = None, point: tuple[float, float] | None = None) -> Portrait:
+    """Another face of the same picture as a portrait; see `open_portrait`. The picture keeps its transparency."""
+    known = find_faces(portrait.image)
+    face = pick_face(known, index, point)
+    fault = face_fault(portrait.image, face)
+    if fault is not None:
+        raise FaceNotUsable(fault)
+    others = tuple(other for other in known if other is not face)
+    turns, alpha = portrait.quarter_turns, portrait.alpha
+    return learn_face(portrait.image, face, portrait.name, others=others, chosen=True, quarter_turns=turns, alpha=alpha)
 
 
 def _raise_up(

@@ -114,7 +114,9 @@ class Engine:
         """Another face of the same picture, the one at this pixel. Raises FaceNotUsable."""
         if session.portrait is None:
             raise BadSetting("Add a portrait first: a picture with one face in it.")
-        session.portrait, session.rig = self.heads.any().portrait(session.portrait.image, point=point), None
+        from moda.portrait.portrait import choose_face
+
+        session.portrait, session.rig = choose_face(session.portrait, point=point), None
         session.restart([])
         return session.portrait
 

@@ -229,3 +229,11 @@ def test_every_shared_portrait_composes_to_itself(shared_data) -> None:  # type:
         portrait = open_portrait(path)
         assert np.abs(composed(portrait) - portrait.image).max() <= 1.0, path.stem
         assert not portrait.matte.whole and 0.2 < portrait.matte.alpha.mean() < 0.8, path.stem
+
+
+def test_a_large_picture_is_cut_out_like_a_small_one(hopper: np.ndarray, hopper_portrait: Portrait) -> None:
+    large = np.asarray(cv2.resize(hopper, None, fx=2.5, fy=2.5, interpolation=cv2.INTER_CUBIC))
+    portrait = open_portrait(large)
+    small = cv2.resize(portrait.matte.alpha, hopper.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(small - hopper_portrait.matte.alpha).mean() < 0.012
+    assert np.abs(composed(portrait) - large).max() <= 1.0

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from moda.errors import BadPicture, FaceNotUsable, NoFaceFound
-from moda.portrait.portrait import Portrait, open_portrait
+from moda.errors import BadPicture, BadSetting, FaceNotUsable, NoFaceFound
+from moda.portrait.portrait import Portrait, choose_face, open_portrait
 from tests.portrait.conftest import turned
 
 
@@ -261,3 +261,15 @@ def test_analysis_is_silent_and_imports_little(hopper_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert done.stdout.strip().lstrip("-").isdigit()
+
+
+def test_another_face_of_the_same_picture(hopper: np.ndarray, astronaut: np.ndarray) -> None:
+    both = np.hstack([astronaut, hopper[:512]])
+    first = open_portrait(both)
+    point = ((first.others[0].box[0] + first.others[0].box[2]) / 2, first.others[0].box[1])
+    other = choose_face(first, point=point)
+    assert other.digest == open_portrait(both, point=point).digest and other.chosen
+    assert other.image is first.image and other.face_count == 2
+    assert choose_face(other, index=0).face.box == max(first.face, other.face, key=lambda face: face.size).box
+    with pytest.raises(BadSetting, match="counted from 0"):
+        choose_face(first, index=5)
