@@ -270,6 +270,7 @@ def test_another_face_of_the_same_picture(hopper: np.ndarray, astronaut: np.ndar
     other = choose_face(first, point=point)
     assert other.digest == open_portrait(both, point=point).digest and other.chosen
     assert other.image is first.image and other.face_count == 2
-    assert choose_face(other, index=0).face.box == max(first.face, other.face, key=lambda face: face.size).box
+    largest = max(first.face, other.face, key=lambda face: face.size)
+    assert choose_face(other, index=0).face.box == pytest.approx(largest.box, abs=2)
     with pytest.raises(BadSetting, match="counted from 0"):
         choose_face(first, index=5)
