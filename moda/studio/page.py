@@ -1,4 +1,4 @@
-"""The page: four tabs, put together and opened."""
+"""The page: five tabs, put together and opened."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from moda.live.server import live_route
 from moda.studio import about, api, models, placeholders, reconnect, theme
 from moda.studio.compare import Compare
 from moda.studio.events import visitor_of
 from moda.studio.gpu import on_zero_gpu
 from moda.studio.language import OneLanguage
+from moda.studio.live import Live, LiveHost
 from moda.studio.make import Make
 from moda.studio.security import Gate, Page, when_full
 from moda.studio.service import Engine
@@ -41,6 +43,8 @@ def build(engine: Engine | None = None) -> gr.Blocks:
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Make", id="make"):
                 make = Make.build(served.limits, public)
+            with gr.Tab("Live", id="live-tab"):
+                live = Live.build(served.limits.max_text)
             with gr.Tab("Compare", id="compare"):
                 compare = Compare.build()
             with gr.Tab("Models", id="models"):
@@ -49,6 +53,7 @@ def build(engine: Engine | None = None) -> gr.Blocks:
                 about.build()
         make.connect(served, lambda: {**make.cleared(), **compare.cleared()})
         compare.connect(served, make)
+        live.connect(served, make)
         reconnect.connect(page, make, served)
         api.build(served, public)
 
@@ -98,6 +103,7 @@ def launch(
         ssr_mode=False,
         run_history=False,  # it keeps what visitors made, and fetches what they name
         app_kwargs={
+            "routes": [live_route(LiveHost(served))],
             "middleware": [Middleware(Gate, limits=limits, folder=served.visitors.root), Middleware(OneLanguage)],
             "exception_handlers": {503: when_full(limits.max_queue)},
         },

@@ -60,6 +60,8 @@ class Engine:
             float(os.environ.get("MODA_GRACE_SECONDS", GRACE_SECONDS)),
         )
         self.heads = Heads(model, renderer, device, self.limits, gpu.loading)
+        # A live session keeps its model for as long as it lasts, which no borrowed GPU does.
+        self.live_heads = Heads(model, "mesh", "cpu", self.limits) if gpu.on_zero_gpu() else self.heads
         self._work = gpu.Work(self.heads)
 
     def warm_up(self) -> None:

@@ -7,6 +7,7 @@ only, and goes when the page is closed or has been idle for long.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
 import threading
@@ -75,6 +76,8 @@ class Session:
     """The picture as every browser can show it, where the upload is of another kind."""
     heard: Path | None = None
     """The speech as every browser can play it."""
+    live: str = ""
+    """The secret under which a live session finds the portrait."""
     clips: dict[int, Path] = field(default_factory=dict)
     video: RenderResult | None = None
     comparison: Comparison | None = None
@@ -218,6 +221,18 @@ class Visitors:
             if before in self._jobs:
                 self._jobs.setdefault(visitor, set()).update(self._jobs.pop(before))
         return found
+
+    def live_token(self, session: Session) -> str:
+        """The secret under which a live session finds this session's portrait."""
+        if not session.live:
+            session.live = secrets.token_urlsafe(TICKET_LENGTH)
+        return session.live
+
+    def portrait_of(self, token: str) -> Portrait | None:
+        """The portrait of the session with this secret."""
+        with self._lock:
+            found = [one for one in self._sessions.values() if one.live and secrets.compare_digest(one.live, token)]
+        return found[0].portrait if found else None
 
     def adopt(self, visitor: str, extra: Session) -> None:
         """Files of a single call: they go together with the visitor's own."""

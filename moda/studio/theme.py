@@ -6,7 +6,7 @@ from pathlib import Path
 
 import gradio as gr
 
-SCRIPTS = ("films.js", "stage.js", "playhead.js")
+SCRIPTS = ("films.js", "stage.js", "playhead.js", "live.js")
 STYLE = Path(__file__).with_name("style.css")
 
 

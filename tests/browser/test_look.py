@@ -11,7 +11,7 @@ import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 REPOSITORY = Path(__file__).resolve().parents[2]
-TABS = ("Make", "Compare", "Models", "About")
+TABS = ("Make", "Live", "Compare", "Models", "About")
 
 
 def show(studio: Any, tab: str) -> None:
