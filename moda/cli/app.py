@@ -28,6 +28,7 @@ for command in (
     clips.preview,
     clips.render,
     clips.perform,
+    clips.idle,
     clips.export,
     clips.speak,
     compare.compare,

@@ -32,7 +32,7 @@ from moda.cli.options import (
 )
 from moda.cli.settings_options import with_settings
 from moda.console import progress_on_stderr
-from moda.errors import BadMotionFile
+from moda.errors import BadMotionFile, BadPicture
 from moda.settings import Settings
 
 if TYPE_CHECKING:
@@ -261,6 +261,38 @@ def export(
     head = load(None, "mesh", "cpu")
     written = head.export(head.portrait(portrait, face=face), planned, head.speech(speech), output)
     show({"output": str(written), "bytes": written.stat().st_size}, f"{written}", json)
+
+
+@with_settings(ALL_GROUPS)
+def idle(
+    portrait: PortraitFile,
+    output: Output,
+    settings: dict[str, Any],
+    seconds: Annotated[float, typer.Option(help="Length of the loop, 2 to 120.")] = 10.0,
+    renderer: RendererName = "auto",
+    device: Device = "auto",
+    face: FaceIndex = None,
+    save_motion: Annotated[Path | None, typer.Option(help="Also write the take (.npz).")] = None,
+    json: AsJson = False,
+) -> None:
+    """Listening: a video without speech that loops without a seam."""
+    from moda.media.output import check_output, check_video
+
+    check_input(portrait, "portrait", BadPicture)
+    keep_inputs(output, portrait)
+    check_video(output, bool(settings.get("alpha")))
+    if save_motion is not None:
+        check_output(save_motion, ".npz")
+    with progress_on_stderr() as report:
+        head = load("moda-lite", renderer, device)
+        face_of = head.portrait(portrait, face=face)
+        take = head.idle(face_of, Settings.from_mapping(settings), seconds)
+        if save_motion is not None:
+            take.save(save_motion)
+        result = head.render(face_of, take, None, output, progress=report)
+    for note in (*face_of.hints, *result.notes):
+        print(note, file=sys.stderr)
+    _show_result(result, json)
 
 
 @with_settings(ALL_GROUPS)

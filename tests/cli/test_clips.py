@@ -84,3 +84,13 @@ def test_texts_that_cannot_be_spoken(text: str, tmp_path: Path, call: Call) -> N
     code, _, err = call("speak", text, "-o", tmp_path / "x.wav", "--offline")
     assert code == 2 and len(err.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_idle_loops_and_refuses(call: Call, files: Path, tmp_path: Path) -> None:
+    """Listening as a file: as many frames as asked for; lengths out of range in one sentence."""
+    out = tmp_path / "new" / "idle.mp4"
+    code, said, told = call("idle", files / "me.png", "-o", out, "--seconds", "2", "--size", "256", "--json")
+    assert code == 0, told
+    assert json.loads(said)["frames"] == 50 and out.stat().st_size > 5_000
+    code, _, told = call("idle", files / "me.png", "-o", tmp_path / "x.mp4", "--seconds", "1000")
+    assert code == 2 and "2 to 120" in told and not (tmp_path / "x.mp4").exists()

@@ -98,7 +98,7 @@ def crops(
     ``batch``: frames at once, at most; halved when the GPU has too little memory. ``watch`` is called before every
     batch; what it raises ends the work. Raises UserError when one frame alone needs more memory than there is.
     """
-    size = free_batch(batch, learnt.placed.device)
+    size = free_batch(batch, learnt.placed.device, learnt.source.compressed.dtype)
 
     def compute(frames: range) -> list[np.ndarray]:
         nonlocal size
