@@ -18,6 +18,7 @@ def examine() -> dict[str, Any]:
     problems: a sentence for each thing that keeps the software from working, with what mends it.
     """
     from moda import __version__
+    from moda.media.ffmpeg import examine as look_at_ffmpeg
 
     problems: list[str] = []
     machine: dict[str, Any] = {"python": platform.python_version(), "system": platform.platform(terse=True)}
@@ -32,14 +33,12 @@ def examine() -> dict[str, Any]:
         problems += [f"{row['name']}: {row['how']}." for row in models if not row["files"] and not row["present"]]
     except ImportError as fault:
         problems.append(explain_import(fault) or str(fault))
-    problems += [problem for problem in (opencv(), temporary()) if problem]
-    program, wrong = ffmpeg()
-    if wrong:
-        problems.append(wrong)
+    ffmpeg = look_at_ffmpeg()
+    problems += [problem for problem in (opencv(), temporary(), ffmpeg.fault) if problem]
     return {
         "version": __version__,
         "machine": machine,
-        "ffmpeg": program,
+        "ffmpeg": f"{ffmpeg.path} ({ffmpeg.version})",
         "free_disk_gb": round(shutil.disk_usage(".").free / 1e9, 1),
         "problems": problems,
         "models": models,
@@ -103,14 +102,6 @@ def temporary() -> str:
     except OSError as fault:
         return f"No temporary file can be written ({fault.strerror or fault}): make room, or set TMPDIR."
     return ""
-
-
-def ffmpeg() -> tuple[str, str]:
-    """The ffmpeg in use with its version, and what is wrong with it ("" if nothing)."""
-    from moda.media.ffmpeg import examine as examine_ffmpeg
-
-    found = examine_ffmpeg()
-    return f"{found.path} ({found.version})" if found.version else found.path, found.fault
 
 
 def table(findings: dict[str, Any]) -> str:
