@@ -170,8 +170,12 @@ def main() -> None:
     states = [seeded_state(files[f"{FIRST_STAGE}/base_models/{name}.pth"]) for name in names]
     groups = files[f"{FIRST_STAGE}/retargeting_models/stitching_retargeting_module.pth"]["groups"]
     loaders = (convert.load_appearance, convert.load_motion_extractor, convert.load_warping, convert.load_generator)
+    first, second, third, fourth = (load(state, "seeded") for load, state in zip(loaders, states))
     networks = convert.Networks(
-        *(load(state, "seeded") for load, state in zip(loaders, states)),
+        first,
+        second,
+        third,
+        fourth,
         convert.load_retargeting({name: seeded_state(group) for name, group in groups.items()}, "seeded"),
     )
     ours = LivePortraitRenderer(networks, "cpu", options.dtype, fast=not options.plain)

@@ -38,7 +38,7 @@ def examine() -> dict[str, Any]:
     return {
         "version": __version__,
         "machine": machine,
-        "ffmpeg": f"{ffmpeg.path} ({ffmpeg.version})",
+        "ffmpeg": f"{ffmpeg.path} ({ffmpeg.version})" if ffmpeg.version else ffmpeg.path,
         "free_disk_gb": round(shutil.disk_usage(".").free / 1e9, 1),
         "problems": problems,
         "models": models,

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from moda.models.registry import REGISTRY
 from tools.requirements import requirements
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -25,6 +26,15 @@ def test_the_space_runs_what_is_pinned() -> None:
     assert facts["sdk"] == "gradio" and (REPOSITORY / facts["app_file"]).is_file()
     assert facts["python_version"].split(".")[:2] == ["3", "10"]  # the one that ZeroGPU's documents name
     assert len(facts["short_description"]) <= 60
+
+
+def test_what_is_preloaded_is_where_the_neural_renderer_looks_for_it() -> None:
+    (line,) = front_matter()["preload_from_hub"]
+    repository, files, revision = line.split(" ")
+    wanted = REGISTRY["liveportrait"].files
+    homes = {(file.repository.name, file.repository.revision) for file in wanted if file.repository is not None}
+    assert homes == {(repository, revision)}
+    assert files.split(",") == [file.path for file in wanted]
 
 
 def test_every_link_of_the_documents_leads_somewhere() -> None:

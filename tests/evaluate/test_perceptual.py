@@ -43,7 +43,7 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.save(r3d_18(weights=None).state_dict(), folder / FILES["fvd_r3d18"].name)
     torch.save({}, folder / "nothing.pth")
 
-    class Bare(inception.FeatureExtractorInceptionV3):  # built as it is, without asking for weights
+    class Bare(inception.FeatureExtractorInceptionV3):  # type: ignore[name-defined]  # built as it is, without asking for weights
         def load_state_dict(self, *_: object, **__: object) -> None:
             return None
 

@@ -82,7 +82,7 @@ def test_mov_is_prores_4444_with_alpha_and_plain_sound(tmp_path: Path) -> None:
 def test_gif_repeats_and_keeps_its_colours_still(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gif", audio=speech())
     with Image.open(path) as image:
-        assert image.n_frames == FRAMES and image.info["duration"] == 40 and image.info["loop"] == 0
+        assert getattr(image, "n_frames", 1) == FRAMES and image.info["duration"] == 40 and image.info["loop"] == 0
         image.seek(9)
         shown = np.asarray(image.convert("RGB")).astype(int)
         image.seek(10)
@@ -93,7 +93,7 @@ def test_gif_repeats_and_keeps_its_colours_still(tmp_path: Path) -> None:
 
 def test_webp_is_animated_and_transparent(tmp_path: Path) -> None:
     with Image.open(write(tmp_path / "a.webp", alpha=True)) as image:
-        assert image.n_frames == FRAMES and image.mode == "RGBA"
+        assert getattr(image, "n_frames", 1) == FRAMES and image.mode == "RGBA"
         image.seek(7)
         shown = np.asarray(image.convert("RGBA")).astype(int)
     assert np.abs(shown[..., 3] - frame(7, True)[..., 3]).mean() < 3
@@ -107,7 +107,7 @@ def test_png_pictures_are_the_frames_to_the_bit(alpha: bool, tmp_path: Path) -> 
     for index in (0, 9):
         with Image.open(folder / f"{index:05d}.png") as image:
             assert np.array_equal(np.asarray(image), frame(index, alpha))
-            assert "AI-generated" in image.text["Comment"]
+            assert "AI-generated" in image.info["Comment"]
     write(tmp_path / "shot" / "take_%03d.png", alpha=alpha)
     assert (tmp_path / "shot" / f"take_{FRAMES - 1:03d}.png").is_file()
 

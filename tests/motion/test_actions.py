@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -45,7 +47,7 @@ def test_openness_follows_jaw_and_lids() -> None:
 
 
 @pytest.mark.parametrize("clip", CLIPS)
-def test_read_out_follows_the_openness_measured_in_real_clips(shared_data, clip: str) -> None:
+def test_read_out_follows_the_openness_measured_in_real_clips(shared_data: Path, clip: str) -> None:
     """r >= 0.9 for lips and each eye. In d1 and d2 the lips never part (the measured range is below 0.008)."""
     real = np.load(shared_data / "motion" / f"{clip}.npz", allow_pickle=False)
     values = actions.read_actions(real["exp"])
@@ -55,7 +57,7 @@ def test_read_out_follows_the_openness_measured_in_real_clips(shared_data, clip:
     assert min(eyes) >= 0.9
 
 
-def test_real_talking_stays_within_a_natural_range(shared_data) -> None:
+def test_real_talking_stays_within_a_natural_range(shared_data: Path) -> None:
     real = np.load(shared_data / "motion" / "talking.npz", allow_pickle=False)["exp"].reshape(-1, 63)
     values = actions.read_actions(real, np.median(real, axis=0))
     low, high = np.percentile(values, [2, 98], axis=0)

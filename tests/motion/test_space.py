@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from moda.motion import space
 from moda.motion.space import Motion
+from tests.conftest import Parity
 
 angles = st.floats(-80, 80)
 
@@ -43,13 +45,13 @@ def test_rotation_turns_row_vectors_as_the_published_code_does() -> None:
     assert np.allclose(np.array([1.0, 0, 0]) @ roll, [0, 1, 0], atol=1e-12)
 
 
-def test_rotation_equals_the_published_numbers(parity) -> None:
+def test_rotation_equals_the_published_numbers(parity: Parity) -> None:
     expected = parity("motion.npz")
     for name, angle in (("30deg_pitch", (30, 0, 0)), ("30deg_yaw", (0, 30, 0)), ("30deg_roll", (0, 0, 30))):
         assert np.abs(space.rotation_matrix(*angle) - expected[f"rotation/{name}"]).max() < 1e-6
 
 
-def test_statistics_are_the_published_ones(parity_folder) -> None:
+def test_statistics_are_the_published_ones(parity_folder: Path) -> None:
     published = json.loads((parity_folder / "motion_stats.json").read_text())
     assert np.array_equal(space.MEAN, np.array(published["mean"], dtype=np.float32))
     assert np.array_equal(space.STD, np.array(published["std"], dtype=np.float32))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from moda.portrait.canonical import canonical_face
 from moda.portrait.crop import REFINER, SOURCE, CropSpec, apply_matrix, crop_face, crop_matrices, eyes_and_mouth
+from moda.portrait.portrait import Portrait
 from tests.parity import fixture, largest_difference, seeded
 
 CASES = ("106_12", "106_0", "106_-40", "106_170", "203_10", "68_-8", "5_25")
@@ -79,13 +80,13 @@ def test_the_crop_shows_head_and_shoulders() -> None:
     assert seen[:, 1].min() > 60 and seen[:, 1].max() < 440
 
 
-def test_points_go_there_and_back(hopper_portrait) -> None:
+def test_points_go_there_and_back(hopper_portrait: Portrait) -> None:
     crop = hopper_portrait.crop
     points = hopper_portrait.landmarks[:, :2].astype(np.float64)
     assert np.allclose(crop.to_picture(crop.to_crop(points)), points, atol=1e-6)
 
 
-def test_outside_the_picture_is_black(hopper: np.ndarray, hopper_portrait) -> None:
+def test_outside_the_picture_is_black(hopper: np.ndarray, hopper_portrait: Portrait) -> None:
     moved = hopper_portrait.landmarks - np.array([150, 0, 0], np.float32)
     crop = crop_face(hopper, moved)
     assert (crop.image[:, :40] == 0).all() and crop.image[:, 300:].any()

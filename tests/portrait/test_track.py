@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from moda.errors import BadVideo, Cancelled
+from moda.portrait.portrait import Portrait
 from moda.portrait.track import track_frames, track_video
 from tests.portrait.conftest import turned
 from tests.sounds import write_wav
@@ -85,7 +86,7 @@ def test_the_jump_of_a_cut_is_followed(hopper: np.ndarray) -> None:
     assert jump * track.iod == pytest.approx(680, abs=6)
 
 
-def test_a_face_measured_in_video_equals_the_face_in_the_picture(hopper: np.ndarray, hopper_portrait) -> None:
+def test_a_face_measured_in_video_equals_the_face_in_the_picture(hopper: np.ndarray, hopper_portrait: Portrait) -> None:
     track = track_frames([hopper] * 5)
     iod = hopper_portrait.placement.scale
     error = np.linalg.norm((track.landmarks[-1] - hopper_portrait.landmarks)[:468, :2], axis=1).mean() / iod

@@ -253,10 +253,11 @@ def test_a_broken_model_is_one_sentence(
     damage: str, given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from moda import models
+    from moda.models.registry import LITE_FILES
 
     shipped, broken = models.lite_folder(), tmp_path / "moda-lite"
     broken.mkdir()
-    config, weights = (broken / name for name in models.LITE_FILES)
+    config, weights = (broken / name for name in LITE_FILES)
     config.write_bytes((shipped / "config.json").read_bytes())
     whole = (shipped / "model.safetensors").read_bytes()
     if damage == "another model":

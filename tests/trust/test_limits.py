@@ -111,7 +111,7 @@ def test_the_disk_is_counted_while_files_come_and_go(tmp_path: Path) -> None:
         one.start()
     try:
         for _ in range(300):
-            visitors.end("me", visitors.begin("me", "plan"))
+            visitors.end(visitors.begin("me", "plan"))
     finally:
         stop.set()
         for one in others:

@@ -105,7 +105,9 @@ def small():
         PictureGenerator(GeneratorConfig(features=8, width=16, middle_blocks=1, up_widths=(8, 4), hidden=4)),
         convert.Retargeting(*(KeypointMLP(sizes) for sizes in (STITCHING_SIZES, LIP_SIZES, EYE_SIZES))),
     )
-    return convert.Networks(*(network.eval().requires_grad_(False) for network in networks[:4]), networks[4])
+    for network in networks[:4]:
+        network.eval().requires_grad_(False)
+    return networks
 
 
 def lively(frames: int, origin: str = "moda-lite") -> Motion:

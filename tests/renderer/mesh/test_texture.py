@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,7 +17,7 @@ from moda.renderer.mesh.analysis.texture import BETWEEN, ENLARGED, crisp, enlarg
 @pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("name", ["hopper", "astronaut"])
 def test_a_moving_face_is_as_sharp_in_the_video_as_in_the_picture(
-    name: str, whole: bool, request: pytest.FixtureRequest, track, tmp_path  # type: ignore[no-untyped-def]
+    name: str, whole: bool, request: pytest.FixtureRequest, track: Any, tmp_path: Path
 ) -> None:  # fmt: skip
     sitter = request.getfixturevalue(name)
     # Slowly past all places between the pixels.
