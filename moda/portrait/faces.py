@@ -194,8 +194,3 @@ def pick_face(faces: Sequence[Face], index: int | None = None, point: tuple[floa
         count = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
         raise BadSetting(f"There is no face number {index}; the picture has {count}, counted from 0.")
     return faces[index]
-
-
-def face_thumbnail(image: np.ndarray, face: Face, size: int = 160) -> np.ndarray:
-    """A small upright picture (size, size, 3) uint8 of one face, for choosing among several."""
-    return upright(image, face.pose, 3.6, size)[0]

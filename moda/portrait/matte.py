@@ -55,6 +55,8 @@ class Matte:
     foreground: np.ndarray
     """(H, W, 3) uint8: the person's colours, freed of the background; alpha * foreground + (1 - alpha) * plate is the
     picture, to one level."""
+    plate: np.ndarray
+    """(H, W, 3) uint8: the picture without the person; see `plate.fill_plate`."""
     how: str
     """How person and background were told apart, in one sentence."""
     whole: bool = False
@@ -70,8 +72,8 @@ def person_matte(image: np.ndarray, face: Face, alpha: np.ndarray | None = None,
     """
     found, how = person_alpha(image, face, alpha, others)
     if found is None:
-        return Matte(np.ones(image.shape[:2], np.float32), image, how, whole=True)
-    return Matte(found, split_layers(image, found)[0], how)
+        return Matte(np.ones(image.shape[:2], np.float32), image, image, how, whole=True)
+    return Matte(found, *split_layers(image, found), how)
 
 
 def person_alpha(

@@ -91,11 +91,6 @@ class PasteBack:
         return out
 
 
-def paste_back(picture: np.ndarray, crop: np.ndarray, c2o: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-    """One crop into the full picture; for many frames keep a `PasteBack`."""
-    return PasteBack(picture, c2o, crop.shape[0], mask)(crop)
-
-
 def reference_size(height: int, width: int, longest: int = LONGEST, multiple: int = 2) -> tuple[int, int]:
     """(height, width) to which the reference reduces its pictures: at most `longest`, then cut to even numbers."""
     side = max(height, width)

@@ -18,7 +18,6 @@ from moda.portrait.identity import identity_descriptor
 from moda.portrait.matte import Matte, person_matte
 from moda.portrait.mouth_cover import mouth_is_covered
 from moda.portrait.pictures import MAX_MEGAPIXELS, Picture, read_pictures
-from moda.portrait.plate import fill_plate
 from moda.portrait.resting import RestingFace, resting_face
 from moda.portrait.sharpness import BLURRED, picture_fault
 
@@ -91,10 +90,10 @@ class Portrait:
         """The person cut out of the picture; made when first asked for."""
         return person_matte(self.image, self.face, self.alpha, self.others)
 
-    @functools.cached_property
+    @property
     def plate(self) -> np.ndarray:
         """(H, W, 3) uint8: the picture behind the person, filled in where the person stood."""
-        return fill_plate(self.image, self.matte.alpha)
+        return self.matte.plate
 
     @property
     def landmarks(self) -> np.ndarray:

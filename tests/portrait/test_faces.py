@@ -11,7 +11,7 @@ import skimage
 
 from moda.errors import BadSetting, NoFaceFound
 from moda.portrait.canonical import fit_pose
-from moda.portrait.faces import Face, face_thumbnail, find_all, find_faces, pick_face
+from moda.portrait.faces import Face, find_all, find_faces, pick_face
 from moda.portrait.pictures import load_picture
 from tests.portrait.conftest import turned
 
@@ -59,14 +59,6 @@ def test_several_faces_largest_first(hopper: np.ndarray, astronaut: np.ndarray) 
         pick_face(faces, 2)
     with pytest.raises(NoFaceFound):
         pick_face([])
-
-
-def test_thumbnails_are_upright(hopper: np.ndarray) -> None:
-    straight = face_thumbnail(hopper, find_faces(hopper)[0])
-    tilted = turned(hopper, 40)
-    again = face_thumbnail(tilted, find_faces(tilted)[0])
-    assert straight.shape == (160, 160, 3)
-    assert np.abs(straight.astype(int) - again)[30:130, 30:130].mean() < 15
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from moda.portrait.paste import PasteBack, face_mask, limit_picture, paste_back, reference_size, soft_square
+from moda.portrait.paste import PasteBack, face_mask, limit_picture, reference_size, soft_square
 from moda.portrait.portrait import Portrait
 from tests.parity import fixture, largest_difference, seeded
 
@@ -49,7 +49,7 @@ def test_face_mask_variant_equals_the_reference(original: np.ndarray, rendered: 
     expected = fixture("crop")
     mask = face_mask(parsing())
     assert np.array_equal(np.packbits(mask > 0, axis=1), expected["face_mask/mask_bits"])
-    out = paste_back(original, rendered, expected["paste/M_c2o"], mask)
+    out = PasteBack(original, expected["paste/M_c2o"], rendered.shape[0], mask)(rendered)
     assert np.abs(out.astype(int) - expected["face_mask/paste"]).max() <= 1
 
 
@@ -62,7 +62,7 @@ def test_picture_limit_equals_the_reference(row: int) -> None:
 
 def test_pasting_the_crop_itself_changes_next_to_nothing(hopper_portrait: Portrait) -> None:
     crop = hopper_portrait.crop
-    out = paste_back(hopper_portrait.image, crop.image, crop.c2o)
+    out = PasteBack(hopper_portrait.image, crop.c2o)(crop.image)
     change = np.abs(out.astype(int) - hopper_portrait.image)
     assert out.shape == hopper_portrait.image.shape and change.mean() < 2.5
 
@@ -82,7 +82,7 @@ def test_outside_the_mask_every_pixel_stays(hopper_portrait: Portrait) -> None:
 
 def test_a_crop_beyond_the_border_is_clipped(hopper: np.ndarray) -> None:
     c2o = np.array([[1.0, 0, -300], [0, 1, 450], [0, 0, 1]])
-    out = paste_back(hopper, np.full((512, 512, 3), 255, np.uint8), c2o)
+    out = PasteBack(hopper, c2o)(np.full((512, 512, 3), 255, np.uint8))
     assert (out[520, 100] == 255).all() and np.array_equal(out[:440], hopper[:440])
     away = np.array([[1.0, 0, 9000], [0, 1, 0], [0, 0, 1]])
-    assert np.array_equal(paste_back(hopper, np.full((512, 512, 3), 255, np.uint8), away), hopper)
+    assert np.array_equal(PasteBack(hopper, away)(np.full((512, 512, 3), 255, np.uint8)), hopper)
