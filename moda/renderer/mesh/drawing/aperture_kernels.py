@@ -82,14 +82,14 @@ class MouthShape(NamedTuple):
 # Set by eye on close-ups of the shared portraits at 1024 px, then frozen; lengths in eye widths or IOD.
 LID_FOLD_REACH = 0.4  # below the fold a stretched lid takes on its own tone over this share of its height
 LID_LEAST = 0.8  # and takes it by at least this share, also where it looks like skin already
-LID_BULGE, LID_HANG = 0.05, 0.10  # light on the eyeball under it, and the shade towards its rim
+LID_BULGE, LID_HANG = 0.05, 0.02  # light on the eyeball under it, and the shade towards its rim
 PAINTED_FOLD = 0.22  # darkness of the fold that a painted lid hangs from
 LID_STRANGE = 90.0  # summed RGB difference from the lid's colour that is surely lash or eyeball
 LID_OVERLAP, LID_SHARE = 0.03, 0.92  # a painted lid closes so far over the lower rim, and does so much of the way
 FIXED_SHADE_TOP, FIXED_SHADE_BOTTOM = 0.36, 0.22  # the lids' standing shadow on the eyeball
 IRIS_RIM = 0.10  # width of the iris's soft rim, radii
 IRIS_ZONE, IRIS_ZONE_FADE = 1.42, 0.30  # around the iris the eyeball is drawn anew, radii
-LASH_FLANK = 0.34  # opacity of the lash line's soft upper flank
+LASH_FLANK = 0.45  # opacity of the lash line's soft upper flank
 TONGUE_DOME, TONGUE_GROOVE = 0.22, 0.16  # IOD from tip to flank; darkness of the groove
 LIP_SHADE_TOP, LIP_SHADE_TOP_DEPTH = 0.40, 0.035  # the upper lip's shadow and its depth, IOD
 LIP_SHADE_BOTTOM, LIP_SHADE_BOTTOM_DEPTH = 0.24, 0.03

@@ -16,8 +16,8 @@ GAZE_REACH = np.array([0.16, 0.10])  # shift of the iris at gaze 1, eye widths: 
 DRAWN_GAZE = 0.20  # from this gaze on the drawn iris has replaced the picture's own
 # Set by eye on blinks of the shared portraits:
 LID_SHADOW, SHADOW_DEPTH = 0.30, 0.09  # darkness of a lowered lid's shadow, its depth in eye widths
-LASH_OPACITY, GLASSES_LASH_OPACITY = 0.85, 0.95
-LASH_HALF = 0.021  # half the lash line's width, eye widths
+LASH_OPACITY, GLASSES_LASH_OPACITY = 0.95, 0.95
+LASH_HALF = 0.036  # half the lash line's width, eye widths
 LID_SMOOTHING = 0.95
 
 
