@@ -186,7 +186,8 @@ class Engine:
 
         from moda.media.output import write_bytes
 
-        assert session.picture is not None and session.portrait is not None
+        if session.picture is None or session.portrait is None:
+            raise Superseded
         if session.seen_as is None:
             try:
                 with Image.open(session.picture.path) as opened:
@@ -202,7 +203,8 @@ class Engine:
 
     def played_speech(self, session: Session) -> Path:
         """The session's speech as every browser plays it: the upload, or our own decoding of it."""
-        assert session.sound is not None
+        if session.sound is None:
+            raise Superseded
         upload = Path(session.sound.path)
         if upload.suffix.lower() in BROWSER_SOUNDS or _plain_wave(upload):
             return upload
@@ -271,7 +273,8 @@ class Engine:
     def rig(self, session: Session) -> Path:
         """The rig of the session's portrait as a file for the stage; made once."""
         portrait = session.portrait
-        assert portrait is not None
+        if portrait is None:
+            raise Superseded
         if session.rig is None:
             made = self.heads.get(renderer="mesh").rig(portrait)
             path = session.path("rig.bin")
@@ -312,9 +315,13 @@ class Engine:
         from moda.media.output import write_wav
 
         speech = session.speech
-        assert speech is not None
+        if speech is None:
+            raise Superseded
         if session.heard is None:
-            session.heard = write_wav(speech, session.path("speech.wav"))
+            made = write_wav(speech, session.path("speech.wav"))
+            if session.speech is not speech:
+                raise Superseded
+            session.heard = made
         return session.heard
 
     def render(

@@ -149,6 +149,15 @@ def test_a_restored_take_waits_for_its_portrait_and_speech(tmp_path: Path) -> No
     assert not session.takes and session.stale("takes")
 
 
+def test_what_was_taken_away_meanwhile_is_no_fault_of_ours(tmp_path: Path) -> None:
+    engine = Engine(root=tmp_path)
+    session = engine.visitors.session("one")
+    for gone in (engine.rig, engine.heard, engine.shown_picture, engine.played_speech):
+        with pytest.raises(Superseded):
+            gone(session)
+    assert engine.stage(session) == {}
+
+
 def test_faces_are_boxed_and_numbered() -> None:
     from skimage import data
 

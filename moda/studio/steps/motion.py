@@ -26,7 +26,7 @@ from moda.studio.events import (
     visitor_of,
     working,
 )
-from moda.studio.service import Engine
+from moda.studio.service import Engine, Superseded
 from moda.studio.sessions import Session
 
 TRIMS = ("expression", "head_motion", "blink", "gaze", "smoothing", "drift_guard")
@@ -170,6 +170,8 @@ class MotionStep:
     def shown(self, engine: Engine, session: Session, overlay: bool = False) -> dict[Any, Any]:
         """Everything about the session's takes; overlay: all takes in the plot."""
         takes, chosen = session.takes, session.chosen
+        if not takes:  # their speech was taken away since they were planned
+            raise Superseded
         several = len(takes) > 1
         return {
             self.empty: gr.update(visible=False),
@@ -202,6 +204,8 @@ class MotionStep:
         from moda.preview.trajectories import figure
 
         takes, chosen = session.takes, session.chosen
+        if not takes:
+            raise Superseded
         session.shown["takes"] = session.sampled
         numbers = [chosen]
         if overlay:

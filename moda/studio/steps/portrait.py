@@ -13,7 +13,7 @@ from moda.errors import UserError
 from moda.studio import examples, messages, placeholders
 from moda.studio.components import PictureFile
 from moda.studio.events import PRIVATE, READING, Cleared, guarded, reading, session_of
-from moda.studio.service import Engine
+from moda.studio.service import Engine, Superseded
 from moda.studio.sessions import Session
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ class PortraitStep:
     def shown(self, engine: Engine, session: Session, choosing: bool = False) -> dict[Any, Any]:
         """What the page shows of the session's portrait; `choosing`: among several faces, which stay on show."""
         portrait = session.portrait
-        assert portrait is not None
+        if portrait is None:
+            raise Superseded
         pitch, yaw, _ = portrait.pose
         looks = "Looks straight ahead" if max(abs(pitch), abs(yaw)) < 8 else f"Turned {abs(yaw):.0f}°"
         wide = portrait.face.box[2] - portrait.face.box[0]

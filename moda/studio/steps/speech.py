@@ -12,7 +12,7 @@ from moda.errors import UserError
 from moda.settings import Limits
 from moda.studio import examples, messages
 from moda.studio.events import LIGHT, PRIVATE, READING, Cleared, guarded, reading, session_of, working
-from moda.studio.service import Engine
+from moda.studio.service import Engine, Superseded
 from moda.studio.sessions import Session
 
 QUIET = -45
@@ -59,7 +59,8 @@ class SpeechStep:
     def shown(self, session: Session) -> dict[Any, Any]:
         """What the page shows of the session's speech."""
         speech = session.speech
-        assert speech is not None
+        if speech is None:
+            raise Superseded
         quiet = speech.level < QUIET
         hints = ["The speech is very quiet; a louder recording moves the lips better."] if quiet else []
         return {self.say: messages.good(f"{speech.seconds:.1f} s of speech.", hints)}
