@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from moda.errors import BadSetting
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from moda.media.audio import Speech
     from moda.media.backdrop import Backdrop
     from moda.media.captions import Caption
@@ -85,3 +85,16 @@ def finished(
         if burner is not None:
             frame = burner.onto(frame, number)
         yield mark(frame) if settings.mark else frame
+
+
+def no_higher(frames: Iterator[np.ndarray], height: int) -> Iterator[np.ndarray]:
+    """Frames (H, W, C) made smaller where they are higher than `height` pixels; width and height stay even."""
+    import cv2
+
+    for frame in frames:
+        high, wide = frame.shape[:2]
+        if high <= height:
+            yield frame
+            continue
+        size = max(2, round(wide * height / high / 2) * 2), height // 2 * 2
+        yield np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA))

@@ -19,7 +19,7 @@ from moda.motion.space import FPS
 from moda.motion.takes import Take
 from moda.motion.trims import trim
 from moda.result import RenderResult
-from moda.settings import MAX_SEED, POSE_PRIORS, Limits, Settings
+from moda.settings import CONTROLS, MAX_SEED, POSE_PRIORS, Limits, Settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -386,7 +386,6 @@ class TalkingHead:
             try:
                 for index, frame in enumerate(frames):
                     if writer is None:
-                        self._check_height(frame.shape[0])
                         writer = open_writer(
                             Path(output), motion.fps, (frame.shape[1], frame.shape[0]), sound, made, frames=len(motion),
                             alpha=settings.alpha, captions=srt(captions) if settings.captions else "",
@@ -423,7 +422,7 @@ class TalkingHead:
         notes: list[str], cancel: Cancel | None,
     ) -> Iterator[np.ndarray]:  # fmt: skip
         """Finished frames; everything that can be refused is, and the portrait prepared, before the first one."""
-        from moda.finishing import finished, open_background
+        from moda.finishing import finished, no_higher, open_background
 
         settings = take.settings
         self._check_height(settings.size)
@@ -434,6 +433,9 @@ class TalkingHead:
             prepared, motion, size=settings.size, whole=settings.frame == "whole", cancel=cancel,
             alpha=settings.alpha or backdrop is not None,
         )  # fmt: skip
+        if settings.frame == "whole":  # its own size, up to the limit, unless a size is asked for
+            asked = settings.size if settings.size != CONTROLS["size"].default else self.limits.max_size
+            drawn = no_higher(drawn, min(asked, self.limits.max_size))
         return finished(drawn, settings, motion.fps, backdrop, captions, notes)
 
 

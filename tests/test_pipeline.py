@@ -196,3 +196,15 @@ def test_paste_belongs_to_liveportrait(head: TalkingHead, portrait: Portrait, sp
     with pytest.raises(BadSetting, match="liveportrait's"):
         head.render(portrait, take, speech, tmp_path / "out.mp4")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_whole_picture_keeps_to_the_size_and_the_limit(head: TalkingHead, portrait: Portrait, take: Take) -> None:
+    def shape(limit: int = 1080, **values: object) -> tuple[int, ...]:
+        few = replace(take, settings=take.settings.changed(frame="whole", **values))
+        limited = replace(head, limits=replace(head.limits, max_size=limit))
+        return next(limited.frames(portrait, few)).shape
+
+    height, width = portrait.image.shape[:2]
+    assert shape() == (height // 2 * 2, width // 2 * 2, 3)
+    assert shape(size=256)[0] == 256 and shape(size=256)[1] == pytest.approx(256 * width / height, abs=2)
+    assert shape(300)[0] == 300
