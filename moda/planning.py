@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from moda.errors import BadSetting, Cancelled
 from moda.generator.noise_scale import NoiseScale
-from moda.models.motion_model import MotionModel, Start
+from moda.models.motion_model import MotionModel, Pace, Start
 from moda.models.threads import cpu_threads
 from moda.motion.closures import close_lips, is_bilabial
 from moda.motion.emotions import CLASSES
@@ -25,17 +25,19 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class Tuned(Protocol):
-    """What a model brings for its sampling: its starting noise, and joint guidance that stands in for untouched
-    scales (None: the scales of the settings)."""
+    """What a model brings for its sampling: its starting noise, joint guidance that stands in for untouched scales
+    (None: the scales of the settings), and the pace that stands in for untouched steps, solver and schedule."""
 
     noise: NoiseScale
     joint_guidance: float | None
+    pace: Pace
 
 
 def sampling_options(settings: Settings, model: Tuned | type[Tuned]) -> SamplingOptions:
     """The sampler's options that these settings mean for a model.
 
-    Guidance that is left at its defaults is the model's own: moda-base was published with a joint guidance of 1.2.
+    What is left at its defaults is the model's own: moda-base was published with a joint guidance of 1.2, and each
+    model has the pace that measured best.
     """
     from moda.generator.guidance import Guidance
     from moda.generator.sampler import SamplingOptions
@@ -45,11 +47,16 @@ def sampling_options(settings: Settings, model: Tuned | type[Tuned]) -> Sampling
     scales = {name: getattr(settings, f"{name}_guidance") for name in ("speech", "emotion", "identity")}
     untouched = all(scale == CONTROLS[f"{name}_guidance"].default for name, scale in scales.items())
     own = model.joint_guidance if untouched else None
+    # The pace was measured at the model's own guidance; stronger guidance bends the path more.
+    left = all(getattr(settings, name) == CONTROLS[name].default for name in ("steps", "solver", "schedule"))
+    pace = model.pace if left and untouched else Pace(settings.steps)
+    guidance = Guidance(**scales, refresh=pace.refresh) if own is None else Guidance(joint=own, refresh=pace.refresh)
     return SamplingOptions(
-        steps=settings.steps,
+        steps=pace.steps,
         solver=settings.solver,
         schedule=settings.schedule,
-        guidance=Guidance(**scales) if own is None else Guidance(joint=own),
+        warp=pace.warp,
+        guidance=guidance,
         noise=model.noise,
     )
 

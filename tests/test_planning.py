@@ -15,7 +15,7 @@ from moda.settings import Settings
 
 
 def test_guidance_left_alone_is_the_models_own() -> None:
-    assert sampling_options(Settings(), BaseModel).guidance == Guidance(joint=1.2)
+    assert sampling_options(Settings(), BaseModel).guidance == Guidance(joint=1.2, refresh=3)
     own = Settings().speech_guidance
     assert sampling_options(Settings(), LiteModel).guidance == Guidance(speech=own)
     assert sampling_options(Settings(emotion_guidance=2.0), BaseModel).guidance == Guidance(speech=own, emotion=2.0)
@@ -25,6 +25,27 @@ def test_the_reference_preset_is_the_published_sampler() -> None:
     for model in (BaseModel, LiteModel):
         assert sampling_options(Settings(preset="reference"), model) == SamplingOptions.reference(10, 1.2)
     assert sampling_options(Settings.from_mapping({"preset": "reference", "steps": 4}), BaseModel).steps == 4
+
+
+def test_moda_base_walks_its_own_pace() -> None:
+    """5 steps, guidance at the first and the fourth: 7 rows for the published 20."""
+    options = sampling_options(Settings(), BaseModel)
+    assert (options.steps, options.warp, options.guidance.refresh, options.guidance.joint) == (5, 0.6, 3, 1.2)
+    refreshed = -(-options.steps // options.guidance.refresh)
+    assert options.steps + refreshed * (options.guidance.branches - 1) == 7
+
+
+def test_moda_lite_walks_six_even_steps() -> None:
+    options = sampling_options(Settings(), LiteModel)
+    assert (options.steps, options.solver, options.warp, options.guidance.refresh) == (6, "ab2", 1.0, 2)
+
+
+@pytest.mark.parametrize("values", [{"steps": 8}, {"solver": "heun"}, {"schedule": "reference"}])
+def test_what_is_asked_for_is_done(values: dict[str, object]) -> None:
+    settings = Settings(**values)  # type: ignore[arg-type]
+    options = sampling_options(settings, BaseModel)
+    assert (options.steps, options.solver, options.schedule) == (settings.steps, settings.solver, settings.schedule)
+    assert options.warp == 1.0
 
 
 @pytest.mark.slow

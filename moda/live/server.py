@@ -188,6 +188,7 @@ class Conversation:
         self.backlog = 0  # samples that wait
         self.arrived = asyncio.Event()
         self.over = False
+        self.working = False
         self.clock_at: float | None = None  # when frame 0 was due
 
     async def run(self) -> None:
@@ -215,6 +216,8 @@ class Conversation:
             try:
                 received = await asyncio.wait_for(self.socket.receive(), self.server.limits.live_silent_seconds)
             except asyncio.TimeoutError:
+                if self.working:  # the client waits for us
+                    continue
                 raise Refusal("Nothing came for too long, so the live session ended; start it again.") from None
             if received["type"] == "websocket.disconnect":
                 return
@@ -235,8 +238,10 @@ class Conversation:
 
     async def _work(self) -> None:
         while not self.over:
+            self.working = False
             await self.arrived.wait()
             self.arrived.clear()
+            self.working = True
             while (self.control or self.sound) and not self.over:
                 self.session.piece = piece_for(len(self.server.begun))
                 if self.control and not (self.sound and self.control[0]["type"] in AFTER_SOUND):

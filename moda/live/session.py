@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from moda.conditions.emotion import is_timed
 from moda.errors import BadSetting
 from moda.live.hearing import FRAME, Hearing
 from moda.live.presence import Presence
@@ -147,9 +148,9 @@ class LiveSession:
         return Motion(array, FPS, f"{self.model.name}, live", self.start.reference, self.start.neutral)
 
     def _emotion(self, settings: Settings) -> torch.Tensor:
-        weights, _ = emotion_weights(settings, 1, FPS)
-        if weights.ndim == 2:
+        if is_timed(settings.emotion):
             raise BadSetting("A live session has no end: write the emotion without times and change it when you like.")
+        weights, _ = emotion_weights(settings, 1, FPS)
         return torch.as_tensor(weights, dtype=torch.float32)
 
     def _options(self, settings: Settings) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moda.generator.noise_scale import NoiseScale
-from moda.models.motion_model import Start, with_gap
+from moda.models.motion_model import Pace, Start, with_gap
 from moda.motion.actions import NEUTRAL
 from moda.motion.space import EXPRESSION, neutral_reference, normalise
 
@@ -24,6 +24,7 @@ class LiteModel:
     #: people's do (spread of the brows .005 -> .009 IOD, speed of nodding 3.8 -> 5.1 degrees a second).
     noise = NoiseScale(lips=0.3, brows=1.75, head=1.3)
     joint_guidance: float | None = None
+    pace = Pace(steps=6)
     #: So small a network gains little from a second thread, and waits tenfold when another process has the core.
     threads = 1
 

@@ -35,6 +35,18 @@ class Start:
     ratio: float = 1.0
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How a model's path is walked where the settings leave steps, solver and schedule as they are.
+
+    steps of ab2 on the full schedule with this `warp`, guidance computed at every `refresh`-th step.
+    """
+
+    steps: int
+    warp: float = 1.0
+    refresh: int = 2
+
+
 class MotionModel(Protocol):
     """A named generator with its own way of hearing speech and reading a portrait."""
 
@@ -43,6 +55,7 @@ class MotionModel(Protocol):
     silence: int  # frames of silence that its features carry behind the speech
     noise: NoiseScale
     joint_guidance: float | None  # instead of the settings' scales where those are untouched
+    pace: Pace
     threads: int  # CPU threads that sampling uses
 
     def features(self, speech: Speech, preset: str) -> Any: ...
