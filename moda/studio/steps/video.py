@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from moda.motion.takes import Take
-from moda.settings import Settings
+from moda.settings import CONTROLS, Settings
 from moda.studio import messages, placeholders
 from moda.studio.components import control, renderer_choice
 from moda.studio.events import (
@@ -38,7 +38,7 @@ SAVED = {
 
 
 EXPORTS = {".html": "Web page .html", ".glb": "3D face .glb", ".csv": "ARKit curves .csv"}
-VIDEO_CONTROLS = ("frame", "background_still", "background", "alpha", "captions", "burn_captions", "mark")
+VIDEO_CONTROLS = [name for name, about in CONTROLS.items() if about.group == "video" and name != "size"]
 
 
 @dataclass(frozen=True)
