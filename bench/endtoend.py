@@ -1,3 +1,5 @@
+# It asks POSIX, which mypy does not find for Windows.
+# mypy: disable-error-code="attr-defined"
 """From portrait and speech to video with what ships (moda-lite, mesh): time and memory, each in a process of its own.
 
     python -m bench.endtoend [--seconds 10 60 600] [--sizes 512 1080] [--cores 2 1] [--out FILE.json]

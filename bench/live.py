@@ -1,3 +1,5 @@
+# It asks POSIX, which mypy does not find for Windows.
+# mypy: disable-error-code="attr-defined"
 """Live sessions: delay, load, lips against the offline take, head speed, memory.
 
     python -m bench.live [--speech FOLDER] [--seconds 10] [--sessions 1 4 8 16] [--out FILE.json]

@@ -1,3 +1,5 @@
+# It asks POSIX, which mypy does not find for Windows.
+# mypy: disable-error-code="attr-defined"
 """Rendering time: our LivePortrait against the reference's schedule of work, same weights, same machine.
 
     python -m bench.reference_rendering [--frames 2] [--threads 1] [--dtype float32|bfloat16] [--out FILE.json]

@@ -1,3 +1,5 @@
+# It asks POSIX, which mypy does not find for Windows.
+# mypy: disable-error-code="attr-defined"
 """Many clips: a batch of jobs by one worker and by two, and a comparison of variants.
 
     python -m bench.scale [--jobs 40] [--seconds 5] [--variants 4] [--compared 10] [--out FILE.json]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from moda.batch.work import Outcome, Recipe, Task, Worker
-from moda.batch.workers import MAX_WORKERS, shared_out
+from moda.batch.workers import MAX_WORKERS, shared_out, understood
 from moda.errors import BadSetting, UserError
 
 START_SECONDS = 600.0  # loading a model from slow shared storage
@@ -74,9 +74,7 @@ class RayCrew:
         except self._ray.exceptions.RayError as fault:
             reason = str(fault).strip().splitlines()[0][:160]
             raise BadSetting(f"A Ray worker could not be started ({reason}): ask for fewer workers.") from None
-        if kind == "fault":
-            raise BadSetting(content)
-        return dict(content)
+        return understood(kind, content)
 
     def maker(self) -> dict[str, str]:
         return self._maker

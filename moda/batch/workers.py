@@ -132,9 +132,7 @@ class Processes:
             kind, content = self._members[number][1].recv()
         except EOFError:
             raise BadSetting("A worker died while it was loading: use fewer workers, or look at its memory.") from None
-        if kind == "fault":
-            raise BadSetting(content)
-        return dict(content)
+        return understood(kind, content)
 
     def maker(self) -> dict[str, str]:
         return self._maker
@@ -166,6 +164,13 @@ class Processes:
             process.terminate()
         for process, _ in self._members:
             process.join(10)
+
+
+def understood(kind: str, content: Any) -> dict[str, str]:
+    """What makes a worker's clips, out of its greeting. Raises BadSetting where it says why it cannot start."""
+    if kind == "fault":
+        raise BadSetting(content)
+    return dict(content)
 
 
 def shared_out(recipe: Recipe, size: int) -> list[Recipe]:

@@ -1,3 +1,5 @@
+# It asks POSIX, which mypy does not find for Windows.
+# mypy: disable-error-code="attr-defined"
 """The renderer as a whole: the reference's frames, streaming, and what happens when things run out."""
 
 from __future__ import annotations
