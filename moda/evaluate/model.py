@@ -5,10 +5,11 @@ For every real talking video the model plans a motion from the video's sound alo
 * r, best, lag: correlation of the generated inner-lip opening with the real speaker's, at zero lag and at the best.
 * sync: lip-sync correlation of the generated motion by a regressor fitted on the other real speakers; `own` is what
   the real speaker's own lips score.
-Over all clips: mismatched r and the AUC of matched against mismatched, twice: `sync` holds the motion against another
-clip's sound, `lips` against another speaker's lips (those rise and fall together where two people read sentences of one
-pattern, as in the GRID corpus); and every movement measure against the range of real people. The last line is one
-number for choosing a checkpoint.
+Over all clips: lips_r, and lips_r_free over those whose words are not given (people who speak freely); mismatched r and
+the AUC of matched against mismatched, twice: `sync` holds the motion against another clip's sound, `lips` against
+another speaker's lips (those rise and fall together where two people read sentences of one pattern, as in the GRID
+corpus); and every movement measure against the range of real people. The last line is one number for choosing a
+checkpoint.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ LONG_ENOUGH = 40  # frames that two clips must share to be held against each oth
 @dataclass(frozen=True)
 class Judged:
     """One clip: generated lips against the real ones, and both against the sound; `strangers`: the sync correlations of
-    the generated motion with the sounds of all other clips."""
+    the generated motion with the sounds of all other clips; read: whether the words are known, as of read sentences."""
 
     name: str
     lips: Sync
@@ -49,6 +50,7 @@ class Judged:
     generated: Array
     real: Array
     strangers: tuple[float, ...] = ()
+    read: bool = False
 
 
 def judge(
@@ -84,7 +86,8 @@ def judge(
             for other in clips
             if other.name != clip.name and min(len(signals.opening), len(other.signals)) >= LONG_ENOUGH
         )
-        judged.append(Judged(clip.name, lips, sync, own, values, signals.opening, real, strangers))
+        known = bool(words) and clip.name in words
+        judged.append(Judged(clip.name, lips, sync, own, values, signals.opening, real, strangers, known))
     return judged
 
 
@@ -101,8 +104,11 @@ def mismatched(judged: Sequence[Judged]) -> list[float]:
 
 def area_under_curve(matched: Sequence[float], others: Sequence[float]) -> float:
     """Chance that a matched pair scores above a mismatched one; 0.5 = no better than guessing."""
-    a, b = np.asarray(matched)[:, None], np.asarray(others)[None]
-    return float(((a > b) + 0.5 * (a == b)).mean()) if a.size and b.size else float("nan")
+    from scipy.stats import mannwhitneyu
+
+    if not matched or not others:
+        return float("nan")
+    return float(mannwhitneyu(matched, others).statistic) / (len(matched) * len(others))
 
 
 def totals(judged: Sequence[Judged]) -> dict[str, float]:
@@ -111,6 +117,7 @@ def totals(judged: Sequence[Judged]) -> dict[str, float]:
     heard, unheard = [j.sync.correlation for j in judged], [r for j in judged for r in j.strangers]
     return {
         "lips_r": float(np.mean(matched)),
+        "lips_r_free": float(np.mean([j.lips.correlation for j in judged if not j.read] or [np.nan])),
         "lips_best": float(np.mean([j.lips.best for j in judged])),
         "lag_median_ms": float(np.median([j.lips.lag_ms for j in judged])),
         "lags_beyond_80_ms": float(sum(abs(j.lips.lag_ms) > 80 for j in judged)),
