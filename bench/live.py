@@ -38,10 +38,10 @@ START = Start(np.zeros(63, np.float32), normalise(REFERENCE), REFERENCE, NEUTRAL
 
 
 def speeches(folder: Path | None, seconds: float) -> list[np.ndarray]:
-    """Waveforms of the folder, or of the examples."""
+    """Waveforms of the folder, or of the examples: the first six of two seconds and more."""
     paths = sorted((folder or asset("examples")).glob("*.wav"))
     waves = [np.asarray(load_speech(str(path)).waveform[: round(16_000 * seconds)], np.float32) for path in paths]
-    return [wave for wave in waves if len(wave) > 32_000]
+    return [wave for wave in waves if len(wave) > 32_000][:6]
 
 
 def talk(model: LiteModel, sound: np.ndarray, seed: int, piece: int) -> np.ndarray:
