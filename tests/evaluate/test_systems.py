@@ -27,9 +27,10 @@ def signals(rotation: np.ndarray) -> Signals:
         rotation=rotation,
         place=np.zeros((count, 3)),
         regions=np.zeros((count, 4)),
+        lips=np.zeros((count, 2, 2)),
         shut=0.0,
         tracked=True,
-    )  # fmt: skip
+    )
 
 
 def test_systems_are_read_from_pairs() -> None:

@@ -14,7 +14,7 @@ from moda.media.neural import kokoro, packages, piper
 from moda.media.speak import speak, speak_sentences
 
 pytest.importorskip("onnxruntime", reason="the extra voices is not installed")
-TEXT = "The weather was lovely yesterday, so we walked along the river until six. Would you like some tea?"
+TEXT = "The weather was lovely yesterday, so we walked along the river until sunset. Would you like some tea?"
 
 
 @pytest.fixture(scope="module")
