@@ -425,17 +425,19 @@ class TalkingHead:
         from moda.finishing import finished, no_higher, open_background
 
         settings = take.settings
-        self._check_height(settings.size)
+        whole = settings.frame == "whole"
+        own_size = whole and settings.size == CONTROLS["size"].default  # no size was asked for
+        if not own_size:
+            self._check_height(settings.size)
         backdrop = open_background(settings, self.limits.max_portrait_pixels / 1e6)
         with _timed(timings, "portrait"):
             prepared = self._prepare(self.renderer, portrait, settings.background_still, settings.paste)
         drawn = self.renderer.frames(
-            prepared, motion, size=settings.size, whole=settings.frame == "whole", cancel=cancel,
+            prepared, motion, size=settings.size, whole=whole, cancel=cancel,
             alpha=settings.alpha or backdrop is not None,
         )  # fmt: skip
-        if settings.frame == "whole":  # its own size, up to the limit, unless a size is asked for
-            asked = settings.size if settings.size != CONTROLS["size"].default else self.limits.max_size
-            drawn = no_higher(drawn, min(asked, self.limits.max_size))
+        if whole:
+            drawn = no_higher(drawn, self.limits.max_size if own_size else settings.size)
         return finished(drawn, settings, motion.fps, backdrop, captions, notes)
 
 

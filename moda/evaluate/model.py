@@ -86,7 +86,7 @@ def judge(
             for other in clips
             if other.name != clip.name and min(len(signals.opening), len(other.signals)) >= LONG_ENOUGH
         )
-        known = bool(words) and clip.name in words
+        known = words is not None and clip.name in words
         judged.append(Judged(clip.name, lips, sync, own, values, signals.opening, real, strangers, known))
     return judged
 
