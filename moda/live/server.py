@@ -205,7 +205,8 @@ class Conversation:
                 minutes = self.server.limits.live_seconds / 60
                 raise Refusal(f"A live session lasts at most {minutes:g} minutes; start another one.")
             for task in done:
-                task.result()
+                if not task.cancelled():
+                    task.result()
         finally:
             for task in (reader, worker):
                 task.cancel()

@@ -106,7 +106,12 @@ def read_pictures(source: Any, max_megapixels: float = MAX_MEGAPIXELS) -> Iterat
         frames = _from_bytes(_read_stream(source), name, max_megapixels)
     else:
         raise BadPicture(f"A {type(source).__name__} is not a picture; {_HOW}.")
-    yield from map(_large_enough, frames)
+    empty = True
+    for frame in frames:
+        empty = False
+        yield _large_enough(frame)
+    if empty:  # a container whose every page is damaged
+        raise BadPicture(f"{name} holds no picture that can be read; {_HOW}.")
 
 
 def _large_enough(picture: Picture) -> Picture:

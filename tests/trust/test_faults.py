@@ -254,10 +254,10 @@ def test_an_encoder_that_dies_is_one_sentence(given: Path, tmp_path: Path, capsy
 def test_a_broken_model_is_one_sentence(
     damage: str, given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from moda import models
+    from moda.models import registry
     from moda.models.registry import LITE_FILES
 
-    shipped, broken = models.lite_folder(), tmp_path / "moda-lite"
+    shipped, broken = registry.lite_folder(), tmp_path / "moda-lite"
     broken.mkdir()
     config, weights = (broken / name for name in LITE_FILES)
     config.write_bytes((shipped / "config.json").read_bytes())
@@ -267,7 +267,7 @@ def test_a_broken_model_is_one_sentence(
     weights.write_bytes(whole[: {"cut in half": len(whole) // 2, "only a header": 8}.get(damage)])
     if damage.startswith("no "):
         (weights if damage == "no weights" else config).unlink()
-    monkeypatch.setattr(models, "lite_folder", lambda: broken)
+    monkeypatch.setattr(registry, "lite_folder", lambda: broken)
     line = refused(
         capsys, ["generate", str(given / "me.png"), str(given / "short.wav"), "-o", str(tmp_path / "out.mp4"),
                  "--model", "moda-lite", "--renderer", "mesh"],
