@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -288,8 +288,3 @@ def read_cue_sheet(found: Any) -> tuple[tuple[Edit, ...], str, tuple[Word, ...]]
         raise BadText("The words of this cue sheet have no start, end and text.") from None
     emotion = found.get("emotion", "")
     return tuple(Edit.from_mapping(edit) for edit in found["edits"]), emotion if isinstance(emotion, str) else "", words
-
-
-def with_words(speech: Speech, words: Sequence[Word]) -> Speech:
-    """The speech with known words."""
-    return replace(speech, words=tuple(words))
