@@ -13,22 +13,61 @@ import cv2
 import numpy as np
 
 from moda.renderer.mesh.analysis.curves import EYE_SAMPLES, eye_lines
-from moda.renderer.mesh.analysis.filling import spread
+from moda.renderer.mesh.analysis.filling import filled, spread
 from moda.renderer.mesh.analysis.topology import EYES, FACE, LASH_ROWS, EyeLandmarks
 
+# Numbers without a source are set by eye on rendered portraits.
+
+# How lids close.
 UPPER_SHARE = 0.84
 """How much of the closing the upper lid does."""
-
 OVERLAP = 0.022
 """IOD by which the closed upper lid passes the lower rim."""
+BELL = 0.6  # exponent of the half sine along the lid: below 1, so that the corners follow
+LASHES_FOLLOW = 0.97
+CREASE_FOLLOWS, ABOVE_FOLLOWS, BROW_FOLLOWS, BELOW_RISES = 0.46, 0.15, 0.03, 0.08  # of the opening
+
+# The search for the lash line above the upper rim, and for the skin under the lower one; lengths in IOD.
+LASH_REACH = np.linspace(-0.01, 0.055, 27)
+LEAST_OPENING = 0.05  # an eye that is less open is left as found
+LASH_DEPTH = 4.0  # levels by which a lash line is darker than what is beside it
+USUAL_LASH = 0.012  # its height where it is not seen
+TO_LASH = 0.55
+"""The rim that moves is a little inside the darkest line: half of the lashes stay above it."""
+SKIN_REACH = np.linspace(0.0, 0.11, 45)
+EYEBALL_STEPS, SKIN_FROM = 26, 32  # steps of the search that may be eyeball; from which it is surely skin
+AT_RIM = 6  # the first steps, whose difference from the skin is the eyeball's
+STRANGE, LEAST_STRANGE = 0.45, 30.0  # share of that difference, and sum over RGB, above which it is no skin
+MOST_FOUND, TO_SKIN, MOST_TO_SKIN, SKIN_EXTRA = 0.05, 0.6, 0.022, 0.004
+
+# The iris: a circle moved and resized about its landmarks; in its radii.
+IRIS_ANGLES = np.radians(np.concatenate([np.arange(-55, 56, 10), np.arange(125, 236, 10)]))  # lids hide the rest
+IRIS_RADII = np.arange(0.80, 1.85, 0.04)
+IRIS_ACROSS, IRIS_DOWN = np.arange(-0.28, 0.29, 0.07), np.arange(-0.21, 0.22, 0.07)
+STEP_RANGE = (-12, 22)  # levels from iris to white that count
+RADIUS_SPREAD, CENTRE_SPREAD = 0.45, 0.35  # of the prior around the landmarks: log radius; radii
+LEAST_RAYS, LEAST_STEP = 7, 6.0  # a rim that is not seen on so many rays, or as clearly, stays where it was found
+
+# The eyeball under the lids.
+WHITE_FROM, WHITE_KEPT, DISC_TO = 1.15, 1.22, 0.97  # iris radii: the white begins, is kept as it is, the disc ends
+LEAST_WHITE, LEAST_DISC = 30, 20  # px
+LASH_PERCENTILE, UNSEEN_PERCENTILE, UNSEEN_WHITE = 35, 85, 150.0
+RINGS = 16
+RINGS_PER_RADIUS = 14
+MIRRORED = 0.7  # of what the lids hide of the iris comes from its other half, the rest from its rings
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 PATCH_WIDTH = 152
 LID_DARKEST = 0.72
 """Skin around the eye is not darker than this share of its median; what is, is no skin."""
 LID_SMOOTHED = 5.0  # of the 65 places along the lid
+ABOVE_LID = (0.35, 0.5, 0.65, 0.8)  # of the way from the crease to the ring above it
+BELOW_LID = (0.9, 1.1, 1.3, 1.5)  # of the way from the rim to the ring below it
 MARGIN = 0.18  # of the eye's width, left and right
 HALF_HEIGHT = 0.5  # of the eye's width, above and below the corner line
+CLEAR_TOP, CLEAR_BOTTOM = 0.035, 0.01  # of the eye's width: what of the opening lashes may cover
+LASH_UP = 0.02  # of the eye's width above the rim, where lashes are looked for too
+LASH_SHADE, LASH_AGAINST_LID = 0.8, 0.5  # the closed line: darker than the lashes seen, at most half of the lid
 
 
 @dataclass(frozen=True)
@@ -69,43 +108,42 @@ def refine_lids(image: np.ndarray, points: np.ndarray, iod: float) -> np.ndarray
     points = points.copy()
     grey = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), max(0.5, 0.006 * iod))
     soft = cv2.GaussianBlur(image, (0, 0), max(0.5, 0.008 * iod)).astype(np.float32)
-    reach = np.linspace(-0.01, 0.055, 27) * iod
+    reach = LASH_REACH * iod
     for eye in EYES:
         up, lo = np.array(eye.upper), np.array(eye.lower)
         opening = points[lo, :2] - points[up, :2]
         across = points[up[-1], :2] - points[up[0], :2]
         normal = np.array([across[1], -across[0]]) / max(float(np.linalg.norm(across)), 1e-6)  # upwards
-        if float((opening @ -normal).max()) < 0.05 * iod:
+        if float((opening @ -normal).max()) < LEAST_OPENING * iod:
             continue
         xy = points[up[1:-1], None, :2] + reach[None, :, None] * normal
         profile = sample(grey, xy[..., 0], xy[..., 1])
         darkest = profile.argmin(1)
         depth = np.median(profile, axis=1) - profile.min(1)
-        shift = np.where(depth > 4, reach[darkest], 0.012 * iod)
+        shift = np.where(depth > LASH_DEPTH, reach[darkest], USUAL_LASH * iod)
         shift = np.clip(
             np.median(np.stack([np.roll(np.pad(shift, 1, mode="edge"), k)[1:-1] for k in (-1, 0, 1)]), 0), 0, None
         )
-        # The rim that moves is a little inside the darkest line: half of the lashes stay above it.
-        points[up[1:-1], :2] += (0.55 * shift)[:, None] * normal
+        points[up[1:-1], :2] += (TO_LASH * shift)[:, None] * normal
         points[lo[1:-1], :2] += _to_lower_skin(soft, points[lo[1:-1], :2], -normal, iod)[:, None] * -normal
     return points
 
 
 def _to_lower_skin(image: np.ndarray, rim: np.ndarray, down: np.ndarray, iod: float) -> np.ndarray:
     """How far (n,) px below the landmarks of the lower rim the skin begins: the eyeball must end there."""
-    steps = np.linspace(0.0, 0.11, 45) * iod
+    steps = SKIN_REACH * iod
     xy = rim[:, None] + steps[None, :, None] * down
     profile = sample(image, xy[..., 0], xy[..., 1])
-    skin = np.median(profile[:, 32:], axis=1, keepdims=True)
+    skin = np.median(profile[:, SKIN_FROM:], axis=1, keepdims=True)
     strange = np.abs(profile - skin).sum(-1)
-    limit = np.maximum(0.45 * strange[:, :6].max(1), 30.0)
-    eyeball = strange[:, :26] > limit[:, None]
+    limit = np.maximum(STRANGE * strange[:, :AT_RIM].max(1), LEAST_STRANGE)
+    eyeball = strange[:, :EYEBALL_STEPS] > limit[:, None]
     # The last step, seen from the rim, of the unbroken run that is not skin.
     run = np.where(eyeball.all(1), 0, eyeball.argmin(1))
-    found = np.minimum(steps[run], 0.05 * iod)
+    found = np.minimum(steps[run], MOST_FOUND * iod)
     padded = np.pad(found, 1, mode="edge")
     smooth = np.median(np.stack([padded[:-2], found, padded[2:]]), axis=0)
-    return np.clip(0.6 * smooth, 0.0, 0.022 * iod) + 0.004 * iod
+    return np.clip(TO_SKIN * smooth, 0.0, MOST_TO_SKIN * iod) + SKIN_EXTRA * iod
 
 
 def _fit_iris(patch: np.ndarray, iris: tuple[float, float, float], visible: np.ndarray) -> tuple[float, float, float]:
@@ -113,26 +151,26 @@ def _fit_iris(patch: np.ndarray, iris: tuple[float, float, float], visible: np.n
     u, v, radius = iris
     plain = cv2.cvtColor(np.clip(patch, 0, 255).astype(np.uint8), cv2.COLOR_RGB2GRAY).astype(np.float32)
     grey = cv2.GaussianBlur(plain, (0, 0), max(1.0, 0.05 * radius))
-    angles = np.radians(np.concatenate([np.arange(-55, 56, 10), np.arange(125, 236, 10)]))
-    radii = np.arange(0.80, 1.85, 0.04) * radius
+    radii = IRIS_RADII * radius
     best, answer = 0.0, iris
-    for du in np.arange(-0.28, 0.29, 0.07) * radius:
-        for dv in np.arange(-0.21, 0.22, 0.07) * radius:
-            x = u + du + radii[None] * np.cos(angles)[:, None]
-            y = v + dv + radii[None] * np.sin(angles)[:, None]
+    for du in IRIS_ACROSS * radius:
+        for dv in IRIS_DOWN * radius:
+            x = u + du + radii[None] * np.cos(IRIS_ANGLES)[:, None]
+            y = v + dv + radii[None] * np.sin(IRIS_ANGLES)[:, None]
             profile = cv2.remap(grey, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR)
             shown = cv2.remap(visible, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR) > 0.8
             step = profile[:, 3:] - profile[:, :-3]
             both = shown[:, 3:] & shown[:, :-3]
             count = both.sum(0)
-            score = np.clip(step, -12, 22)
-            score = np.where(count >= 7, (score * both).sum(0) / np.maximum(count, 1), 0.0)
+            score = np.clip(step, *STEP_RANGE)
+            score = np.where(count >= LEAST_RAYS, (score * both).sum(0) / np.maximum(count, 1), 0.0)
             r = radii[1:-2] + 0.5 * (radii[1] - radii[0])
-            score = score * np.exp(-((np.log(r / radius) / 0.45) ** 2) - (du * du + dv * dv) / (0.35 * radius) ** 2)
+            away = (du * du + dv * dv) / (CENTRE_SPREAD * radius) ** 2
+            score = score * np.exp(-((np.log(r / radius) / RADIUS_SPREAD) ** 2) - away)
             k = int(score.argmax())
             if score[k] > best:
                 best, answer = float(score[k]), (float(u + du), float(v + dv), float(r[k]))
-    return answer if best > 6.0 else iris
+    return answer if best > LEAST_STEP else iris
 
 
 def lid_rows(points: np.ndarray, glasses: bool, iod: float) -> np.ndarray:
@@ -144,7 +182,7 @@ def lid_rows(points: np.ndarray, glasses: bool, iod: float) -> np.ndarray:
     rows = np.zeros((4, FACE, 3))
     if glasses:
         return rows
-    bell = np.sin(np.linspace(0, np.pi, 9)) ** 0.6
+    bell = np.sin(np.linspace(0, np.pi, 9)) ** BELL
     for e, eye in enumerate(EYES):
         up, lo = np.array(eye.upper), np.array(eye.lower)
         gap = points[lo] - points[up]
@@ -155,11 +193,11 @@ def lid_rows(points: np.ndarray, glasses: bool, iod: float) -> np.ndarray:
         rows[2 * e, up] += drop * bell[:, None]
         rows[2 * e + 1, lo] = -(1 - UPPER_SHARE) * gap
         lift = gap * bell[:, None]
-        rows[2 * e, list(LASH_ROWS[e])] = 0.97 * rows[2 * e, up]
-        rows[2 * e, list(eye.crease)] += 0.46 * lift
-        rows[2 * e, list(eye.above)] += 0.15 * lift
-        rows[2 * e, list(eye.brow)] += 0.03 * lift[4]
-        rows[2 * e + 1, list(eye.below)] -= 0.08 * lift
+        rows[2 * e, list(LASH_ROWS[e])] = LASHES_FOLLOW * rows[2 * e, up]
+        rows[2 * e, list(eye.crease)] += CREASE_FOLLOWS * lift
+        rows[2 * e, list(eye.above)] += ABOVE_FOLLOWS * lift
+        rows[2 * e, list(eye.brow)] += BROW_FOLLOWS * lift[4]
+        rows[2 * e + 1, list(eye.below)] -= BELOW_RISES * lift
     return rows
 
 
@@ -172,38 +210,39 @@ def _complete(
     v, u = np.mgrid[0:h, 0:w].astype(np.float32)
     distance = np.hypot(u - cu, v - cv_)
     sure = (visible > 0.9).astype(np.float32)
-    known = sure * (distance > 1.15 * radius)
-    luma = patch @ np.array([0.299, 0.587, 0.114], np.float32)
-    if known.sum() > 30:  # lashes and shadows at the rims are not the white
-        brighter = known * (luma > np.percentile(luma[known > 0], 35))
+    known = sure * (distance > WHITE_FROM * radius)
+    luma = patch @ LUMA
+    if known.sum() > LEAST_WHITE:  # lashes and shadows at the rims are not the white
+        brighter = known * (luma > np.percentile(luma[known > 0], LASH_PERCENTILE))
         known = brighter if brighter.any() else known  # dark glasses are of one tone
         mean = patch[known > 0].mean(0)
     else:
-        mean = np.percentile(patch[visible > 0.5], 85, axis=0) if (visible > 0.5).any() else np.full(3, 150.0)
+        open_ = visible > 0.5
+        mean = np.percentile(patch[open_], UNSEEN_PERCENTILE, axis=0) if open_.any() else np.full(3, UNSEEN_WHITE)
     white = spread(patch, known.astype(np.float32), (0.02 * w, 0.05 * w, 0.12 * w, 0.3 * w), mean, gain=8.0)
     white = cv2.GaussianBlur(white, (0, 0), 2.0)
-    keep = cv2.GaussianBlur(cv2.erode(sure * (distance > 1.22 * radius), np.ones((3, 3))), (0, 0), 1.5)[..., None]
+    keep = cv2.GaussianBlur(cv2.erode(sure * (distance > WHITE_KEPT * radius), np.ones((3, 3))), (0, 0), 1.5)[..., None]
     white = patch * keep + white * (1 - keep)
 
     disc = patch.copy()
-    inner = sure * (distance < 0.97 * radius)
-    if inner.sum() > 20:
-        bins = np.clip((distance / max(radius, 1) * 14).astype(int), 0, 15)
-        profile = np.zeros((16, 3), np.float32)
+    inner = sure * (distance < DISC_TO * radius)
+    if inner.sum() > LEAST_DISC:
+        bins = np.clip((distance / max(radius, 1) * RINGS_PER_RADIUS).astype(int), 0, RINGS - 1)
+        profile = np.zeros((RINGS, 3), np.float32)
         last = patch[inner > 0].mean(0)
-        for k in range(15, -1, -1):
+        for k in reversed(range(RINGS)):
             ring = (bins == k) & (inner > 0)
             last = np.median(patch[ring], axis=0) if ring.sum() > 4 else last
             profile[k] = last
-        at = np.clip(distance / max(radius, 1) * 14 - 0.5, 0, 14.999)
+        at = np.clip(distance / max(radius, 1) * RINGS_PER_RADIUS - 0.5, 0, RINGS - 1.001)
         k = at.astype(int)
         radial = profile[k] + (profile[k + 1] - profile[k]) * (at - k)[..., None]
         mirrored = sample(patch, u, 2 * cv_ - v)
         fits = sample(sure, u, 2 * cv_ - v)[..., None]
-        filled = np.where(fits > 0.8, 0.7 * mirrored + 0.3 * radial, radial)
-        filled = cv2.GaussianBlur(filled, (0, 0), 1.5)
+        whole = np.where(fits > 0.8, MIRRORED * mirrored + (1 - MIRRORED) * radial, radial)
+        whole = cv2.GaussianBlur(whole, (0, 0), 1.5)
         soft = cv2.GaussianBlur(cv2.erode(sure, np.ones((5, 5))), (0, 0), 2.0)[..., None]
-        disc = patch * soft + filled * (1 - soft)
+        disc = patch * soft + whole * (1 - soft)
     return white, disc
 
 
@@ -216,8 +255,8 @@ def _lid_tones(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, width
     soft = cv2.GaussianBlur(image, (0, 0), max(0.5, 0.02 * width)).astype(np.float32)
     tones = []
     for near, far, shares in (
-        (marks.crease, marks.above, (0.35, 0.5, 0.65, 0.8)),
-        (marks.lower, marks.below, (0.9, 1.1, 1.3, 1.5)),
+        (marks.crease, marks.above, ABOVE_LID),
+        (marks.lower, marks.below, BELOW_LID),
     ):
         near_line, far_line = (
             np.stack([np.interp(along, np.arange(9), points[list(row), k]) for k in (0, 1)], 1) for row in (near, far)
@@ -258,23 +297,17 @@ def build_eye(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, found:
     # Keep clear of the lash line above, which belongs to the lid.
     inner_top, inner_bottom = eye_lines(marks, found)
     top, bottom = to_patch(inner_top), to_patch(inner_bottom)
-    top = top + np.array([0.0, 0.035 * width * scale])
-    bottom = bottom - np.array([0.0, 0.01 * width * scale])
-    outline = np.vstack([top, bottom[::-1]])
-    visible = np.zeros((h, PATCH_WIDTH), np.uint8)
-    cv2.fillPoly(visible, [np.round(outline * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
+    top = top + np.array([0.0, CLEAR_TOP * width * scale])
+    bottom = bottom - np.array([0.0, CLEAR_BOTTOM * width * scale])
+    visible = filled(np.vstack([top, bottom[::-1]]), (h, PATCH_WIDTH))
     centre = to_patch(points[None, marks.iris, :2])[0]
     rims = to_patch(points[marks.iris + 1 : marks.iris + 5, :2])
     radius = float(np.linalg.norm(rims - centre, axis=1).mean())
     iris = (float(centre[0]), float(centre[1]), radius)
     iris = _fit_iris(patch, iris, visible.astype(np.float32) / 255)
     white, disc = _complete(patch, visible.astype(np.float32) / 255, iris)
-    own = np.zeros((h, PATCH_WIDTH), np.uint8)
-    rims_now = np.vstack([to_patch(upper), to_patch(lower)[::-1]])
-    cv2.fillPoly(own, [np.round(rims_now * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
-    below_lashes = np.vstack([top, to_patch(lower)[::-1]])
-    clear = np.zeros((h, PATCH_WIDTH), np.uint8)
-    cv2.fillPoly(clear, [np.round(below_lashes * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
+    own = filled(np.vstack([to_patch(upper), to_patch(lower)[::-1]]), (h, PATCH_WIDTH))
+    clear = filled(np.vstack([top, to_patch(lower)[::-1]]), (h, PATCH_WIDTH))
     clear_soft = cv2.GaussianBlur(cv2.dilate(clear, np.ones((1, 5), np.uint8)), (0, 0), 1.2)
     seen = np.dstack(
         [
@@ -284,10 +317,11 @@ def build_eye(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, found:
     )
 
     grey = sample(image, *upper.T).astype(np.float32)[:, 0]
-    near = sample(image, *(upper - 0.02 * width * down).T).astype(np.float32)[:, 0]
+    near = sample(image, *(upper - LASH_UP * width * down).T).astype(np.float32)[:, 0]
     dark = np.vstack([grey[12:-12], near[12:-12]])
     tones = _lid_tones(image, marks, points, width)
-    lash = np.minimum(np.sort(dark, axis=0)[: max(4, len(dark) // 4)].mean(0) * 0.8, 0.5 * tones.mean((0, 1)))
+    darkest = np.sort(dark, axis=0)[: max(4, len(dark) // 4)].mean(0)
+    lash = np.minimum(darkest * LASH_SHADE, LASH_AGAINST_LID * tones.mean((0, 1)))
     return Eye(
         marks, left.copy(), along, width, ratio, np.ascontiguousarray(seen),
         np.dstack([np.clip(white, 0, 255).astype(np.uint8), clear_soft]),

@@ -1,9 +1,16 @@
-"""Fill the unknown part of a small picture from what is known around it."""
+"""Fill outlines, and the unknown part of a small picture from what is known around it."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+
+
+def filled(outline: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(h, w) uint8: 255 inside the closed line (n, 2) px, with soft rims."""
+    mask = np.zeros(shape, np.uint8)
+    cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)  # 4 bits of a pixel
+    return mask
 
 
 def spread(

@@ -13,11 +13,30 @@ import numpy as np
 
 from moda.renderer.mesh.analysis import teeth
 from moda.renderer.mesh.analysis.curves import lip_lines
-from moda.renderer.mesh.analysis.filling import spread
+from moda.renderer.mesh.analysis.filling import filled, spread
 from moda.renderer.mesh.analysis.topology import LIP_LOWER_INNER, LIP_UPPER_INNER
 
+# Lengths in IOD; numbers without a source are set by eye on rendered portraits.
 OWN_PX = 200  # own-teeth sheet px per IOD
-OWN_HALF = (0.75, 0.35)  # half width, half height, IOD
+OWN_HALF = (0.75, 0.35)  # half width, half height
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+# Teeth in the picture: bright (of the tone expected) and hardly coloured, between the lips.
+TOOTH_BRIGHT, TOOTH_SATURATION = 0.60, 0.42
+LEAST_TOOTHY, LEAST_GAP = 0.18, 0.05  # share of the inside that must be teeth; opening below which there are none
+TOOTH_PERCENTILE = 55  # the brighter of the teeth seen give their tone
+EDGE, EDGE_RANGE = 0.058, (0.05, 0.16)  # biting edge below the seam: of painted teeth; of the picture's own
+MIDDLE_COLUMNS = (0.35, 0.65)  # of the sheet, where the biting edge is looked for
+SIDE_PX, CORNER_PX = 14.0, 4  # own teeth fade towards the corners
+LOWER_TOOTH, LOWER_GUM = 0.84, 0.8  # the lower row lies in the lip's shade
+SEAM = np.array([0.58, 0.44, 0.40])  # of the lips' colour
+SEAM_MARKS = [12, 38, 268, 15, 86, 316]
+UPPER_LIP_SHARE = 0.1  # of the opening; the rest is the jaw's
+
+PART_FROM, PART, PART_SHARE = 0.045, 0.014, 0.25  # opening from which rims are parted, by how much, at most of it
+
+# The dental arch, over that of a mouth of the usual width.
+ARCH_WIDER, ARCH_USUAL, ARCH_RANGE = 0.06, 0.84, (0.62, 1.05)
 
 
 @dataclass(frozen=True)
@@ -60,23 +79,21 @@ def _own_inside(
             [(d @ along + half_u) * OWN_PX, (d @ np.array([-along[1], along[0]]) + half_v) * OWN_PX], 1
         )  # fmt: skip
 
-    mask = np.zeros((h, w), np.uint8)
-    outline = np.vstack([local(top), local(bottom)[::-1]])
-    cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
+    mask = filled(np.vstack([local(top), local(bottom)[::-1]]), (h, w))
     inside = cv2.erode(mask, np.ones((5, 5), np.uint8)).astype(np.float32) / 255
-    luma = rgb @ np.array([0.299, 0.587, 0.114], np.float32)
+    luma = rgb @ LUMA
     saturation = (rgb.max(-1) - rgb.min(-1)) / np.maximum(rgb.max(-1), 1.0)
-    reference = float(tones.tooth @ np.array([0.299, 0.587, 0.114], np.float32))
-    white = (luma > 0.60 * reference) & (saturation < 0.42) & (inside > 0.5)
+    reference = float(tones.tooth @ LUMA)
+    white = (luma > TOOTH_BRIGHT * reference) & (saturation < TOOTH_SATURATION) & (inside > 0.5)
     toothy = float(white.sum() / max((inside > 0.5).sum(), 1))
     end = 0.0
     cover = np.zeros((h, w), np.float32)
-    if toothy > 0.18:
+    if toothy > LEAST_TOOTHY:
         # The upper row: from the upper lip down to where the bright run of a column ends.
         solid = cv2.morphologyEx(white.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 5), np.uint8))
         lowest = np.where(solid.any(0), h - 1 - solid[::-1].argmax(0), 0)
         columns = np.flatnonzero(solid.any(0))
-        middle = columns[(columns > 0.35 * w) & (columns < 0.65 * w)]
+        middle = columns[(columns > MIDDLE_COLUMNS[0] * w) & (columns < MIDDLE_COLUMNS[1] * w)]
         if len(middle):
             end = float(np.median(lowest[middle])) / OWN_PX - half_v
             rows = np.arange(h)[:, None]
@@ -84,25 +101,25 @@ def _own_inside(
             run = cv2.blur(run.astype(np.float32)[None], (9, 1))[0]
             # Sideways as far as the picture shows the inside: its dark corners are the best ones.
             open_columns = np.flatnonzero((inside > 0.5).any(0))
-            first, last = open_columns[0] + 4, open_columns[-1] - 4
-            side = np.clip(np.minimum(np.arange(w) - first, last - np.arange(w)) / 14.0, 0, 1)
+            first, last = open_columns[0] + CORNER_PX, open_columns[-1] - CORNER_PX
+            side = np.clip(np.minimum(np.arange(w) - first, last - np.arange(w)) / SIDE_PX, 0, 1)
             cover = (rows <= run[None] + 1).astype(np.float32)
             cover = cv2.GaussianBlur(cover, (0, 0), 1.6) * side[None]
         # Continue upwards and sideways, for when the lips bare more than the picture shows.
         # Only sure teeth count as known: near the lips the picture mixes in their colour.
         sure = cv2.erode((inside > 0.9).astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32) * (cover > 0.3)
-        filled = spread(rgb, sure.astype(np.float32), (2.0, 5.0, 12.0, 30.0), tones.tooth, gain=12.0)
+        continued = spread(rgb, sure.astype(np.float32), (2.0, 5.0, 12.0, 30.0), tones.tooth, gain=12.0)
         soft = cv2.GaussianBlur(cv2.erode(inside, np.ones((3, 3), np.uint8)), (0, 0), 1.2)[..., None]
-        rgb = rgb * soft + filled * (1 - soft)
+        rgb = rgb * soft + continued * (1 - soft)
     return np.concatenate([rgb, cover[..., None]], -1).astype(np.float32), toothy, end
 
 
 def _seam_colour(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     """A dark shade of the lips."""
     height, width = image.shape[:2]
-    marks = points[[12, 38, 268, 15, 86, 316], :2].astype(int)
+    marks = points[SEAM_MARKS, :2].astype(int)
     lips = np.median(image[np.clip(marks[:, 1], 0, height - 1), np.clip(marks[:, 0], 0, width - 1)], axis=0)
-    return (lips * np.array([0.58, 0.44, 0.40])).astype(np.float32)
+    return (lips * SEAM).astype(np.float32)
 
 
 def part_lips(points: np.ndarray, iod: float) -> np.ndarray:
@@ -111,9 +128,9 @@ def part_lips(points: np.ndarray, iod: float) -> np.ndarray:
     upper, lower = np.array(LIP_UPPER_INNER[1:-1]), np.array(LIP_LOWER_INNER[1:-1])
     gap = points[lower, :2] - points[upper, :2]
     length = np.linalg.norm(gap, axis=1, keepdims=True)
-    if float(length.max()) < 0.045 * iod:
+    if float(length.max()) < PART_FROM * iod:
         return points
-    push = gap / np.maximum(length, 1e-6) * np.minimum(0.014 * iod, 0.25 * length)
+    push = gap / np.maximum(length, 1e-6) * np.minimum(PART * iod, PART_SHARE * length)
     points[upper, :2] -= push
     points[lower, :2] += push
     return points
@@ -131,20 +148,20 @@ def build_mouth(
     gap = max(0.0, float((lo - up) @ down)) / iod
     if np.allclose(position[13], position[14]):
         gap = 0.0
-    # The seam: where the lips meet when closed; a jaw that drops takes nine tenths of the opening downwards.
+    # The seam: where the lips meet when closed; a jaw that drops takes most of the opening downwards.
     middle = position[13].astype(np.float64).copy()
-    middle[:2] += 0.1 * gap * iod * down
+    middle[:2] += UPPER_LIP_SHARE * gap * iod * down
     own, toothy, end = _own_inside(image, points, middle, along, iod, tones)
-    if gap < 0.05:
+    if gap < LEAST_GAP:
         toothy = 0.0
-    edge = 0.058
-    if toothy > 0.18:
-        edge = float(np.clip(end, 0.05, 0.16))
+    edge = EDGE
+    if toothy > LEAST_TOOTHY:
+        edge = float(np.clip(end, *EDGE_RANGE))
         bright = own[..., 3] > 0.7
         if bright.sum() > 100:
             seen = own[..., :3][bright]
-            luma = seen @ np.array([0.299, 0.587, 0.114], np.float32)
-            found = seen[luma > np.percentile(luma, 55)].mean(0)
+            luma = seen @ LUMA
+            found = seen[luma > np.percentile(luma, TOOTH_PERCENTILE)].mean(0)
             tones = teeth.Tones(found, tones.gum, tones.tongue, tones.cavity, tones.light)
     else:
         own = np.zeros((2, 2, 4), np.float32)
@@ -153,11 +170,11 @@ def build_mouth(
     blur = 0.5 * teeth.PX / iod  # half a pixel of the picture
     rows = (
         teeth.softened(teeth.coloured(upper, tones.tooth, tones.gum), blur),
-        teeth.softened(teeth.coloured(lower, tones.tooth * 0.84, tones.gum * 0.8), blur),
+        teeth.softened(teeth.coloured(lower, tones.tooth * LOWER_TOOTH, tones.gum * LOWER_GUM), blur),
     )
     return Mouth(
         middle, along, gap, width / iod, edge, *rows,
-        np.ascontiguousarray(own), toothy if toothy > 0.18 else 0.0,
-        float(np.clip((width / iod + 0.06) / 0.84, 0.62, 1.05)), tones,
+        np.ascontiguousarray(own), toothy if toothy > LEAST_TOOTHY else 0.0,
+        float(np.clip((width / iod + ARCH_WIDER) / ARCH_USUAL, *ARCH_RANGE)), tones,
         _seam_colour(image, points), covered,
     )  # fmt: skip

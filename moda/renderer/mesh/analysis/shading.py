@@ -70,7 +70,7 @@ SMOOTH_FOLDS, SMOOTH_FURROW = 0.55, 0.5  # strength of the folds on skin without
 SKIN_HALF = (0.18, 0.14)  # IOD
 LEAST_PX = 6
 LINE_SIGMAS = (0.008, 0.05)  # IOD: what is finer than the second blur and coarser than the first
-CONTRASTS = (0.003, 0.011)  # smooth skin, lined skin
+SMOOTH_CONTRAST, LINED_CONTRAST = 0.003, 0.008  # of smooth skin; how much more lined skin has
 LEAST_LINES, UNKNOWN_LINES = 0.3, 0.6
 
 
@@ -186,5 +186,5 @@ def skin_lines(image: np.ndarray, points: np.ndarray, iod: float) -> float:
         found.append(float(np.median(np.abs(fine))) / max(float(grey.mean()), 20.0))
     if not found:
         return UNKNOWN_LINES
-    smooth, lined = CONTRASTS
-    return float(np.clip(LEAST_LINES + (min(found) - smooth) / (lined - smooth) * (1 - LEAST_LINES), LEAST_LINES, 1.0))
+    lined = (min(found) - SMOOTH_CONTRAST) / LINED_CONTRAST
+    return float(np.clip(LEAST_LINES + lined * (1 - LEAST_LINES), LEAST_LINES, 1.0))

@@ -26,6 +26,25 @@ LOWER_WIDTHS = (0.086, 0.093, 0.108, 0.110, 0.112, 0.170)
 LOWER_CROWNS = (0.135, 0.138, 0.150, 0.130, 0.120, 0.110)
 LOWER_STEPS = (0.0, 0.002, 0.0, 0.010, 0.014, 0.020)
 
+# What follows has no source: it is set by eye on rendered portraits.
+HALF_ANGLE = 1.45  # radians of the half ellipse on which the teeth stand
+GUM_LINE = 0.12  # behind the last tooth, IOD
+CANINE = 2  # the third tooth has a point
+INCISORS = 2  # the first two have rounder gums
+ROUNDED, ROUNDED_OUTSIDE = 0.011, 0.006  # IOD the biting edge falls back at the sides of a tooth
+POINT, POINT_AT, POINT_POWER = 0.013, 0.08, 1.6
+GUM_ARCH, GUM_ARCH_INCISOR = 0.13, 0.012  # of the crown
+EDGE_SOFT, GUM_SOFT, GUM_SOFTER = 2.2, 2.5, 3.0  # px over which enamel and gum begin
+GUM_OVERLAP = 0.004
+ENAMEL_SHADE = 0.99
+NECK_SHADE, NECK_FROM, NECK_POWER = 0.13, 0.45, 1.2  # darker towards the gum
+RIM_SHADE, RIM = 0.035, 0.10  # and at the biting edge, where it is thin
+SIDE_SHADE = 0.05
+GLOSS, GLOSS_AT, GLOSS_SIZE = 0.07, (0.12, 0.42), (0.42, 0.26)  # the highlight; half widths and crowns
+GAP_SHADE, GAP = 0.20, 0.0050  # the dark line between two teeth
+SHEET_SIGMA = 0.7
+DARK_IS_RED, DARK_IS_LESS_BLUE = 0.05, 0.22  # enamel is warmer where it is darker
+
 
 @dataclass(frozen=True)
 class Arch:
@@ -37,7 +56,7 @@ class Arch:
 
 
 def arch(half_width: float, depth: float) -> Arch:
-    angle = np.linspace(-1.45, 1.45, 241)
+    angle = np.linspace(-HALF_ANGLE, HALF_ANGLE, 241)
     x, z = half_width * np.sin(angle), depth * (1 - np.cos(angle))
     step = np.hypot(np.diff(x), np.diff(z))
     length = np.concatenate([[0.0], np.cumsum(step)])
@@ -55,7 +74,7 @@ def row_sheet(widths: tuple[float, ...], crowns: tuple[float, ...], steps: tuple
     u = (np.arange(w) + 0.5) / PX - HALF_SPAN
     rise = ((np.arange(h) + 0.5) / PX - EDGE_AT)[:, None]  # from the edge towards the gum
     shade, enamel = np.ones((h, w)), np.zeros((h, w))
-    gum_line = np.full(w, 0.12)
+    gum_line = np.full(w, GUM_LINE)
     start = 0.0
     for k, (width, crown, step) in enumerate(zip(widths, crowns, steps)):
         for side in (-1, 1):
@@ -64,27 +83,29 @@ def row_sheet(widths: tuple[float, ...], crowns: tuple[float, ...], steps: tuple
             if not on.any():
                 continue
             xs = x[on][None]
-            mid = 0.12 if k < 2 else 0.0
-            edge = step + 0.011 * np.abs(xs) ** 5 + 0.006 * np.clip(xs, 0, 1) ** 3
-            if k == 2:
-                edge = step + 0.013 * np.abs(xs - 0.08) ** 1.6
-            gum = crown * (1 - 0.13 * xs**2 - mid * 0.1 * np.abs(xs))
-            cover = np.clip((rise - edge) * PX / 2.2 + 0.5, 0, 1) * np.clip((gum - rise) * PX / 2.5 + 0.5, 0, 1)
+            edge = step + ROUNDED * np.abs(xs) ** 5 + ROUNDED_OUTSIDE * np.clip(xs, 0, 1) ** 3
+            if k == CANINE:
+                edge = step + POINT * np.abs(xs - POINT_AT) ** POINT_POWER
+            gum = crown * (1 - GUM_ARCH * xs**2 - (GUM_ARCH_INCISOR if k < INCISORS else 0.0) * np.abs(xs))
+            enamelled = np.clip((rise - edge) * PX / EDGE_SOFT + 0.5, 0, 1)
+            cover = enamelled * np.clip((gum - rise) * PX / GUM_SOFT + 0.5, 0, 1)
             t = np.clip(rise / crown, 0, 1)
-            tone = 0.99 - 0.13 * np.clip(t - 0.45, 0, 1) ** 1.2 - 0.035 * np.exp(-((t / 0.10) ** 2))
-            tone = tone - 0.05 * np.abs(xs) ** 4
-            tone = tone + 0.07 * np.exp(-(((xs + 0.12 * side) / 0.42) ** 2) - ((t - 0.42) / 0.26) ** 2)
+            tone = ENAMEL_SHADE - NECK_SHADE * np.clip(t - NECK_FROM, 0, 1) ** NECK_POWER
+            tone = tone - RIM_SHADE * np.exp(-((t / RIM) ** 2))
+            tone = tone - SIDE_SHADE * np.abs(xs) ** 4
+            across = (xs + GLOSS_AT[0] * side) / GLOSS_SIZE[0]
+            tone = tone + GLOSS * np.exp(-(across**2) - ((t - GLOSS_AT[1]) / GLOSS_SIZE[1]) ** 2)
             gap = (1 - np.abs(xs)) * width / 2
-            tone = tone * (1 - 0.20 * np.exp(-((gap / 0.0050) ** 2)))
+            tone = tone * (1 - GAP_SHADE * np.exp(-((gap / GAP) ** 2)))
             shade[:, on] = tone
             enamel[:, on] = cover
             gum_line[on] = gum[0]
         start += width
     behind = np.abs(u) > start
-    gum_cover = np.clip((rise - gum_line[None] + 0.004) * PX / 3.0 + 0.5, 0, 1) * (1 - enamel)
+    gum_cover = np.clip((rise - gum_line[None] + GUM_OVERLAP) * PX / GUM_SOFTER + 0.5, 0, 1) * (1 - enamel)
     enamel[:, behind] = 0
     gum_cover[:, behind] = 0
-    return cv2.GaussianBlur(np.stack([shade, enamel, gum_cover], -1).astype(np.float32), (0, 0), 0.7)
+    return cv2.GaussianBlur(np.stack([shade, enamel, gum_cover], -1).astype(np.float32), (0, 0), SHEET_SIGMA)
 
 
 def coloured(sheet: np.ndarray, tooth: np.ndarray, gum: np.ndarray) -> np.ndarray:
@@ -92,7 +113,8 @@ def coloured(sheet: np.ndarray, tooth: np.ndarray, gum: np.ndarray) -> np.ndarra
     shade, enamel, pink = (sheet[..., k : k + 1] for k in range(3))
     # Enamel is warmer where it is darker (towards the gum), bluish where it is thin (biting edge).
     warm = np.clip(1.0 - shade, 0, 1)
-    rgb = tooth[None, None] * shade * np.concatenate([1 + 0.05 * warm, np.ones_like(warm), 1 - 0.22 * warm], -1)
+    tint = np.concatenate([1 + DARK_IS_RED * warm, np.ones_like(warm), 1 - DARK_IS_LESS_BLUE * warm], -1)
+    rgb = tooth[None, None] * shade * tint
     alpha = np.clip(enamel + pink, 0, 1)
     mixed = (rgb * enamel + gum[None, None] * pink) / np.maximum(enamel + pink, 1e-3)
     return np.concatenate([mixed, alpha], -1).astype(np.float32)
@@ -126,12 +148,23 @@ LEAST_CAST, MOST_CAST, SHARED_CAST = 0.55, 1.5, 0.75  # how much of a skin's own
 ENAMEL = np.array([1.03, 1.0, 0.91])
 SKIN_IN_WHITE_LIGHT = np.array([1.20, 0.94, 0.80])
 """Typical skin over its brightness, RGB."""
+MOST_TINT, LEAST_TINT = 4.0, 0.04  # of the cast that is believed
+GREY_AT = 0.45  # saturation of the skin from which the picture is in full colour
+BLUE_LEAST = 0.98
+OVER_SKIN, OVER_SKIN_LEAST, OVER_SKIN_MOST, OVER_SCLERA = 1.08, 1.05, 1.35, 1.15  # how bright teeth are
+BRIGHTEST, LARGEST_TONE = 232.0, 245  # levels
+SCLERA_SHARE, SCLERA_CAST = 0.35, (0.75, 1.3)  # of the tint; the cast of the white of the eyes that is believed
+LEAST_SCLERA = 20  # levels
+UNKNOWN_SKIN = (180.0, 150.0, 130.0)
+FLESH_LIGHT = 170.0  # brightness of the skin in whose light these colours are given
+GUM, TONGUE, CAVITY = ((196, 112, 108), 0.85), ((200, 97, 96), 1.0), ((72, 23, 20), 0.78)  # RGB, amount
+CHEEK_HALF = 0.06  # IOD
 CHEEKS = (50, 280, 205, 425, 101, 330, 187, 411, 36, 266)
 
 
 def measure_tones(image: np.ndarray, points: np.ndarray, iod: float, sclera: np.ndarray | None) -> Tones:
     """Colours for this portrait from its skin, lips and the white of its eyes (RGB, or None when not seen)."""
-    reach = max(2, int(0.06 * iod))
+    reach = max(2, int(CHEEK_HALF * iod))
     height, width = image.shape[:2]
     patches = []
     for k in CHEEKS:
@@ -139,42 +172,49 @@ def measure_tones(image: np.ndarray, points: np.ndarray, iod: float, sclera: np.
         patch = image[max(0, y - reach) : min(height, y + reach), max(0, x - reach) : min(width, x + reach)]
         if patch.size:
             patches.append(np.median(patch.reshape(-1, 3), axis=0))
-    skins = np.array(patches) if patches else np.array([[180.0, 150.0, 130.0]])
+    skins = np.array(patches) if patches else np.array([UNKNOWN_SKIN])
     luma = skins @ LUMA
     lit = skins[luma >= np.median(luma)].mean(0)
     light = float(lit @ LUMA)
-    warmth = float(np.clip((lit.max() - lit.min()) / max(light, 1.0) / 0.45, 0.0, 1.0))  # 0 for black and white
+    warmth = float(np.clip((lit.max() - lit.min()) / max(light, 1.0) / GREY_AT, 0.0, 1.0))  # 0 for black and white
     # How the skin differs from skin in white light: small differences are the skin's own, large ones the light's.
-    cast = np.clip(lit / max(light, 1.0) / SKIN_IN_WHITE_LIGHT, 0.04, 4.0)
+    cast = np.clip(lit / max(light, 1.0) / SKIN_IN_WHITE_LIGHT, LEAST_TINT, MOST_TINT)
     lamp = float(smoothstep(float(np.abs(np.log(cast)).max()), *COLOURED_LIGHT)) * warmth
     low, high = LEAST_CAST ** (1 + 3 * lamp), MOST_CAST ** (1 + 2 * lamp)
     tint = 1 + warmth * (np.clip(cast, low, high) ** (SHARED_CAST + (1 - SHARED_CAST) * lamp) - 1)
-    tint[0], tint[2] = max(tint[0], 1.0 - lamp), min(tint[2], 0.98 + 3 * lamp)  # never colder than the light
-    level = 1.08 * light
+    tint[0], tint[2] = max(tint[0], 1.0 - lamp), min(tint[2], BLUE_LEAST + 3 * lamp)  # never colder than the light
+    level = OVER_SKIN * light
     if sclera is not None:
         white = float(sclera @ LUMA)
-        if white > 20:
-            level = max(1.05 * light, min(1.15 * white, 1.35 * light))
-            own = np.clip(sclera / white, 0.75 ** (1 + 6 * lamp), 1.3 ** (1 + 4 * lamp))
-            tint = 0.65 * tint + 0.35 * (1 + (0.75 + 0.25 * lamp) * (own - 1))
+        if white > LEAST_SCLERA:
+            level = max(OVER_SKIN_LEAST * light, min(OVER_SCLERA * white, OVER_SKIN_MOST * light))
+            least, most = SCLERA_CAST
+            own = np.clip(sclera / white, least ** (1 + 6 * lamp), most ** (1 + 4 * lamp))
+            shared = SHARED_CAST + (1 - SHARED_CAST) * lamp
+            tint = (1 - SCLERA_SHARE) * tint + SCLERA_SHARE * (1 + shared * (own - 1))
     tint = tint / float(tint @ LUMA)
-    level = min(level, 232.0)
+    level = min(level, BRIGHTEST)
     enamel = ENAMEL ** (1 - lamp)  # in one colour's light there is no telling that enamel is yellow
-    tooth = np.clip(level * tint * enamel, 0, 245)
+    tooth = np.clip(level * tint * enamel, 0, LARGEST_TONE)
     lamp_tint = (cast / float(cast @ LUMA)) ** lamp
 
     def flesh(rgb: tuple[float, float, float], amount: float) -> np.ndarray:
         colour = np.array(rgb)
         grey = float(colour @ LUMA)
-        return (grey + (colour - grey) * warmth) * lamp_tint * amount * light / 170.0
+        return (grey + (colour - grey) * warmth) * lamp_tint * amount * light / FLESH_LIGHT
 
     return Tones(
         tooth.astype(np.float32),
-        flesh((196, 112, 108), 0.85).astype(np.float32),
-        flesh((200, 97, 96), 1.0).astype(np.float32),
-        flesh((72, 23, 20), 0.78).astype(np.float32),
+        flesh(*GUM).astype(np.float32),
+        flesh(*TONGUE).astype(np.float32),
+        flesh(*CAVITY).astype(np.float32),
         light / 255.0,
     )
+
+
+# Where the white of an eye is looked for: outside the iris (its radii), within the sheet; neither lash nor light.
+RING_FROM, RING_ACROSS, RING_DOWN = 1.15, 0.36, 0.9
+LEAST_RING, RING_PERCENTILES = 60, [70, 94]
 
 
 def sclera_of(patches: list[np.ndarray], irises: list[tuple[float, float, float]]) -> np.ndarray | None:
@@ -183,12 +223,11 @@ def sclera_of(patches: list[np.ndarray], irises: list[tuple[float, float, float]
     for patch, (u, v, radius) in zip(patches, irises):
         h, w = patch.shape[:2]
         y, x = np.mgrid[0:h, 0:w]
-        ring = (
-            (np.hypot(x - u, y - v) > 1.15 * radius) & (np.abs(x - w / 2) < 0.36 * w) & (np.abs(y - v) < 0.9 * radius)
-        )
+        beside = (np.abs(x - w / 2) < RING_ACROSS * w) & (np.abs(y - v) < RING_DOWN * radius)
+        ring = (np.hypot(x - u, y - v) > RING_FROM * radius) & beside
         colours = cv2.GaussianBlur(patch, (0, 0), 1.5)[ring].astype(np.float64)
-        if len(colours) > 60:
+        if len(colours) > LEAST_RING:
             luma = colours @ LUMA
-            low, high = np.percentile(luma, [70, 94])
+            low, high = np.percentile(luma, RING_PERCENTILES)
             found.append(colours[(luma >= low) & (luma <= high)].mean(0))
     return np.mean(found, axis=0) if found else None
