@@ -1,4 +1,4 @@
-"""The lip-sync regressor of moda/evaluate/fit.py: `python -m tools.fit_regressor VIDEOS` or `--speech FOLDER`.
+"""Fits the lip-sync regressor: `python -m tools.fit_regressor VIDEOS` or `--speech FOLDER`.
 
 VIDEOS: a table with the score of every real speaker, predicted from the others; --output keeps a regressor fitted on
 all. --speech: the shipped regressor is made anew.
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from moda.evaluate.fit import fit_speech, footage, leave_one_out
-from moda.evaluate.sync import SHIPPED, Regressor, fit, score
+from moda.evaluate.measures.sync import SHIPPED, Regressor, fit, score
+from moda.evaluate.protocols.lip_regressor import fit_speech, footage, leave_one_out
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

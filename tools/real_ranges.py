@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from moda.evaluate.fit import VIDEO_ENDINGS, footage, leave_one_out
-from moda.evaluate.measures import MEASURES
+from moda.evaluate.measures.definitions import MEASURES
+from moda.evaluate.protocols.lip_regressor import footage, leave_one_out
+from moda.media.footage import VIDEO_ENDINGS
 
 #: Measures that say something about the file, or about a picture it was made from, and not about the person.
 NOT_OF_PEOPLE = frozenset({"face_found", "sound_excess_ms", "seconds", "fps", "sharpness", "identity_drift", "closure"})

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moda.evaluate.fit import Clip, footage, leave_one_out
-from moda.evaluate.measures import MEASURES
+from moda.evaluate.measures.definitions import MEASURES
+from moda.evaluate.protocols.lip_regressor import Clip, footage, leave_one_out
 from moda.evaluate.report import Report
 from moda.settings import Settings
 
@@ -65,7 +65,7 @@ def summary_table(reports: Sequence[Report]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line; see the module's text."""
-    from moda.evaluate.model import any_portrait, load_head
+    from moda.evaluate.protocols.motion_model import any_portrait, load_head
 
     parser = argparse.ArgumentParser(prog="python -m tools.rendered", description=__doc__.split("\n")[0])
     parser.add_argument("videos", type=Path, help="folder of talking videos")

@@ -39,7 +39,7 @@ def video(
     json: AsJson = False,
 ) -> None:
     """Lips, head, blinks and picture of a talking video, against real people."""
-    from moda.evaluate.sync import Regressor
+    from moda.evaluate.measures.sync import Regressor
 
     model = None if regressor is None else Regressor.load(regressor)
     if file.suffix.lower() == ".npz":
@@ -64,8 +64,8 @@ def controls(
     json: AsJson = False,
 ) -> None:
     """What each control does: every one swept with all else held."""
-    from moda.evaluate.controls import run
-    from moda.evaluate.model import load_head
+    from moda.evaluate.protocols.controls import run
+    from moda.evaluate.protocols.motion_model import load_head
     from moda.media.output import check_folder
 
     run(load_head(model, checkpoint), check_folder(output), json)
@@ -83,8 +83,8 @@ def data_set(
     json: AsJson = False,
 ) -> None:
     """Our motion for the sound of every clip, against the real one."""
-    from moda.evaluate.dataset_run import Protocol, run
-    from moda.evaluate.datasets import find_clips
+    from moda.evaluate.protocols.data_set import Protocol, run
+    from moda.evaluate.protocols.datasets import find_clips
     from moda.pipeline import TalkingHead
 
     rules = Protocol(clips, seconds, tuple(range(1, max(seeds, 0) + 1)), 0, pixels)
@@ -105,7 +105,7 @@ def videos(
     """Several systems' videos of the same clips against the real ones: a paper's table, with intervals and tests."""
     import json as jsonlib
 
-    from moda.evaluate.systems import evaluate_systems, parse_systems
+    from moda.evaluate.protocols.systems import evaluate_systems, parse_systems
 
     with progress_on_stderr() as report:
         facts = evaluate_systems(parse_systems(systems), real, output, seconds=seconds, pixels=pixels, progress=report)
@@ -133,7 +133,7 @@ def motion_model(
     """A motion model on real talkers: mouth opening and lip sync from their sound alone."""
     from moda.compare.variants import known_name
     from moda.errors import BadSetting
-    from moda.evaluate.model import run
+    from moda.evaluate.protocols.motion_model import run
 
     settings = {}
     for pair in setting or ():

@@ -9,7 +9,7 @@ from moda.compare.alignment import Aligned
 from moda.compare.tables import Row
 from moda.compare.variants import Variant
 from moda.errors import UserError
-from moda.evaluate.signals import RATE, Signals, signals_of_motion
+from moda.evaluate.measures.signals import RATE, Signals, signals_of_motion
 from moda.media.audio import RATE as SAMPLES
 from moda.media.audio import Speech
 
@@ -47,8 +47,8 @@ def column_row(
 ) -> tuple[Row, Signals | None, str]:
     """Numbers and signals of another system's video, over the part in which our speech plays; and what went wrong."""
     from moda.evaluate import evaluate_video
-    from moda.evaluate.takes import movement_measures
-    from moda.evaluate.videos import follow, sound_of
+    from moda.evaluate.measures.following import follow, sound_of
+    from moda.evaluate.measures.movement import movement_measures
     from moda.media.footage import probe
 
     try:

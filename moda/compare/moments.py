@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from moda.errors import BadSetting, BadSpeech
-from moda.evaluate.blinks import closure
-from moda.evaluate.signals import Signals
+from moda.evaluate.measures.blinks import closure
+from moda.evaluate.measures.signals import Signals
 from moda.media.audio import Speech
 from moda.motion.space import FPS
 
@@ -71,7 +71,7 @@ def choose(
 
 def phonemes(speech: Speech, words: str = "") -> list[tuple[str, float, float]]:
     """(ARPAbet name, start, end in seconds) of an English speech. Raises BadSetting without pocketsphinx."""
-    from moda.evaluate.fit import align
+    from moda.evaluate.protocols.lip_regressor import align
 
     try:
         return [(name.strip("012").upper(), a, b) for name, a, b in align(speech.waveform, words)]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moda.compare.figures import DASHES, GRID, LINE, STYLE, colours, draw_sound, new_figure, save, wrapped
-from moda.evaluate.blinks import closure
-from moda.evaluate.signals import RATE, Array, Signals
+from moda.evaluate.measures.blinks import closure
+from moda.evaluate.measures.signals import RATE, Array, Signals
 from moda.media.audio import RATE as SAMPLES
 from moda.media.audio import Speech
 from moda.motion.actions import GAP_PER_JAW

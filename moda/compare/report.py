@@ -12,7 +12,7 @@ from typing import Any
 
 from moda.compare.tables import Row, best, printed, shown_columns
 from moda.compare.variants import show
-from moda.evaluate.measures import MEASURES
+from moda.evaluate.measures.definitions import MEASURES
 from moda.media.output import write_bytes
 from moda.settings import Settings
 

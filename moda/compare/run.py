@@ -32,7 +32,7 @@ from moda.media.output import write_bytes
 from moda.settings import CONTROLS, Settings
 
 if TYPE_CHECKING:
-    from moda.evaluate.signals import Signals
+    from moda.evaluate.measures.signals import Signals
     from moda.media.audio import Speech
     from moda.motion.takes import Take
     from moda.pipeline import Progress, RenderResult, TalkingHead

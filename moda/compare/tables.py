@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from moda.evaluate.measures import MEASURES
+from moda.evaluate.measures.definitions import MEASURES
 from moda.media.csv_safe import cell, number
 
 #: What the table in a paper shows: name, head, decimals. The CSV has everything.

@@ -7,12 +7,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from moda.evaluate.measures import MEASURES
+from moda.evaluate.measures.definitions import MEASURES
 
 
 @dataclass(frozen=True)
 class Report:
-    """Measures of one video or take. `values` by the names of `moda.evaluate.measures.MEASURES`; NaN = not measurable.
+    """Measures of one video or take. `values` by the names of `MEASURES`; NaN = not measurable.
 
     subject: what was measured, e.g. the file's name. kind: "video" or "take". notes: sentences for the reader.
     """

@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from moda.errors import BadSpeech, BadVideo, NoFaceFound
-from moda.evaluate.pictures import Watch, eye_distance, shape_measures
+from moda.errors import BadVideo, NoFaceFound
+from moda.evaluate.measures.following import MAX_SECONDS, follow, sound_of
+from moda.evaluate.measures.movement import movement_measures, sync_note
+from moda.evaluate.measures.pictures import Watch, eye_distance, shape_measures
+from moda.evaluate.measures.sync import Regressor
 from moda.evaluate.report import Report
-from moda.evaluate.signals import Array, Signals, signals_of_track
-from moda.evaluate.sync import Regressor
-from moda.evaluate.takes import movement_measures, sync_note
-
-MAX_SECONDS = 600.0
 
 
 def evaluate_video(
@@ -58,23 +56,6 @@ def evaluate_video(
     return Report(Path(path).name, "video", values, (*notes, *sync_note(regressor)))
 
 
-def follow(
-    path: str | os.PathLike[str], fps: float, max_seconds: float = MAX_SECONDS
-) -> tuple[Signals, Array, Array, float]:
-    """Follow the face -> signals and straightened faces (T, 478, 3) at 25 fps, landmarks (T', 478, 3) px as coded,
-    and the share of frames with a face."""
-    from moda.media.footage import probe
-    from moda.portrait.track import track_video
-
-    track = track_video(Path(path), max_seconds, fps)
-    if track.frames < 3:
-        raise BadVideo("The video has fewer than three frames: there is no motion to measure.")
-    signals, faces = signals_of_track(track)
-    # Large frames are followed at a smaller size.
-    landmarks = track.landmarks * np.float32(max(probe(path).size) / max(track.size))
-    return signals, faces, landmarks, float(track.found.mean())
-
-
 def followed_still(image: Any, landmarks: Any) -> Any:
     """Landmarks (478, 3) px of a portrait as the video tracker sees it: only faces shall differ, not tools."""
     from moda.portrait.track import track_frames
@@ -83,16 +64,6 @@ def followed_still(image: Any, landmarks: Any) -> Any:
         return np.median(track_frames([image] * 4).landmarks[1:], axis=0)
     except BadVideo:
         return landmarks
-
-
-def sound_of(path: str | os.PathLike[str]) -> tuple[Array | None, list[str]]:
-    """The sound of a video as a 16 kHz waveform, or None and a sentence saying why."""
-    from moda.media.audio import load_speech
-
-    try:
-        return np.asarray(load_speech(path, allow_silence=True).waveform, np.float64), []
-    except BadSpeech as error:
-        return None, [f"Lip sync is not measured. {error}"]
 
 
 def portrait_face(portrait: Any) -> tuple[Any, Any]:

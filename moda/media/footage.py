@@ -17,6 +17,8 @@ from moda.errors import BadVideo
 from moda.media.decode import clock
 from moda.media.ffmpeg import UNTRUSTED, Child, header_seconds, open_media, packet_spans, require
 
+VIDEO_ENDINGS = (".mp4", ".mpg", ".mov", ".webm", ".mkv")
+"""What counts as a video where a folder is searched."""
 MAX_BYTES = 2 << 30
 MAX_SECONDS = 3_600.0
 MAX_PIXELS = 36_000_000

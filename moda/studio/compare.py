@@ -208,7 +208,7 @@ def packed(folder: Path) -> Path:
 
 def measures(made: Comparison) -> str:
     """The figures of every variant as a table."""
-    from moda.evaluate.measures import MEASURES
+    from moda.evaluate.measures.definitions import MEASURES
 
     heads = "".join(f"<th scope='col'>{html.escape(MEASURES[name].label)}</th>" for name in SHOWN if name in MEASURES)
     rows = []

@@ -1,7 +1,7 @@
 """Measures of a model on prepared clips that it was not trained on: the training loss, and sampled against real motion.
 
 * loss: the training loss over every segment, with always the same noise and no condition left out
-* lips_r, opening_error, expression_error, pose_error: one sampled take a clip, by `moda.evaluate.distances`
+* lips_r, opening_error, expression_error, pose_error: one sampled take a clip, by `moda.evaluate.measures.distances`
 * frechet_motion: sampled against real windows of a second (NaN, left out, where there are too few)
 """
 
@@ -14,8 +14,8 @@ import torch
 
 from moda.conditions.speech import FEATURES
 from moda.corpus.dataset import Corpus, MotionBatch
-from moda.evaluate.distances import frechet, reconstruction, windows
-from moda.evaluate.signals import signals_of_motion
+from moda.evaluate.measures.distances import frechet, reconstruction, windows
+from moda.evaluate.measures.signals import signals_of_motion
 from moda.generator.network import MoDA
 from moda.generator.sampler import ClipRequest, SamplingOptions, sample_clip
 from moda.models.lite import LiteModel

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from moda.evaluate import Report, evaluate_take, summary
-from moda.evaluate.measures import MEASURES
-from moda.evaluate.real_ranges import REAL
+from moda.evaluate.measures.definitions import MEASURES
+from moda.evaluate.measures.real_ranges import REAL
 from moda.motion.actions import ACTIONS, INDEX, write_actions
 from moda.motion.space import Motion, neutral_reference
 
@@ -105,7 +105,7 @@ def test_a_take_file_is_measured_with_its_speech(tmp_path, capsys) -> None:  # t
     import wave
 
     from moda.cli.app import run
-    from moda.evaluate.sync import SHIPPED
+    from moda.evaluate.measures.sync import SHIPPED
     from moda.media.espeak import synthesise
     from moda.motion.files import save_motion
 

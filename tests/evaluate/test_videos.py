@@ -11,8 +11,9 @@ import pytest
 from moda.cli.app import run
 from moda.errors import BadVideo, NoFaceFound
 from moda.evaluate import Report, evaluate_video
-from moda.evaluate.pictures import detail, detail_at, eye_distance, geometry_distance, skin_mask
-from moda.evaluate.videos import follow, portrait_face
+from moda.evaluate.measures.following import follow
+from moda.evaluate.measures.pictures import detail, detail_at, eye_distance, geometry_distance, skin_mask
+from moda.evaluate.videos import portrait_face
 from moda.media.audio import Speech
 from moda.media.video import VideoWriter
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moda.evaluate.fit import Clip
-from moda.evaluate.model import any_portrait, load_head
+from moda.evaluate.measures.signals import Signals
+from moda.evaluate.protocols.lip_regressor import Clip
+from moda.evaluate.protocols.motion_model import any_portrait, load_head
 from moda.evaluate.report import Report
-from moda.evaluate.signals import Signals
 from tools.rendered import render_and_measure, summary_table
 
 

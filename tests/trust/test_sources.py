@@ -18,7 +18,7 @@ NEVER = {
     "cv2.imread", "cv2.imdecode", "cv2.imreadmulti", "cv2.VideoCapture", "cv2.FileStorage",
 }  # fmt: skip
 FETCHES = {"urllib.request.urlopen", "urlopen", "requests.get", "httpx.get", "httpx.stream", "hf_hub_download"}
-MAY_FETCH = {"moda/models/weights.py", "moda/evaluate/perceptual.py"}
+MAY_FETCH = {"moda/models/weights.py", "moda/evaluate/measures/perceptual.py"}
 """Weights come from addresses of ours, when an operator asks for them by name; nobody else opens a connection."""
 
 

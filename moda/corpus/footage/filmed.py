@@ -20,7 +20,7 @@ from moda.corpus.synthetic.coarticulation import LIPS
 from moda.corpus.synthetic.recordings import align
 from moda.corpus.synthetic.voices import Phone, Utterance
 from moda.errors import UserError
-from moda.evaluate.datasets import ClipFile, find_clips
+from moda.evaluate.protocols.datasets import ClipFile, find_clips
 from moda.motion.actions import INDEX
 from moda.performance.fitting import Rest, action_values
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from moda.errors import BadSetting
-from moda.evaluate.signals import RATE
-from moda.evaluate.sync import REACH, score
+from moda.evaluate.measures.signals import RATE
+from moda.evaluate.measures.sync import REACH, score
 from moda.motion.actions import GAP_PER_JAW
 from moda.performance.fitting import Reading
 
@@ -63,7 +63,7 @@ def stretches(
 
     landmarks (T, 478, 3) px, found (T,). A face that jumps or changes its size at once is another face.
     """
-    from moda.evaluate.blinks import spans
+    from moda.evaluate.measures.blinks import spans
     from moda.portrait.canonical import eye_centres
     from moda.portrait.measures import eye_distance
 

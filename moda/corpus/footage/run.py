@@ -15,7 +15,7 @@ from moda.corpus.footage.clip import Recipe, work_on
 from moda.corpus.footage.labels import Labels
 from moda.corpus.footage.limits import Limits
 from moda.errors import BadSetting, BadVideo, OutputFailed
-from moda.evaluate.datasets import ClipFile, find_clips
+from moda.evaluate.protocols.datasets import ClipFile, find_clips
 
 if TYPE_CHECKING:
     from moda.renderer.liveportrait.motion_extractor import MotionExtractor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from moda.evaluate.signals import signals_of_motion, signals_of_track
+from moda.evaluate.measures.signals import signals_of_motion, signals_of_track
 from moda.motion.actions import INDEX, read_actions
 from moda.motion.space import Motion
 from moda.performance.fitting import (

@@ -251,7 +251,7 @@ def test_a_still_background_is_still_to_the_bit_and_a_loose_one_sways(hopper) ->
 @pytest.mark.parametrize(("size", "least"), [(256, 0.8), (512, 0.9)])
 def test_the_skin_stays_as_sharp_as_the_portrait(size: int, least: float, hopper, track: Track) -> None:  # type: ignore[no-untyped-def]
     """A portrait shown at and below its own size, at rest and turned: sampling takes no detail off it."""
-    from moda.evaluate.pictures import detail_at, eye_distance
+    from moda.evaluate.measures.pictures import detail_at, eye_distance
 
     own = hopper.portrait.landmarks.astype(np.float32)
     for frame in hopper.render({}, {"yaw": 6.0}, size=size):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from moda.evaluate.pictures import COMPARED, detail_at, eye_distance
+from moda.evaluate.measures.pictures import COMPARED, detail_at, eye_distance
 from moda.media.footage import read_frames
 from moda.media.video import VideoWriter
 from moda.renderer.mesh.analysis.texture import BETWEEN, ENLARGED, crisp, enlarged

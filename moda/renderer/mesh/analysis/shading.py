@@ -182,7 +182,7 @@ def skin_lines(image: np.ndarray, points: np.ndarray, iod: float) -> float:
             continue
         grey = cv2.cvtColor(np.ascontiguousarray(image[y0:y1, x0:x1]), cv2.COLOR_RGB2GRAY).astype(np.float32)
         fine = cv2.GaussianBlur(grey, (0, 0), LINE_SIGMAS[0] * iod + 0.3)
-        fine -= cv2.GaussianBlur(grey, (0, 0), LINE_SIGMAS[1] * iod)
+        fine = fine - cv2.GaussianBlur(grey, (0, 0), LINE_SIGMAS[1] * iod)
         found.append(float(np.median(np.abs(fine))) / max(float(grey.mean()), 20.0))
     if not found:
         return UNKNOWN_LINES

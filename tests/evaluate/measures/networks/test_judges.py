@@ -16,9 +16,9 @@ import torch
 from torch.nn import functional
 
 from moda.errors import BadWeights, WeightsMissing
-from moda.evaluate.judges import Judges, plain_frechet
-from moda.evaluate.networks import arcface, deep3d, i3d, syncnet
-from moda.evaluate.networks.published import ARCFACE, SYNCNET, load_into, read_state
+from moda.evaluate.measures.judges import Judges, plain_frechet
+from moda.evaluate.measures.networks import arcface, deep3d, i3d, syncnet
+from moda.evaluate.measures.networks.published import ARCFACE, SYNCNET, load_into, read_state
 
 
 def seeded(network: torch.nn.Module, seed: int = 0) -> dict[str, torch.Tensor]:

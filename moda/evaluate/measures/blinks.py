@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moda.evaluate.signals import RATE, Array
+from moda.evaluate.measures.signals import RATE, Array
 
 STARTS = 0.35  # closure that makes a dip worth looking at
 COUNTS = 0.50  # closure that makes it a blink

@@ -11,8 +11,8 @@ from typing import Literal
 
 import numpy as np
 
-from moda.evaluate.intervals import bootstrap_interval, paired_p
-from moda.evaluate.signals import Array
+from moda.evaluate.measures.intervals import bootstrap_interval, paired_p
+from moda.evaluate.measures.signals import Array
 from moda.media.csv_safe import cell, number
 
 #: Name, head, decimals, which way is good.

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moda.errors import BadSetting, BadVideo
-from moda.evaluate.dataset_run import Protocol, evaluate_set
-from moda.evaluate.datasets import ClipFile, choose, describe, find_clips, split_table
-from moda.evaluate.distances import FEATURES, diversity, frechet, half_against_half, reconstruction, windows
-from moda.evaluate.signals import Signals
+from moda.evaluate.measures.distances import FEATURES, diversity, frechet, half_against_half, reconstruction, windows
+from moda.evaluate.measures.signals import Signals
+from moda.evaluate.protocols.data_set import Protocol, evaluate_set
+from moda.evaluate.protocols.datasets import ClipFile, choose, describe, find_clips, split_table
 from moda.pipeline import TalkingHead
 from moda.settings import Settings
 

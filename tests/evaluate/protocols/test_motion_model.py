@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from moda.evaluate.fit import Clip, align, expected_opening, fit_speech, footage, leave_one_out
-from moda.evaluate.model import area_under_curve, judge, mismatched, table, totals
+from moda.evaluate.protocols.lip_regressor import Clip, align, expected_opening, fit_speech, footage, leave_one_out
+from moda.evaluate.protocols.motion_model import area_under_curve, judge, mismatched, table, totals
 from moda.motion.actions import ACTIONS, INDEX, write_actions
 from moda.motion.space import Motion, neutral_reference
 from moda.settings import Settings
@@ -60,7 +60,7 @@ def test_real_speakers_are_predicted_by_a_regressor_fitted_on_others(clips: list
 
 @pytest.mark.slow
 def test_the_shipped_regressor_fits_real_speakers_it_never_saw(clips: list[Clip]) -> None:
-    from moda.evaluate.sync import score
+    from moda.evaluate.measures.sync import score
 
     scores = [score(c.signals.opening, c.waveform, late_ms=c.late_ms) for c in clips]
     assert np.mean([s.correlation for s in scores]) > 0.35

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from moda.errors import UserError
-from moda.evaluate.effects import Effect, Sweep, Sweeps, gaze_spread, mean_action
+from moda.evaluate.protocols.effects import Effect, Sweep, Sweeps, gaze_spread, mean_action
 from moda.settings import CONTROLS, Settings
 
 if TYPE_CHECKING:
-    from moda.evaluate.emotions import ToldApart
+    from moda.evaluate.measures.emotions import ToldApart
     from moda.media.audio import Speech
     from moda.motion.space import Motion
     from moda.pipeline import TalkingHead
@@ -149,8 +149,8 @@ def run(
     emotions: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
     """Sweep all controls; print the table (or JSON), write effects.png and effects.json into `output`."""
-    from moda.evaluate.emotions import tell_apart
-    from moda.evaluate.model import any_portrait, load_head
+    from moda.evaluate.measures.emotions import tell_apart
+    from moda.evaluate.protocols.motion_model import any_portrait, load_head
 
     head = head or load_head("moda-lite", None)
     base = settings or Settings(seed=7)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from moda.evaluate.signals import RATE, Array
+from moda.evaluate.measures.signals import RATE, Array
 
 AXES = ("pitch", "yaw", "roll")
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from moda.errors import BadSetting, BadVideo
-from moda.evaluate.signals import Signals
-from moda.evaluate.system_tables import ClipResult, SystemResult, latex_table, significance, summarise
-from moda.evaluate.systems import beat_alignment, evaluate_systems, match_clips, parse_systems
+from moda.evaluate.measures.signals import Signals
+from moda.evaluate.protocols.system_tables import ClipResult, SystemResult, latex_table, significance, summarise
+from moda.evaluate.protocols.systems import beat_alignment, evaluate_systems, match_clips, parse_systems
 
 
 def signals(rotation: np.ndarray) -> Signals:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from moda.evaluate.intervals import bootstrap_interval, paired_p
+from moda.evaluate.measures.intervals import bootstrap_interval, paired_p
 
 
 def test_intervals_cover_the_mean_as_often_as_they_say() -> None:

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moda.evaluate.fit import Clip, align, footage, leave_one_out
-from moda.evaluate.measures import MEASURES
-from moda.evaluate.signals import RATE, Array, Signals, signals_of_motion
-from moda.evaluate.sync import Regressor, Sync, correlation, score, score_against
-from moda.evaluate.takes import movement_measures
+from moda.evaluate.measures.definitions import MEASURES
+from moda.evaluate.measures.movement import movement_measures
+from moda.evaluate.measures.signals import RATE, Array, Signals, signals_of_motion
+from moda.evaluate.measures.sync import Regressor, Sync, correlation, score, score_against
+from moda.evaluate.protocols.lip_regressor import Clip, align, footage, leave_one_out
 from moda.settings import Settings
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def run(
         return
     print(table(judged))
     if speech:
-        from moda.evaluate.sync import fit
+        from moda.evaluate.measures.sync import fit
 
         everyone = fit([clip.pair() for clip in clips], source="footage")
         print(judge_speech(head, face, speech, settings, everyone))

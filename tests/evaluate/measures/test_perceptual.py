@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from moda.errors import BadWeights, WeightsMissing
-from moda.evaluate.dataset_run import NO_PIXELS, Protocol, evaluate_set
-from moda.evaluate.perceptual import FILES, SIDE, TITLES, Perceptual, face_cuts, obtain
+from moda.evaluate.measures.perceptual import FILES, SIDE, TITLES, Perceptual, face_cuts, obtain
+from moda.evaluate.protocols.data_set import NO_PIXELS, Protocol, evaluate_set
 from moda.pipeline import TalkingHead
 from moda.settings import Settings
 

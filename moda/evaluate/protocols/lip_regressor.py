@@ -17,11 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from moda.errors import BadSpeech
-from moda.evaluate.signals import RATE, Array, Signals
-from moda.evaluate.sync import Regressor, Sync, fit, score, sound_features
+from moda.evaluate.measures.signals import RATE, Array, Signals
+from moda.evaluate.measures.sync import Regressor, Sync, fit, score, sound_features
+from moda.media.footage import VIDEO_ENDINGS
 from moda.motion.actions import GAP_PER_JAW
-
-VIDEO_ENDINGS = (".mp4", ".mpg", ".mov", ".webm", ".mkv")
 
 #: Opening in the middle of a phoneme, in units of jaw_open: medians measured on real speakers, by phonetic class
 #: where a phoneme was not said. In the short pauses of running speech lips stay parted.
@@ -61,7 +60,7 @@ def footage(folder: Path, cache: Path | None = None) -> list[Clip]:
             with np.load(kept, allow_pickle=False) as file:
                 clips.append(Clip(path.stem, Signals.load(kept), file["waveform"].astype(np.float64), late))
             continue
-        from moda.evaluate.videos import follow, sound_of
+        from moda.evaluate.measures.following import follow, sound_of
         from moda.media.footage import probe
 
         waveform, _ = sound_of(path)

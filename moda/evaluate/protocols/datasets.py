@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from moda.errors import BadVideo
-from moda.evaluate.fit import VIDEO_ENDINGS
 from moda.media.csv_safe import cell
+from moda.media.footage import VIDEO_ENDINGS
 from moda.motion.emotions import class_of
 
 MAX_FILES = 2_000_000

@@ -25,11 +25,11 @@ import numpy as np
 import numpy.typing as npt
 
 from moda.errors import BadSetting, BadVideo, UserError
-from moda.evaluate.distances import frechet, reconstruction, windows
-from moda.evaluate.judges import Judges
-from moda.evaluate.perceptual import SIDE, Perceptual, face_cuts
-from moda.evaluate.signals import Array, Signals
-from moda.evaluate.system_tables import (
+from moda.evaluate.measures.distances import frechet, reconstruction, windows
+from moda.evaluate.measures.judges import Judges
+from moda.evaluate.measures.perceptual import SIDE, Perceptual, face_cuts
+from moda.evaluate.measures.signals import Array, Signals
+from moda.evaluate.protocols.system_tables import (
     COLUMNS,
     FEWEST,
     ClipResult,
@@ -76,7 +76,7 @@ def match_clips(
     systems: Mapping[str, Path], real: Path
 ) -> tuple[list[str], dict[str, dict[str, Path]], tuple[str, ...]]:
     """(clips that all have, system -> clip -> file, sentences about what is left out); the real set is called ""."""
-    from moda.evaluate.datasets import find_clips
+    from moda.evaluate.protocols.datasets import find_clips
 
     files: dict[str, dict[str, Path]] = {}
     for name, folder in {"": real, **systems}.items():
@@ -136,8 +136,8 @@ def _measured(
     path: Path, truth: _Seen | None, judges: Judges, seconds: float, result: SystemResult, clip: str
 ) -> _Seen | None:
     """Follow and measure one video into `result`; None, and a sentence in the result, where it cannot be."""
-    from moda.evaluate.takes import movement_measures
-    from moda.evaluate.videos import follow, sound_of
+    from moda.evaluate.measures.following import follow, sound_of
+    from moda.evaluate.measures.movement import movement_measures
     from moda.media.footage import probe
 
     try:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moda.evaluate.blinks import blink_measures, find_blinks
-from moda.evaluate.face import face_measures, quiet
-from moda.evaluate.head import head_measures, jitter, share_above
-from moda.evaluate.signals import Signals, signals_of_motion
+from moda.evaluate.measures.blinks import blink_measures, find_blinks
+from moda.evaluate.measures.face import face_measures, quiet
+from moda.evaluate.measures.head import head_measures, jitter, share_above
+from moda.evaluate.measures.signals import Signals, signals_of_motion
 from moda.motion.actions import ACTIONS, INDEX, write_actions
 from moda.motion.space import Motion, neutral_reference
 

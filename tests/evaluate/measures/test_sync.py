@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moda.errors import BadSetting
-from moda.evaluate.sync import (
+from moda.evaluate.measures.sync import (
     FEATURES,
     REACH,
     Regressor,
@@ -105,7 +105,7 @@ def test_the_shipped_regressor_hears_speech() -> None:
     speech = speak("Papa and mama bought a big apple; nobody may be above my hobby.", "en-us+f2", offline=True)
     frames = speech.frames()
     expected = Regressor.load()(sound_features(speech.waveform, frames))
-    from moda.evaluate.face import loudness
+    from moda.evaluate.measures.face import loudness
 
     loud = loudness(speech.waveform, frames)
     assert np.median(expected[loud > -25]) > np.median(expected[loud < -50]) + 0.5

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moda.evaluate.controls import Effect, draw, run
-from moda.evaluate.emotions import Classifier, ToldApart, action_statistics
+from moda.evaluate.measures.emotions import Classifier, ToldApart, action_statistics
+from moda.evaluate.protocols.controls import Effect, draw, run
 from moda.motion.space import Motion, neutral_reference
 
 

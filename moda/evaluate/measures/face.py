@@ -15,9 +15,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from moda.evaluate.blinks import spans
-from moda.evaluate.head import share_above
-from moda.evaluate.signals import RATE, REGIONS, Array, Signals
+from moda.evaluate.measures.blinks import spans
+from moda.evaluate.measures.head import share_above
+from moda.evaluate.measures.signals import RATE, REGIONS, Array, Signals
 from moda.motion.actions import GAP_PER_JAW
 
 RAISE = 0.045

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moda.evaluate.signals import Array
+from moda.evaluate.measures.signals import Array
 from moda.motion.emotions import FELT
 
 if TYPE_CHECKING:

@@ -54,15 +54,15 @@ class Judges:
         if self._arcface is not None:
             values |= self._identity(path, fps, landmarks, real or path)
         if self._i3d is not None:
-            from moda.evaluate.networks.i3d import features
-            from moda.evaluate.perceptual import face_cuts
+            from moda.evaluate.measures.networks.i3d import features
+            from moda.evaluate.measures.perceptual import face_cuts
             from moda.media.footage import read_frames
 
             count = int(len(landmarks) / fps * 25)
             cuts = face_cuts(read_frames(path, fps), landmarks, fps, count)
             self._sets[system, "fvd"].append(features(self._i3d, cuts))
         if self._deep3d is not None:
-            from moda.evaluate.networks.deep3d import aligned, expressions
+            from moda.evaluate.measures.networks.deep3d import aligned, expressions
 
             network, standard = self._deep3d
             faces = [aligned(frame, _five(points), standard) for frame, points in _sampled(path, fps, landmarks)]
@@ -79,7 +79,7 @@ class Judges:
         return found
 
     def _sync(self, path: Path, fps: float, landmarks: npt.NDArray, waveform: Any) -> dict[str, float]:
-        from moda.evaluate.networks.syncnet import score
+        from moda.evaluate.measures.networks.syncnet import score
 
         try:
             found = score(self._syncnet, lip_cuts(path, fps, landmarks), waveform)
@@ -88,8 +88,8 @@ class Judges:
         return {"sync_c": found.confidence, "sync_d": found.distance, "sync_lag": float(found.lag)}
 
     def _identity(self, path: Path, fps: float, landmarks: npt.NDArray, real: Path) -> dict[str, float]:
-        from moda.evaluate.networks.arcface import aligned, features
-        from moda.evaluate.videos import follow
+        from moda.evaluate.measures.following import follow
+        from moda.evaluate.measures.networks.arcface import aligned, features
         from moda.media.footage import probe
 
         if real not in self._identities:
@@ -113,23 +113,23 @@ def plain_frechet(first: Array, second: Array) -> float:
 def _syncnet() -> Any:
     import python_speech_features  # noqa: F401  # what the sound's features are computed with
 
-    from moda.evaluate.networks.published import SYNCNET, load_into, read_state
-    from moda.evaluate.networks.syncnet import SyncNet
+    from moda.evaluate.measures.networks.published import SYNCNET, load_into, read_state
+    from moda.evaluate.measures.networks.syncnet import SyncNet
 
     return load_into(SyncNet(), read_state(SYNCNET), SYNCNET)
 
 
 def _arcface() -> Any:
-    from moda.evaluate.networks.arcface import IResNet, depth_of
-    from moda.evaluate.networks.published import ARCFACE, load_into, read_state
+    from moda.evaluate.measures.networks.arcface import IResNet, depth_of
+    from moda.evaluate.measures.networks.published import ARCFACE, load_into, read_state
 
     state = read_state(ARCFACE)
     return load_into(IResNet(depth_of(state)), state, ARCFACE)
 
 
 def _i3d() -> Any:
-    from moda.evaluate.networks.i3d import I3D as Network
-    from moda.evaluate.networks.published import I3D, load_into, read_state
+    from moda.evaluate.measures.networks.i3d import I3D as Network
+    from moda.evaluate.measures.networks.published import I3D, load_into, read_state
 
     return load_into(Network(), read_state(I3D), I3D)
 
@@ -137,8 +137,8 @@ def _i3d() -> Any:
 def _deep3d() -> Any:
     from scipy.io import loadmat
 
-    from moda.evaluate.networks.deep3d import Deep3D, standard_points
-    from moda.evaluate.networks.published import DEEP3D, load_into, read_state
+    from moda.evaluate.measures.networks.deep3d import Deep3D, standard_points
+    from moda.evaluate.measures.networks.published import DEEP3D, load_into, read_state
     from moda.models.weights import find
 
     state = read_state(DEEP3D)
@@ -168,7 +168,7 @@ def _sampled(path: Path, fps: float, landmarks: npt.NDArray) -> Iterator[tuple[n
 
 def _five(landmarks: npt.NDArray) -> Array:
     """(5, 2): eyes, nose tip and corners of the mouth of landmarks (478, 3) px."""
-    from moda.evaluate.networks.arcface import POINTS
+    from moda.evaluate.measures.networks.arcface import POINTS
 
     return np.array([landmarks[list(points), :2].mean(0) for points in POINTS], np.float64)
 
@@ -179,7 +179,7 @@ def lip_cuts(path: Path, fps: float, landmarks: npt.NDArray) -> npt.NDArray[np.u
     import cv2
     from scipy.signal import medfilt
 
-    from moda.evaluate.networks.syncnet import FPS, SIDE
+    from moda.evaluate.measures.networks.syncnet import FPS, SIDE
     from moda.media.footage import read_frames
 
     points = landmarks[:, :468, :2].astype(np.float64)

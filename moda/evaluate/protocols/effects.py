@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moda.evaluate.signals import signals_of_motion
-from moda.evaluate.sync import correlation, score
-from moda.evaluate.takes import movement_measures
+from moda.evaluate.measures.movement import movement_measures
+from moda.evaluate.measures.signals import signals_of_motion
+from moda.evaluate.measures.sync import correlation, score
 from moda.settings import Settings
 
 if TYPE_CHECKING:

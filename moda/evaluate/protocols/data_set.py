@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from moda.errors import BadSetting, UserError
-from moda.evaluate.datasets import ClipFile, choose, find_clips, split_table
-from moda.evaluate.distances import diversity, frechet, half_against_half, reconstruction, windows
-from moda.evaluate.perceptual import Perceptual, face_cuts
-from moda.evaluate.signals import Array, Signals, signals_of_motion
-from moda.evaluate.sync import score
+from moda.evaluate.measures.distances import diversity, frechet, half_against_half, reconstruction, windows
+from moda.evaluate.measures.perceptual import Perceptual, face_cuts
+from moda.evaluate.measures.signals import Array, Signals, signals_of_motion
+from moda.evaluate.measures.sync import score
+from moda.evaluate.protocols.datasets import ClipFile, choose, find_clips, split_table
 from moda.media.csv_safe import cell, number
 from moda.media.output import write_bytes
 from moda.settings import Settings
@@ -144,7 +144,7 @@ def judge(
 def _judge(
     head: TalkingHead, path: Path, output: Path, clip: ClipFile, rules: Protocol, pictures: Perceptual | None
 ) -> Judged:
-    from moda.evaluate.videos import follow
+    from moda.evaluate.measures.following import follow
     from moda.media.footage import probe, read_frames
 
     about = probe(path)
@@ -180,7 +180,8 @@ def _pixels(
     head: TalkingHead, portrait: Any, take: Any, speech: Any, output: Path, clip: ClipFile, real: Signals
 ) -> dict[str, float]:
     """Render a take, follow the face in its pixels, and measure them; names end in _video where both exist."""
-    from moda.evaluate.videos import evaluate_video, follow
+    from moda.evaluate.measures.following import follow
+    from moda.evaluate.videos import evaluate_video
 
     started = time.perf_counter()
     video = output / "videos" / Path(clip.path).with_suffix(".mp4")
@@ -200,7 +201,7 @@ def _pixels(
 
 def _compared(pictures: Perceptual, real: tuple[Path, float, npt.NDArray], ours: Path, count: int) -> dict[str, float]:
     """The faces of the real video (path, fps, landmarks) and of ours, at the same times, given to the networks."""
-    from moda.evaluate.videos import follow
+    from moda.evaluate.measures.following import follow
     from moda.media.footage import probe, read_frames
 
     path, fps, landmarks = real

@@ -20,8 +20,8 @@ from itertools import combinations
 
 import numpy as np
 
-from moda.evaluate.signals import RATE, Array, Signals
-from moda.evaluate.sync import score_against
+from moda.evaluate.measures.signals import RATE, Array, Signals
+from moda.evaluate.measures.sync import score_against
 from moda.motion.actions import GAP_PER_JAW
 
 WINDOW, STEP = int(RATE), int(RATE) // 2

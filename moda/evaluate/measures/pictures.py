@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from moda.evaluate.head import jitter
-from moda.evaluate.signals import BONE, Array
+from moda.evaluate.measures.head import jitter
+from moda.evaluate.measures.signals import BONE, Array
 
 Picture = npt.NDArray[np.uint8]
 

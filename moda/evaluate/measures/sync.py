@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from moda.evaluate.signals import RATE, Array
+from moda.evaluate.measures.signals import RATE, Array
 
 SAMPLES = 16_000
 BANDS = 26

@@ -1,0 +1,1 @@
+"""Studies made of the measures: which clips, which takes, which table at the end."""
