@@ -36,7 +36,7 @@ NOISE = 0.015
 variance of the outlines of a GRID speaker's lips (91 % with what `SLIPS` takes), 1.96 of their 2.15 dimensions and all
 of the opening's power above 5 Hz; a stronger prior (0.045, smoothed by a frame) kept 78 %, 1.7 and a third."""
 GAZE = (0.16, 0.10)
-"""How far the iris goes, in eye widths, for gaze_x = 1 and gaze_y = 1 (as the mesh renderer draws it)."""
+"""How far the iris goes, in eye widths, for gaze_x = 1 and gaze_y = 1 (as the tracker sees it)."""
 SHUT = 0.05
 """Height over width of a closed eye, as the tracker sees it."""
 SHUT_HALF = 0.5
@@ -82,7 +82,7 @@ def fit_basis() -> tuple[Array, Array]:
 
 @lru_cache(maxsize=1)
 def gap_row() -> Array:
-    """(len(FITTED),) inner-lip opening in IOD that each fitted action makes, as the mesh draws it."""
+    """(len(FITTED),) inner-lip opening in IOD that each fitted action makes, as the tracker sees it."""
     from moda.portrait.canonical import canonical_face
     from moda.renderer.mesh.analysis.deform import action_fields
 

@@ -159,7 +159,7 @@ def signals_of_motion(motion: Motion) -> Signals:
 
 @lru_cache(maxsize=1)
 def _lip_fields() -> Array:
-    """(A, 20, 2): where an action at value 1 moves the lips' points as the mesh draws it, IOD."""
+    """(A, 20, 2): where an action at value 1 moves the lips' points as the tracker sees it, IOD."""
     from moda.motion.actions import ACTIONS
     from moda.portrait.canonical import canonical_face
     from moda.renderer.mesh.analysis.deform import action_fields

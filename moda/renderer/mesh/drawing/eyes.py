@@ -12,7 +12,7 @@ from moda.renderer.mesh.drawing.pose import Turn
 from moda.renderer.mesh.drawing.viewport import Viewport
 
 SMALLEST_RATIO = 0.07  # an eye less open than this (height over width) is left as the picture shows it
-GAZE_REACH = np.array([0.16, 0.10])  # shift of the iris at gaze 1, eye widths: 30 degrees on an eyeball of its size
+GAZE_REACH = np.array([0.20, 0.13])  # shift of the iris at gaze 1, eye widths: 30 degrees on an eyeball of its size
 DRAWN_GAZE = 0.20  # from this gaze on the drawn iris has replaced the picture's own
 # Set by eye on blinks of the shared portraits:
 LID_SHADOW, SHADOW_DEPTH = 0.30, 0.09  # darkness of a lowered lid's shadow, its depth in eye widths

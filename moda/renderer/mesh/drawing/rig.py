@@ -33,9 +33,9 @@ BREATH = 0.010
 
 @lru_cache(maxsize=1)
 def _fields() -> np.ndarray:
-    """(A, 468, 3) in IOD, head frame, in the order of TABLE_ACTIONS."""
+    """(A, 468, 3) in IOD, head frame, in the order of TABLE_ACTIONS, as far as they are drawn."""
     fields = action_fields(canonical_face().astype(np.float64))
-    stacked = np.stack([fields[name] for name in TABLE_ACTIONS])
+    stacked = np.stack([displacements.DRAWN.get(name, 1.0) * fields[name] for name in TABLE_ACTIONS])
     stacked.setflags(write=False)
     return stacked
 
