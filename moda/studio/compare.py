@@ -14,17 +14,7 @@ import gradio as gr
 from moda.errors import BadSetting
 from moda.settings import CONTROLS
 from moda.studio import messages, placeholders
-from moda.studio.events import (
-    HEAVY,
-    PRIVATE,
-    Reporter,
-    guarded,
-    requires_consent,
-    session_of,
-    stop_button,
-    stops,
-    working,
-)
+from moda.studio.events import PRIVATE, Reporter, guarded, making, session_of, starts, stop_button, stops
 from moda.studio.make import Make
 from moda.studio.service import Engine
 from moda.studio.sessions import Session
@@ -169,14 +159,11 @@ class Compare:
         ) -> Any:
             from moda.compare.manifest import Request
 
-            session = session_of(engine, request)
-            session.shown.pop("comparison", None)
-            requires_consent(consent)
-            engine.ready(session)
-            base = make.motion.settings_from(page, session, pose_file).changed(size=int(height))
-            asked = Request(varied(vary, values, vary_second, values_second), base)
             report = Reporter(progress, "")
-            with working(engine, request, "compare", report) as job:
+            with making(engine, request, "compare", consent, report, "comparison") as (session, job):
+                engine.ready(session)
+                base = make.motion.settings_from(page, session, pose_file).changed(size=int(height))
+                asked = Request(varied(vary, values, vary_second, values_second), base)
                 engine.compare(session, asked, model, report, job.cancelled)
             return self.shown(session)
 
@@ -187,15 +174,11 @@ class Compare:
             del session.shown["comparison"]
             return self.cleared()
 
-        inputs = {
-            "consent": make.consent, "model": make.motion.model, "pose_file": make.motion.pose_file,
-            "vary": self.first, "values": self.values, "vary_second": self.second, "values_second": self.more,
-            "height": self.size, **make.settings,
-        }  # fmt: skip
         outputs = list(self.cleared())
-        event = self.start.click(
-            run, None, outputs, inputs_kwargs=inputs, show_progress_on=[self.say], trigger_mode="once",
-            **PRIVATE, **HEAVY,
+        event = starts(
+            self.start, run, outputs, self.say, consent=make.consent, model=make.motion.model,
+            pose_file=make.motion.pose_file, vary=self.first, values=self.values, vary_second=self.second,
+            values_second=self.more, height=self.size, **make.settings,
         )  # fmt: skip
         event.then(still_true, None, outputs, queue=False, show_progress="hidden", **PRIVATE)
         stops(self.stop, engine, self.say, [event])

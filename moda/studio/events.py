@@ -89,6 +89,31 @@ def working(engine: Engine, request: gr.Request, kind: str, reporter: Reporter |
 
 
 @contextmanager
+def making(
+    engine: Engine, request: gr.Request, kind: str, consent: bool, reporter: Reporter | None = None, replaces: str = ""
+) -> Iterator[tuple[Session, Job]]:
+    """A visitor asks for a result: what the page shows as `replaces` counts no longer, and the work is registered.
+
+    Raises BadSetting without consent.
+    """
+    session = session_of(engine, request)
+    session.shown.pop(replaces, None)
+    requires_consent(consent)
+    with working(engine, request, kind, reporter) as job:
+        yield session, job
+
+
+def starts(button: gr.Button, function: Callable[..., Any], outputs: list[Any], say: gr.HTML, /, **inputs: Any) -> Any:
+    """Lets the button start long work, once at a time, its progress drawn over `say`.
+
+    inputs: the component of every parameter of the function, by name.
+    """
+    return button.click(
+        function, None, outputs, inputs_kwargs=inputs, show_progress_on=[say], trigger_mode="once", **PRIVATE, **HEAVY
+    )
+
+
+@contextmanager
 def reading(engine: Engine, request: gr.Request) -> Iterator[Session]:
     """A portrait or a speech is read, or taken away: work on what was there before is stopped."""
     session = session_of(engine, request)

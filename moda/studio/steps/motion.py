@@ -10,22 +10,9 @@ import gradio as gr
 
 from moda.errors import BadSetting, Cancelled, UserError
 from moda.settings import POSE_PRIORS, Limits, Settings
-from moda.studio import messages, placeholders
+from moda.studio import events, messages, placeholders
 from moda.studio.components import control, model_choice, settings_of
-from moda.studio.events import (
-    HEAVY,
-    LIGHT,
-    PRIVATE,
-    Cleared,
-    Reporter,
-    guarded,
-    requires_consent,
-    session_of,
-    stop_button,
-    stops,
-    visitor_of,
-    working,
-)
+from moda.studio.events import HEAVY, LIGHT, PRIVATE, Cleared, Reporter, guarded, session_of
 from moda.studio.service import Engine, Superseded
 from moda.studio.sessions import Session
 
@@ -116,7 +103,7 @@ class MotionStep:
                 settings |= {name: control(name) for name in SAMPLING}
             with gr.Row(elem_classes="go"):
                 plan = gr.Button("Preview motion", variant="primary", elem_id="plan", scale=3)
-                stop = stop_button("stop-plan")
+                stop = events.stop_button("stop-plan")
         with gr.Column(scale=9, min_width=300, elem_classes="results"):
             say = gr.HTML("", elem_id="motion-say")
             empty = gr.HTML(placeholders.lanes(), elem_id="motion-empty", elem_classes="vacant")
@@ -249,7 +236,7 @@ class MotionStep:
         self._connect_controls()
         planning = self._connect_plan(engine, consent, page, cleared)
         performing = self._connect_perform(engine, consent, page, cleared, speech)
-        stops(self.stop, engine, self.say, [planning, follow(planning), performing, follow(performing)])
+        events.stops(self.stop, engine, self.say, [planning, follow(planning), performing, follow(performing)])
         self._connect_trims(engine, follow)
 
     def _connect_controls(self) -> None:
@@ -285,23 +272,16 @@ class MotionStep:
             progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it among the defaults
             **values: Any,
         ) -> Any:
-            session = session_of(engine, request)
-            session.shown.pop("takes", None)
-            requires_consent(consent)
-            settings = self.settings_from(values, session, pose_file)
             report = Reporter(progress, "steps")
-            with working(engine, request, "plan", report) as job:
+            with events.making(engine, request, "plan", consent, report, "takes") as (session, job):
+                settings = self.settings_from(values, session, pose_file)
                 engine.plan(session, settings, int(takes), model, report, job.cancelled)
                 shown = self.shown(engine, session, overlay)
             return {**cleared(), **shown, self.say: ""}
 
-        inputs = {
-            "consent": consent, "takes": self.takes, "model": self.model, "pose_file": self.pose_file,
-            "overlay": self.overlay, **page,
-        }  # fmt: skip
-        return self.plan.click(
-            preview_motion, None, list(cleared()), inputs_kwargs=inputs, show_progress_on=[self.say],
-            trigger_mode="once", **PRIVATE, **HEAVY,
+        return events.starts(
+            self.plan, preview_motion, list(cleared()), self.say, consent=consent, takes=self.takes, model=self.model,
+            pose_file=self.pose_file, overlay=self.overlay, **page,
         )  # fmt: skip
 
     def _connect_perform(
@@ -317,21 +297,17 @@ class MotionStep:
             progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it among the defaults
             **values: Any,
         ) -> Any:
-            session = session_of(engine, request)
-            session.shown.pop("takes", None)
-            requires_consent(consent)
-            settings = self.settings_from({**values, "pose_prior": "none"}, session, None)
             report = Reporter(progress)
-            with working(engine, request, "plan", report) as job:
+            with events.making(engine, request, "plan", consent, report, "takes") as (session, job):
+                settings = self.settings_from({**values, "pose_prior": "none"}, session, None)
                 engine.perform(session, film or "", settings, lips, model, report, job.cancelled)
                 shown = self.shown(engine, session)
             sound = {} if lips else {speech: str(engine.heard(session))}
             return {**cleared(), **shown, **sound, self.say: ""}
 
-        inputs = {"consent": consent, "film": self.film, "lips": self.lips, "model": self.model, **page}
-        return self.perform.click(
-            perform_film, None, [speech, *cleared()], inputs_kwargs=inputs, show_progress_on=[self.say],
-            trigger_mode="once", **PRIVATE, **HEAVY,
+        return events.starts(
+            self.perform, perform_film, [speech, *cleared()], self.say, consent=consent, film=self.film,
+            lips=self.lips, model=self.model, **page,
         )  # fmt: skip
 
     def connect_clip(self, engine: Engine, event: Any) -> Any:
@@ -346,7 +322,7 @@ class MotionStep:
             report = Reporter(progress)
             try:
                 if number not in session.clips:
-                    with working(engine, request, "clip", report) as job:
+                    with events.working(engine, request, "clip", report) as job:
                         engine.quick_clip(session, number, report, job.cancelled)
             except Cancelled:  # by Stop, which says so itself, or because a newer clip is on its way
                 return {self.say: gr.skip()}
@@ -367,7 +343,7 @@ class MotionStep:
                 return {self.say: gr.skip()}
             wanted = settings_of(values)
             engine.trim(session, session.take.settings.changed(**{name: getattr(wanted, name) for name in TRIMS}))
-            engine.visitors.stop(visitor_of(request), "clip")
+            engine.visitors.stop(events.visitor_of(request), "clip")
             session.clips.clear()
             return self.moving(engine, session)
 
@@ -384,7 +360,7 @@ class MotionStep:
         def edit(event: gr.EventData, request: gr.Request) -> Any:
             session = session_of(engine, request)
             given = event._data or {}
-            engine.visitors.stop(visitor_of(request), "clip")
+            engine.visitors.stop(events.visitor_of(request), "clip")
             engine.edit(session, int(given["take"]), given["edits"], given["rules"])
             return {self.say: gr.skip()}
 

@@ -10,21 +10,9 @@ import gradio as gr
 
 from moda.motion.takes import Take
 from moda.settings import CONTROLS, Settings
-from moda.studio import messages, placeholders
+from moda.studio import events, messages, placeholders
 from moda.studio.components import control, renderer_choice
-from moda.studio.events import (
-    HEAVY,
-    LIGHT,
-    PRIVATE,
-    Cleared,
-    Reporter,
-    guarded,
-    requires_consent,
-    session_of,
-    stop_button,
-    stops,
-    working,
-)
+from moda.studio.events import LIGHT, PRIVATE, Cleared, Reporter, guarded, session_of
 from moda.studio.service import Engine, read_settings_or_take
 from moda.studio.sessions import Session
 from moda.studio.steps.motion import Follow, MotionStep
@@ -78,7 +66,7 @@ class VideoStep:
                 settings[name] = control(name)
             with gr.Row(elem_classes="go"):
                 render = gr.Button("Render video", variant="primary", elem_id="render", scale=3)
-                stop = stop_button("stop-render")
+                stop = events.stop_button("stop-render")
         with gr.Column(scale=9, min_width=300, elem_classes="results"), gr.Row(equal_height=False, elem_id="outcome"):
             video = gr.Video(
                 label="Result", interactive=False, visible=False, elem_id="final-video", autoplay=True, buttons=[],
@@ -164,24 +152,20 @@ class VideoStep:
             progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it among the defaults
             **values: Any,
         ) -> Any:
-            session = session_of(engine, request)
-            session.shown.pop("video", None)
-            requires_consent(consent)
-            engine.ready(session)
-            # The take's sampling stands, whatever the page shows now.
-            values["pose_prior"] = engine.chosen(session).settings.pose_prior
-            settings = motion.settings_from(values, session, None)
             report = Reporter(progress)
-            with working(engine, request, "render", report) as job:
+            with events.making(engine, request, "render", consent, report, "video") as (session, job):
+                engine.ready(session)
+                # The take's sampling stands, whatever the page shows now.
+                values["pose_prior"] = engine.chosen(session).settings.pose_prior
+                settings = motion.settings_from(values, session, None)
                 engine.render(session, settings, renderer, report, job.cancelled)
             return {**self.shown(session), **self.saved(engine, session)}
 
-        rendering = self.render.click(
-            render_video, None, outputs, inputs_kwargs={"consent": consent, "renderer": self.renderer, **page},
-            show_progress_on=[self.say], trigger_mode="once", **PRIVATE, **HEAVY,
-        )  # fmt: skip
+        rendering = events.starts(
+            self.render, render_video, outputs, self.say, consent=consent, renderer=self.renderer, **page
+        )
         settle(rendering)
-        stops(self.stop, engine, self.say, [rendering])
+        events.stops(self.stop, engine, self.say, [rendering])
         self._connect_exports(engine, consent)
         self._connect_restore(engine, page, motion, cleared, follow)
 
@@ -189,9 +173,7 @@ class VideoStep:
         def exporter(ending: str) -> Callable[..., Any]:
             @guarded(self.export_say)
             def write_export(consent: bool, request: gr.Request) -> Any:
-                session = session_of(engine, request)
-                requires_consent(consent)
-                with working(engine, request, "render"):
+                with events.making(engine, request, "render", consent) as (session, _):
                     path = engine.export(session, ending)
                 label = f"Download {path.name} ({path.stat().st_size / 1e6:.1f} MB)"
                 return {
@@ -202,10 +184,7 @@ class VideoStep:
             return write_export
 
         for ending, button in self.exports.items():
-            button.click(
-                exporter(ending), [consent], [self.exported, self.export_say], show_progress_on=[self.export_say],
-                trigger_mode="once", **PRIVATE, **HEAVY,
-            )  # fmt: skip
+            events.starts(button, exporter(ending), [self.exported, self.export_say], self.export_say, consent=consent)
 
     def _connect_restore(
         self, engine: Engine, page: dict[str, Any], motion: MotionStep, cleared: Cleared, follow: Follow
