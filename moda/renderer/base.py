@@ -6,10 +6,14 @@ model can drive any renderer.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+
+from moda.errors import Cancelled
 
 if TYPE_CHECKING:
     from moda.motion.space import Motion
@@ -19,19 +23,28 @@ Cancel = Callable[[], bool]
 """Asked between frames; returning True makes :meth:`Renderer.frames` raise :class:`moda.errors.Cancelled`."""
 
 
-@runtime_checkable
-class Renderer(Protocol):
+@dataclass(frozen=True)
+class View:
+    """What a frame shows. size: side of the square crop in pixels; whole: the whole picture instead, in its own size;
+    alpha: the person alone, transparent around."""
+
+    size: int = 512
+    whole: bool = False
+    alpha: bool = False
+
+
+class Renderer(ABC):
     """Motion and a portrait in, frames out."""
 
-    name: str
+    name: ClassVar[str]
     """``mesh`` or ``liveportrait``; recorded in the video's metadata."""
 
+    @abstractmethod
     def prepare(self, portrait: Portrait, *, background_still: bool = True) -> Any:
         """Do the work that depends on the portrait alone; the result is only ever passed back to ``frames``.
 
         ``background_still``: what is not the person stays as it is. A renderer may have more options of its own.
         """
-        ...
 
     def frames(
         self,
@@ -51,5 +64,19 @@ class Renderer(Protocol):
 
         ``size`` is the side of the square crop in pixels; with ``whole`` the face is put back into the whole
         picture instead and frames have the picture's size. Memory does not grow with the number of frames.
+
+        Raises what :meth:`draw` raises, and Cancelled when ``cancel()`` returned True.
         """
-        ...
+        wanted = range(max(start, 0), len(motion) if stop is None else min(stop, len(motion)))
+
+        def watch() -> None:
+            if cancel is not None and cancel():
+                raise Cancelled("The rendering was stopped.")
+
+        return self.draw(prepared, motion, wanted, View(size, whole, alpha), watch)
+
+    @abstractmethod
+    def draw(
+        self, prepared: Any, motion: Motion, wanted: range, view: View, watch: Callable[[], None]
+    ) -> Iterator[np.ndarray]:
+        """The frames of :meth:`frames`; ``watch`` is called before each and raises where work shall end."""

@@ -7,7 +7,8 @@ Every fault a caller can mend comes back as an error with one sentence.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
@@ -19,7 +20,7 @@ from moda.studio.compare import NOTHING, VARIED, packed, varied
 from moda.studio.components import PictureFile, control, model_choice, renderer_choice, settings_of
 from moda.studio.events import HEAVY, LIGHT, OOPS, Reporter, log, requires_consent, visitor_of, working
 from moda.studio.service import Engine
-from moda.studio.sessions import Session
+from moda.studio.sessions import Job, Session
 
 PLANNED = [name for name in CONTROLS if CONTROLS[name].group != "video"]
 CONSENT = "Set consent to true: you may use this picture and this voice."
@@ -66,21 +67,27 @@ def _explained(names: Iterable[str]) -> Callable[[Callable[..., Any]], Callable[
     return decorate
 
 
-def _inputs(engine: Engine, portrait: str | None, speech: str | None) -> Session:
-    """A session of this one call: calls do not share anything."""
-    session = Session(engine.visitors.root)
-    if not portrait:
-        raise BadSetting("Give a portrait: a picture with one face in it.")
-    if not speech:
-        raise BadSetting("Give speech: an audio or video file.")
-    engine.open_portrait(session, portrait)
-    engine.open_speech(session, speech)
-    return session
+@contextmanager
+def _call(
+    engine: Engine, request: gr.Request, kind: str, portrait: str | None, speech: str | None
+) -> Iterator[tuple[Session, Job]]:
+    """A session of this one call, its work registered: calls share nothing, and their files go when the caller does."""
+    with working(engine, request, kind) as job:
+        session = Session(engine.visitors.root)
+        if not portrait:
+            raise BadSetting("Give a portrait: a picture with one face in it.")
+        if not speech:
+            raise BadSetting("Give speech: an audio or video file.")
+        engine.open_portrait(session, portrait)
+        engine.open_speech(session, speech)
+        engine.visitors.adopt(visitor_of(request), session)
+        yield session, job
 
 
-def _adopt(engine: Engine, request: gr.Request, session: Session) -> None:
-    """The call's files go when its caller does."""
-    engine.visitors.adopt(visitor_of(request), session)
+def _take_of(path: str | None) -> Take:
+    if not path:
+        raise BadSetting("Give a take: /plan makes one.")
+    return Take.load(path)
 
 
 def _common(public: bool) -> tuple[Any, Any, Any]:
@@ -112,7 +119,7 @@ def _speak(engine: Engine) -> None:
 
         spoken = say(text or "", voice or "auto", rate, pitch, max_text=engine.limits.max_text)
         session = Session(engine.visitors.root)
-        _adopt(engine, request, session)
+        engine.visitors.adopt(visitor_of(request), session)
         return str(write_wav(spoken, session.path("speech.wav"))), spoken.notice
 
     gr.Button(visible=False).click(speak, [text, voice, rate, pitch], [sound, notice], api_name="speak", **LIGHT)
@@ -151,9 +158,7 @@ def _plan(engine: Engine, public: bool) -> None:
 
         requires_consent(consent or not public, CONSENT)
         wanted = settings_of(settings)
-        with working(engine, request, "plan") as job:
-            session = _inputs(engine, portrait, speech)
-            _adopt(engine, request, session)
+        with _call(engine, request, "plan", portrait, speech) as (session, job):
             engine.plan(session, wanted, 1, model, Reporter(progress, "steps"), job.cancelled)
             files = engine.write_files(session)
             found = engine.chosen(session)
@@ -203,9 +208,7 @@ def _perform(engine: Engine, public: bool) -> None:
         Returns: the take (.npz) for /render with this speech, or with the video as speech; its trajectories (.csv).
         """
         requires_consent(consent or not public, CONSENT)
-        with working(engine, request, "plan") as job:
-            session = _inputs(engine, portrait, speech or video)
-            _adopt(engine, request, session)
+        with _call(engine, request, "plan", portrait, speech or video) as (session, job):
             lips = bool(speech)
             engine.perform(session, video, Settings(), lips, model, Reporter(progress), job.cancelled)
             files = engine.write_files(session)
@@ -247,12 +250,8 @@ def _render(engine: Engine, public: bool) -> None:
         Returns: the video (.mp4), and frames, duration, seconds by stage and the real-time factor.
         """
         requires_consent(consent or not public, CONSENT)
-        if not take:
-            raise BadSetting("Give a take: /plan makes one.")
-        with working(engine, request, "render") as job:
-            session = _inputs(engine, portrait, speech)
-            _adopt(engine, request, session)
-            found = Take.load(take)
+        found = _take_of(take)
+        with _call(engine, request, "render", portrait, speech) as (session, job):
             engine.restore_take(session, found)
             settings = found.settings.changed(**{k: v for k, v in drawn.items() if v is not None})
             result = engine.render(session, settings, renderer, Reporter(progress), job.cancelled)
@@ -301,8 +300,8 @@ def _compare(engine: Engine, public: bool) -> None:
         """Compare values of one or two settings with the same portrait, speech and noise.
 
         Args:
-            portrait: a picture with one face.
-            speech: an audio or video file.
+            portrait: a picture with one face, in every variant.
+            speech: what all variants say: an audio or video file.
             vary: the name of the setting that is varied.
             values: its values, with commas between.
             vary_second: another setting, or "nothing else".
@@ -319,9 +318,7 @@ def _compare(engine: Engine, public: bool) -> None:
         requires_consent(consent or not public, CONSENT)
         chosen = varied(vary, values, vary_second, values_second)
         base = Settings(size=int(size)) if "seed" in chosen else Settings(seed=int(seed or 0), size=int(size))
-        with working(engine, request, "compare") as job:
-            session = _inputs(engine, portrait, speech)
-            _adopt(engine, request, session)
+        with _call(engine, request, "compare", portrait, speech) as (session, job):
             made = engine.compare(session, Request(chosen, base), model, Reporter(progress, ""), job.cancelled)
         told = made.as_dict()
         del told["output"], told["files"]
@@ -353,12 +350,9 @@ def _export(engine: Engine, public: bool) -> None:
         Returns: the file.
         """
         requires_consent(consent or not public, CONSENT)
-        if not take:
-            raise BadSetting("Give a take: /plan makes one.")
-        with working(engine, request, "render"):
-            session = _inputs(engine, portrait, speech)
-            _adopt(engine, request, session)
-            engine.restore_take(session, Take.load(take))
+        found = _take_of(take)
+        with _call(engine, request, "render", portrait, speech) as (session, _):
+            engine.restore_take(session, found)
             return str(engine.export(session, f".{form}"))
 
     gr.Button(visible=False).click(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from moda.errors import BadSetting, Cancelled, WeightsMissing
+from moda.errors import BadSetting, WeightsMissing
 from moda.motion.space import Motion
-from moda.renderer.base import Cancel
+from moda.renderer.base import Renderer, View
 from moda.renderer.liveportrait.batches import Learnt, crops, learn
 from moda.renderer.liveportrait.convert import Networks, load_networks
 from moda.renderer.liveportrait.drive import choose_mode
@@ -21,7 +21,6 @@ from moda.renderer.liveportrait.precision import choose_dtype, default_batch, pl
 if TYPE_CHECKING:
     from moda.portrait.portrait import Portrait
     from moda.renderer.liveportrait.parsing import FaceParser
-    from moda.renderer.liveportrait.showing import Showing
 
 PASTES = ("soft", "face")
 
@@ -35,7 +34,7 @@ class Prepared:
     parser: FaceParser | None = None
 
 
-class LivePortraitRenderer:
+class LivePortraitRenderer(Renderer):
     """``weights``: the networks, or the folder that holds the published ``base_models`` and
     ``retargeting_models``. ``device``: auto, cpu, cuda... ``precision``: float32, float16, bfloat16, or auto: half
     precision on CUDA and float32 on the CPU. ``batch_size``: frames computed at once, at most. ``fast``: compute
@@ -94,34 +93,19 @@ class LivePortraitRenderer:
             )
         return FaceParser(self.parser, self.device)
 
-    def frames(
-        self,
-        prepared: Prepared,
-        motion: Motion,
-        *,
-        size: int = 512,
-        whole: bool = False,
-        start: int = 0,
-        stop: int | None = None,
-        cancel: Cancel | None = None,
-        alpha: bool = False,
+    def draw(
+        self, prepared: Prepared, motion: Motion, wanted: range, view: View, watch: Callable[[], None]
     ) -> Iterator[np.ndarray]:
-        """See :class:`moda.renderer.base.Renderer`. Raises Cancelled, and UserError when one frame alone
-        needs more GPU memory than there is."""
+        """See :class:`moda.renderer.base.Renderer`. Raises UserError when one frame alone needs more GPU memory than
+        there is."""
         from moda.renderer.liveportrait.showing import Showing
 
         choose_mode(prepared.learnt.mode, motion)  # a bad mode is refused before the first frame is asked for
-        wanted = range(max(start, 0), len(motion) if stop is None else min(stop, len(motion)))
-        show = Showing(prepared.portrait, size, whole, alpha, prepared.parser)
-        return self._frames(prepared.learnt, motion, wanted, show, cancel)
+        show = Showing(prepared.portrait, view.size, view.whole, view.alpha, prepared.parser)
 
-    def _frames(
-        self, learnt: Learnt, motion: Motion, wanted: range, show: Showing, cancel: Cancel | None
-    ) -> Iterator[np.ndarray]:
-        def watch() -> None:
-            if cancel is not None and cancel():
-                raise Cancelled("Rendering was stopped.")
+        def shown() -> Iterator[np.ndarray]:
+            for crop in crops(self.networks, prepared.learnt, motion, wanted, self.batch_size, watch):
+                watch()
+                yield show(crop)
 
-        for crop in crops(self.networks, learnt, motion, wanted, self.batch_size, watch):
-            watch()
-            yield show(crop)
+        return shown()

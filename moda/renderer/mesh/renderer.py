@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moda.errors import BadSetting, Cancelled
+from moda.errors import BadSetting
 from moda.motion.actions import read_actions
+from moda.renderer.base import Renderer, View
 from moda.renderer.mesh.analysis import eyes as eyes_
 from moda.renderer.mesh.analysis import mouth as mouth_
 from moda.renderer.mesh.analysis import teeth
@@ -29,7 +30,6 @@ from moda.renderer.window import crop_window, with_headroom
 if TYPE_CHECKING:
     from moda.motion.space import Motion
     from moda.portrait.portrait import Portrait
-    from moda.renderer.base import Cancel
 
 SMALLEST, LARGEST = 64, 2048
 
@@ -50,7 +50,7 @@ class Prepared:
     breathing: bool
 
 
-class MeshRenderer:
+class MeshRenderer(Renderer):
     """Renderer by a textured mesh; see the package's text."""
 
     name = "mesh"
@@ -108,36 +108,21 @@ class MeshRenderer:
         shade = build_shade(mesh.position, iod, rig.smiling, skin_lines(image, points, iod), covered)
         return Prepared(layers, rig, field, balls, mouth, shade, region, window, glasses, breathing)
 
-    def frames(
-        self,
-        prepared: Prepared,
-        motion: Motion,
-        *,
-        size: int = 512,
-        whole: bool = False,
-        start: int = 0,
-        stop: int | None = None,
-        cancel: Cancel | None = None,
-        alpha: bool = False,
+    def draw(
+        self, prepared: Prepared, motion: Motion, wanted: range, view: View, watch: Callable[[], None]
     ) -> Iterator[np.ndarray]:
-        """Yield frames ``start`` to ``stop`` of ``motion``; see :class:`moda.renderer.base.Renderer`.
-
-        Raises:
-            BadSetting: ``size`` is not an even number from 64 to 2048.
-            Cancelled: ``cancel()`` returned True.
-        """
-        if not whole and (not SMALLEST <= size <= LARGEST or size % 2):
+        """See :class:`moda.renderer.base.Renderer`. Raises BadSetting unless the size is even, from 64 to 2048."""
+        size = view.size
+        if not view.whole and (not SMALLEST <= size <= LARGEST or size % 2):
             raise BadSetting(f"The frame size must be an even number from {SMALLEST} to {LARGEST}, not {size}.")
         viewport = build_viewport(
-            prepared.layers, prepared.region, prepared.window, size, whole, prepared.field.moves, alpha
+            prepared.layers, prepared.region, prepared.window, size, view.whole, prepared.field.moves, view.alpha
         )
         painter = Painter(prepared.rig, prepared.eyes, prepared.mouth, prepared.shade, viewport)
         assert motion.reference is not None
         at_rest = read_actions(motion.reference[None, :63], motion.neutral)[0].astype(np.float64)
-        stop = len(motion.array) if stop is None else min(stop, len(motion.array))
-        for index in range(start, stop):
-            if cancel is not None and cancel():
-                raise Cancelled("The rendering was stopped.")
+        for index in wanted:
+            watch()
             values = read_actions(motion.expression[index : index + 1], motion.neutral).astype(np.float64)
             pose = motion.array[index, 63:70].astype(np.float64)
             breath = breath_at(index / motion.fps) if prepared.breathing else 0.0
