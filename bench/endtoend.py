@@ -24,9 +24,8 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.machine import tell
 
@@ -100,8 +99,7 @@ class Peak(threading.Thread):
         return kilobytes / 1024
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(NamedTuple):
     """Wall and CPU seconds of a command, its memory, and the JSON object that it printed."""
 
     wall: float

@@ -18,25 +18,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from bench.reference_planning import seeded_network
 from moda.generator.flow import SOLVERS, Velocity, evaluations, heun, schedule, solver
 from moda.generator.guidance import Guidance, GuidedVelocity, encode_branches
-from moda.generator.network import MoDA, MoDAConfig
+from moda.generator.network import MoDA
 
 TRUTH_STEPS = 200
 EVALUATIONS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20)
 BAR = ("euler", "reference", 10)
 SPEECH = "The quick brown fox jumps over the lazy dog, and then we all went home for a cup of tea."
-
-
-def seeded_network(width: int) -> MoDA:
-    """The published layout with random weights of the size that trained ones have."""
-    generator = torch.Generator().manual_seed(1)
-    model = MoDA.from_config(MoDAConfig(width=width, heads=width // 64), generator).eval()
-    with torch.no_grad():
-        for name, value in model.named_parameters():
-            if "modulation" in name or name.startswith("final"):
-                value.normal_(0.0, value.shape[-1] ** -0.5 if value.dim() > 1 else 0.05, generator=generator)
-    return model.requires_grad_(False)
 
 
 def problem(model: MoDA, takes: int, scale: float) -> tuple[Callable[[], Velocity], Tensor]:

@@ -12,7 +12,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from moda.errors import BadSetting
 
@@ -276,24 +276,15 @@ def _known(values: Mapping[str, Any]) -> None:
 CONTROLS: dict[str, Control] = {f.name: Control(name=f.name, default=f.default, **f.metadata) for f in fields(Settings)}
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What one request may ask for. Each can be set by the environment variable MODA_ + its name in capitals."""
+L = TypeVar("L", bound="EnvironmentLimits")
 
-    max_portrait_bytes: int = 40 * 1024 * 1024
-    max_portrait_pixels: int = 60_000_000
-    max_speech_bytes: int = 400 * 1024 * 1024
-    max_speech_seconds: float = 3600.0
-    max_text: int = 5000
-    max_takes: int = 4
-    max_size: int = 1080
-    max_queue: int = 16
-    max_request_bytes: int = 16 * 1024 * 1024
-    max_request_seconds: float = 3600.0
-    max_disk_bytes: int = 4 * 1024**3
+
+@dataclass(frozen=True)
+class EnvironmentLimits:
+    """Numbers that each can be set by the environment variable MODA_ + its name in capitals."""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Limits:
+    def from_environment(cls: type[L], environment: Mapping[str, str] | None = None) -> L:
         """Defaults overridden by e.g. MODA_MAX_SPEECH_SECONDS=120; a value that is no number raises BadSetting."""
         source = os.environ if environment is None else environment
         values: dict[str, Any] = {}
@@ -308,3 +299,20 @@ class Limits:
                     raise BadSetting(f"MODA_{f.name.upper()} must be a positive number, not {_shown(text)}.") from None
                 values[f.name] = int(number) if isinstance(f.default, int) else number
         return cls(**values)
+
+
+@dataclass(frozen=True)
+class Limits(EnvironmentLimits):
+    """What one request may ask for."""
+
+    max_portrait_bytes: int = 40 * 1024 * 1024
+    max_portrait_pixels: int = 60_000_000
+    max_speech_bytes: int = 400 * 1024 * 1024
+    max_speech_seconds: float = 3600.0
+    max_text: int = 5000
+    max_takes: int = 4
+    max_size: int = 1080
+    max_queue: int = 16
+    max_request_bytes: int = 16 * 1024 * 1024
+    max_request_seconds: float = 3600.0
+    max_disk_bytes: int = 4 * 1024**3

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from moda import __version__
 from moda.batch.jobs import Job
@@ -28,22 +28,25 @@ MADE = (*(ending for ending in ENDINGS if ending != ".png"), ".npz", ".json")
 KEPT_PORTRAITS = 4
 
 
-@dataclass(frozen=True)
-class Task:
-    """A row that is to be done: the job, the name of its clip and the hash of its content."""
+class Task(NamedTuple):
+    """A row that is to be done."""
 
     job: Job
     name: str
+    """Of its clip, without ending."""
     content: str
+    """Hash of everything that the clip depends on."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a row. status: done, skipped (was finished before), duplicate (of an earlier row), failed."""
+    """What became of a row."""
 
     number: int
     shown: str
+    """The row as a person would name it."""
     status: str
+    """done, skipped (was finished before), duplicate (of an earlier row), failed."""
     output: str = ""
     content: str = ""
     motion_sha256: str = ""

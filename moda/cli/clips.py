@@ -157,10 +157,10 @@ def render(
     speech: SpeechFile,
     output: Output,
     settings: dict[str, Any],
+    edits: EditsFile = None,
+    face: FaceIndex = None,
     renderer: RendererName = "auto",
     device: Device = "auto",
-    face: FaceIndex = None,
-    edits: EditsFile = None,
     json: AsJson = False,
 ) -> None:
     """A take to a video: exactly the motion that was previewed, never sampled again."""

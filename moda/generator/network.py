@@ -33,21 +33,31 @@ LARGE = 50_000
 class MoDAConfig:
     """Size and layout of a network; the defaults are the published model."""
 
-    width: int = 768
-    heads: int = 12
-    blocks4: int = 3
-    blocks2: int = 6
-    blocks1: int = 12
     speech_shape: tuple[int, ...] = (12, 768)
+    """Speech features of a frame: the layers of HuBERT and their width, or the bands of a log-mel spectrogram."""
     motion_dim: int = 70
     identity_dim: int = 63
+    """Numbers that stand for the portrait (21 points in space)."""
     emotions: int = len(CLASSES)
+    width: int = 768
+    """Channels of a token; `heads` share them."""
+    heads: int = 12
+    blocks4: int = 3
+    """Blocks over motion, speech, emotion and identity apart."""
+    blocks2: int = 6
+    """Blocks over motion and the three conditions together."""
+    blocks1: int = 12
+    """Blocks over one stream of all tokens."""
     condition_tokens: str = "repeated"
+    """Emotion and identity: "repeated" for every frame, as published, or "single"."""
     has_null_identity: bool = False
+    """Whether an identity that is left out was trained."""
     mlp_ratio: int = 4
     time_features: int = 256
+    """Sines and cosines of the flow's time."""
     rotary_base: float = 256.0
     segment: int = 80
+    """Frames that are planned at once."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "speech_shape", tuple(self.speech_shape))

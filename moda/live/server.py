@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-import os
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -23,7 +22,7 @@ from moda.live.scheduler import Scheduler, piece_for
 from moda.live.session import LiveSession
 from moda.live.wire import KINDS, SAMPLE_RATE, motion_piece, read_message, read_picture, read_sound, ready
 from moda.motion.space import FPS, Motion
-from moda.settings import Settings
+from moda.settings import EnvironmentLimits, Settings
 
 if TYPE_CHECKING:
     from starlette.routing import WebSocketRoute
@@ -41,30 +40,13 @@ POLICY, TRY_LATER, OUR_FAULT = 1008, 1013, 1011  # close codes of RFC 6455
 
 
 @dataclass(frozen=True)
-class LiveLimits:
-    """What strangers may ask for; each can be set by MODA_ + its name in capitals."""
+class LiveLimits(EnvironmentLimits):
+    """What strangers may ask for."""
 
     live_sessions: int = 16
     live_seconds: float = 3600.0
     live_silent_seconds: float = 120.0
     live_backlog_seconds: float = 60.0
-
-    @classmethod
-    def from_environment(cls) -> LiveLimits:
-        """Raises BadSetting for what is no positive number."""
-        values: dict[str, Any] = {}
-        for f in fields(cls):
-            text = os.environ.get(f"MODA_{f.name.upper()}")
-            if text is None:
-                continue
-            try:
-                number = float(text)
-            except ValueError:
-                number = -1.0
-            if not 0 < number < 1e9:
-                raise BadSetting(f"MODA_{f.name.upper()} must be a positive number, not {text[:40]!r}.")
-            values[f.name] = int(number) if isinstance(f.default, int) else number
-        return cls(**values)
 
 
 class Host(Protocol):

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,8 +26,7 @@ TIME_LIMIT = 60.0  # seconds for one request; the longest text allowed takes abo
 _SKIPPED = frozenset({"xex", "chr-US-Qaaa-x-west", "en-shaw", "fo", "kaa"})
 
 
-@dataclass(frozen=True)
-class Language:
+class Language(NamedTuple):
     """A language that espeak-ng speaks: code ("en-gb"), English name, and the voice file behind it ("gmw/en")."""
 
     code: str

@@ -14,13 +14,14 @@ import numpy as np
 from moda.errors import BadSetting, OutputFailed
 from moda.media.atomic import PartialFolder
 from moda.media.formats import NUMBER, target_of
+from moda.media.frame_writer import FrameWriter
 from moda.media.provenance import fields
 
 WAITING = 8  # frames that may wait for the disk
 COMPRESSION = 1  # of zlib, 0 to 9: a third of the time of the default for a tenth more bytes
 
 
-class PngSequence:
+class PngSequence(FrameWriter):
     """Write numbered pictures; used like `VideoWriter`.
 
     path: a folder, or a name with the number (`shot_%04d.png`). Pictures of the same names are replaced, all at once
@@ -47,15 +48,6 @@ class PngSequence:
         self._partial = PartialFolder(self.path, re.compile(re.escape(head) + digits + re.escape(tail)))
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="png-writer")
         self._waiting: list[Future[None]] = []
-
-    def __enter__(self) -> PngSequence:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abort()
 
     def write(self, frame: np.ndarray) -> None:
         """Add one frame, uint8 of the size given; it is copied."""

@@ -21,8 +21,8 @@ class Statement:
 
     file: str
     ours: bool
-    comment: str
     record: dict[str, Any]
+    comment: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The same, flat, for JSON."""
@@ -63,9 +63,9 @@ def verify(path: Path) -> Statement:
     ours = bool(record.get("ai_generated")) or STATEMENT in tags.get("comment", "")
     voice = voice_of(tags.get("comment", ""))
     if voice:
-        return Statement(path.name, True, tags["comment"], {"generator": "MoDA Studio", "voice": voice})
+        return Statement(path.name, True, {"generator": "MoDA Studio", "voice": voice}, tags["comment"])
     plain = {key: value for key, value in record.items() if key != "ai_generated" and isinstance(value, (str, int))}
-    return Statement(path.name, ours, tags.get("comment", ""), plain)
+    return Statement(path.name, ours, plain, tags.get("comment", ""))
 
 
 def _video_or_sound(path: Path) -> dict[str, str]:

@@ -30,6 +30,7 @@ from moda.media.audio import Speech, load_speech
 from moda.media.ffmpeg import Child, require
 from moda.media.footage import Footage, probe, read_frames
 from moda.media.formats import target_of
+from moda.media.frame_writer import FrameWriter
 from moda.media.provenance import tags
 from moda.media.sound_track import SoundTrack
 from moda.motion.space import FPS
@@ -40,7 +41,7 @@ QUEUE = 8  # frames that may wait for the encoder
 STALLED = 120.0  # seconds without progress after which the encoder counts as stuck
 
 
-class VideoWriter:
+class VideoWriter(FrameWriter):
     """Write a video frame by frame.
 
         with VideoWriter("out.mp4", fps=25, size=(512, 512), audio=speech, metadata={"seed": 7}) as video:
@@ -127,15 +128,6 @@ class VideoWriter:
         if self._one_pass:
             return encoding.container(self._format, self._tags, target)
         return [*([] if self._format.finish else ["-f", self._format.muxer]), "-y", f"file:{target}"]
-
-    def __enter__(self) -> VideoWriter:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abort()
 
     def write(self, frame: np.ndarray) -> None:
         """Add one frame, (H, W, 3) uint8 RGB of the size given; it is copied, so the caller may reuse the array."""

@@ -25,21 +25,16 @@ MOST_FRAMES = 8
 NEUTRAL = (214, 214, 214)
 """Background under transparent pixels: a light grey that neither darkens nor tints the edge of hair."""
 
-# What people hand over by mistake, by its first bytes: (offset, bytes, what it is).
-_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"\x1a\x45\xdf\xa3", "a video"),
-    (0, b"\x00\x00\x01\xba", "a video"),
-    (0, b"\x00\x00\x01\xb3", "a video"),
-    (0, b"FLV", "a video"),
-    (8, b"AVI ", "a video"),
-    (8, b"WAVE", "a sound file"),
-    (0, b"ID3", "a sound file"),
-    (0, b"\xff\xfb", "a sound file"),
-    (0, b"fLaC", "a sound file"),
-    (0, b"OggS", "a sound or video file"),
-    (0, b"%PDF", "a PDF document"),
-    (0, b"PK\x03\x04", "an archive or office document"),
-)
+# What people hand over by mistake, by its first bytes and where they stand.
+_SIGNATURES: dict[str, tuple[tuple[int, bytes], ...]] = {
+    "a video": (
+        (0, b"\x1a\x45\xdf\xa3"), (0, b"\x00\x00\x01\xba"), (0, b"\x00\x00\x01\xb3"), (0, b"FLV"), (8, b"AVI "),
+    ),
+    "a sound file": ((8, b"WAVE"), (0, b"ID3"), (0, b"\xff\xfb"), (0, b"fLaC")),
+    "a sound or video file": ((0, b"OggS"),),
+    "a PDF document": ((0, b"%PDF"),),
+    "an archive or office document": ((0, b"PK\x03\x04"),),
+}  # fmt: skip
 _STILL_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis")
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "ICO", "TGA", "AVIF", "JPEG2000", "HEIF")
 """What Pillow may open. Of its others, some start programs (EPS: Ghostscript) and none is what a camera writes."""
@@ -155,8 +150,8 @@ def _read_stream(stream: BinaryIO) -> bytes:
 def _what_it_is(data: bytes) -> str | None:
     """Name a file that is surely no picture, from its first bytes."""
     head = data[:512]
-    for offset, mark, what in _SIGNATURES:
-        if head[offset : offset + len(mark)] == mark:
+    for what, marks in _SIGNATURES.items():
+        if any(head[offset : offset + len(mark)] == mark for offset, mark in marks):
             return what
     if head[4:8] == b"ftyp" and head[8:12] not in _STILL_BRANDS:
         return "a video or sound file"

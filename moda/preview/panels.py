@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,7 @@ from moda.motion.space import PITCH, ROLL, SCALE, YAW, Motion
 FloatArray = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One trajectory: key in `trajectories`, what it is called, unit, colour, and whether it is shown at first."""
 
     key: str
@@ -25,8 +24,7 @@ class Line:
     shown: bool = True
 
 
-@dataclass(frozen=True)
-class Panel:
+class Panel(NamedTuple):
     """Trajectories that share an axis; `low` and `high` are always in view, so that panels compare."""
 
     title: str
@@ -39,58 +37,42 @@ class Panel:
 BLUE, ORANGE, GREEN, PINK = "#3d8bfd", "#e8772e", "#1f9e68", "#d4559a"
 PURPLE, GOLD, CYAN, RED, GREY = "#8b6cf0", "#b8860b", "#0f9bb0", "#e0484b", "#7d8590"
 
-PANELS: tuple[Panel, ...] = (
-    Panel(
-        "Head",
-        (
-            Line("pitch", "pitch, + down", "°", BLUE),
-            Line("yaw", "yaw, + image left", "°", ORANGE),
-            Line("roll", "roll, + clockwise", "°", GREEN),
-            Line("head_size", "head size", " %", PURPLE, shown=False),
-            Line("shift_x", "shift right", " %", PINK, shown=False),
-            Line("shift_y", "shift down", " %", GREY, shown=False),
-        ),
-        -6.0,
-        6.0,
-    ),
-    Panel(
-        "Mouth",
-        (
-            Line("jaw_open", "jaw open", colour=BLUE),
-            Line("pucker", "pucker", colour=PINK),
-            Line("stretch", "stretch", colour=ORANGE),
-            Line("lips_press", "lips press", colour=GREEN),
-            Line("smile", "smile", colour=PURPLE),
-            Line("frown", "frown", colour=RED, shown=False),
-            Line("upper_lip_raise", "upper lip raise", colour=CYAN, shown=False),
-            Line("lower_lip_depress", "lower lip depress", colour=GOLD, shown=False),
-            Line("mouth_left", "mouth left", colour=GREY, shown=False),
-        ),
-        -0.1,
-        1.0,
-    ),
-    Panel(
-        "Eyes",
-        (
-            Line("blink_left", "blink, image left", colour=BLUE),
-            Line("blink_right", "blink, image right", colour=ORANGE),
-            Line("gaze_x", "gaze right", colour=GREEN),
-            Line("gaze_y", "gaze up", colour=PINK),
-            Line("squint", "squint", colour=PURPLE, shown=False),
-        ),
-        -0.5,
-        1.0,
-    ),
-    Panel(
-        "Brows",
-        (
-            Line("brow_raise", "brow raise", colour=BLUE),
-            Line("brow_furrow", "brow furrow", colour=ORANGE),
-            Line("cheek_raise", "cheek raise", colour=GREEN, shown=False),
-        ),
-        -0.3,
-        0.6,
-    ),
+HEAD = (
+    Line("pitch", "pitch, + down", "°", BLUE),
+    Line("yaw", "yaw, + image left", "°", ORANGE),
+    Line("roll", "roll, + clockwise", "°", GREEN),
+    Line("head_size", "head size", " %", PURPLE, shown=False),
+    Line("shift_x", "shift right", " %", PINK, shown=False),
+    Line("shift_y", "shift down", " %", GREY, shown=False),
+)
+MOUTH = (
+    Line("jaw_open", "jaw open", colour=BLUE),
+    Line("pucker", "pucker", colour=PINK),
+    Line("stretch", "stretch", colour=ORANGE),
+    Line("lips_press", "lips press", colour=GREEN),
+    Line("smile", "smile", colour=PURPLE),
+    Line("frown", "frown", colour=RED, shown=False),
+    Line("upper_lip_raise", "upper lip raise", colour=CYAN, shown=False),
+    Line("lower_lip_depress", "lower lip depress", colour=GOLD, shown=False),
+    Line("mouth_left", "mouth left", colour=GREY, shown=False),
+)
+EYES = (
+    Line("blink_left", "blink, image left", colour=BLUE),
+    Line("blink_right", "blink, image right", colour=ORANGE),
+    Line("gaze_x", "gaze right", colour=GREEN),
+    Line("gaze_y", "gaze up", colour=PINK),
+    Line("squint", "squint", colour=PURPLE, shown=False),
+)
+BROWS = (
+    Line("brow_raise", "brow raise", colour=BLUE),
+    Line("brow_furrow", "brow furrow", colour=ORANGE),
+    Line("cheek_raise", "cheek raise", colour=GREEN, shown=False),
+)
+PANELS = (
+    Panel("Head", HEAD, -6.0, 6.0),
+    Panel("Mouth", MOUTH, -0.1, 1.0),
+    Panel("Eyes", EYES, -0.5, 1.0),
+    Panel("Brows", BROWS, -0.3, 0.6),
 )
 
 COLUMNS: tuple[str, ...] = (

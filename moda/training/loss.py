@@ -38,11 +38,16 @@ class LossWeights:
     """Weights of the terms, and condition dropout."""
 
     plain: float = 0.15
+    """Squared error of the velocity, every parameter alike."""
     action: float = 1.0
+    """The same read as actions."""
     pose: float = 0.4
     change: float = 0.6
+    """Error of the change from frame to frame."""
     drop_speech: float = 0.15
-    drop_emotion: float = 0.0  # what shows no feeling is labelled so: dropping labels would mix feelings into it
+    """Probability that a condition is replaced by its null; likewise the three below."""
+    drop_emotion: float = 0.0
+    """None: what shows no feeling is labelled so, and dropping labels would mix feelings into it."""
     drop_identity: float = 0.1
     drop_previous: float = 0.1
 

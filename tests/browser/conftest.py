@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.processes import end
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 SPEECH = REPOSITORY / "assets" / "examples" / "bonjour.wav"
 WAIT = 120_000
@@ -56,12 +58,7 @@ def serving(cache: Path, **settings: str) -> Iterator[str]:
         _await(address, process, cache / "server.log")
         yield address
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process, signal.SIGINT)
         log.close()
 
 

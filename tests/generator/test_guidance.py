@@ -7,21 +7,13 @@ import torch
 
 from moda.errors import BadSetting
 from moda.generator.guidance import Guidance, GuidedVelocity, encode_branches
-from moda.generator.network import MoDA, MoDAConfig
-from tests.generator.inputs import one_hot
+from moda.generator.network import MoDA
+from tests.generator.inputs import one_hot, small_network
 
 
 @pytest.fixture(scope="module")
 def small() -> MoDA:
-    config = MoDAConfig(
-        width=32, heads=2, blocks4=1, blocks2=1, blocks1=1, speech_shape=(6,),
-        condition_tokens="single", has_null_identity=True,
-    )  # fmt: skip
-    model = MoDA.from_config(config, torch.Generator().manual_seed(2))
-    with torch.no_grad():
-        for value in model.parameters():
-            value += 0.2 * torch.randn(value.shape, generator=torch.Generator().manual_seed(value.numel()))
-    return model.eval()
+    return small_network(0.2)
 
 
 X = torch.randn(1, 20, 70, generator=torch.Generator().manual_seed(1))

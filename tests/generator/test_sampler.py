@@ -14,11 +14,11 @@ from moda.errors import BadSetting, BadSpeech, Cancelled
 from moda.generator.anchor import PoseGuidance
 from moda.generator.flow import euler, schedule
 from moda.generator.guidance import Guidance, GuidedVelocity, encode_branches
-from moda.generator.network import MoDA, MoDAConfig
+from moda.generator.network import MoDA
 from moda.generator.noise import BROW_ACTIONS, LIP_ACTIONS, NoiseByFrame, projection
 from moda.generator.noise_scale import NoiseScale
 from moda.generator.sampler import ClipRequest, ClipStep, SamplingOptions, cross_fade, sample_clip, smooth_pose
-from tests.generator.inputs import named, one_hot
+from tests.generator.inputs import named, one_hot, small_network
 from tests.parity import fixture, largest_difference
 
 EXPECTED = fixture("sample")
@@ -96,15 +96,7 @@ def test_reference_clip_from_its_segments() -> None:
 
 @pytest.fixture(scope="module")
 def small() -> MoDA:
-    config = MoDAConfig(
-        width=32, heads=2, blocks4=1, blocks2=1, blocks1=1, speech_shape=(6,),
-        condition_tokens="single", has_null_identity=True,
-    )  # fmt: skip
-    model = MoDA.from_config(config, torch.Generator().manual_seed(2))
-    with torch.no_grad():
-        for value in model.parameters():
-            value += 0.1 * torch.randn(value.shape, generator=torch.Generator().manual_seed(value.numel()))
-    return model.eval()
+    return small_network(0.1)
 
 
 NOBODY, REST = torch.zeros(63), torch.zeros(70)

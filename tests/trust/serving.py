@@ -18,6 +18,8 @@ from typing import Any
 
 import httpx
 
+from tests.processes import end
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 # What a visitor left behind goes after a second here instead of a minute and a half; that the client library has gone
 # shows at the next heartbeat (a browser says so itself).
@@ -25,6 +27,7 @@ PROGRAM = """
 import sys
 from moda.studio.service import Engine
 from moda.studio.page import launch
+from tests.processes import end
 engine = Engine(model="moda-lite", renderer="mesh", device="cpu")
 engine.visitors._grace = 1.0
 launch(port=int(sys.argv[1]), engine=engine, quiet=True)
@@ -133,8 +136,4 @@ def serving(folder: Path, seconds: float = 300.0, **environment: str) -> Iterato
                 time.sleep(0.5)
             yield server
         finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            end(process, signal.SIGTERM)

@@ -6,6 +6,7 @@ case costs: a sound is a child process, a setting is nothing.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Callable
@@ -73,17 +74,21 @@ pictures = st.deferred(lambda: of(material.pictures()))
 sounds = st.deferred(lambda: of(material.sounds()))
 
 
-@cases("picture files")
-@given(given_file=pictures, as_bytes=st.booleans())
-def test_picture_files(given_file: tuple[str, bytes], as_bytes: bool, judge: Judge) -> None:
-    name, data = given_file
+def loading(load: Callable[..., Any], name: str, data: bytes, as_bytes: bool) -> Callable[[Path], Any]:
+    """Work in a folder: a file is loaded from its bytes or from where it lies."""
 
     def work(folder: Path) -> Any:
         path = folder / f"in-{name}"
         path.write_bytes(data)
-        return load_picture(data if as_bytes else path)
+        return load(data if as_bytes else path)
 
-    pixels = judge.run(work)
+    return work
+
+
+@cases("picture files")
+@given(given_file=pictures, as_bytes=st.booleans())
+def test_picture_files(given_file: tuple[str, bytes], as_bytes: bool, judge: Judge) -> None:
+    pixels = judge.run(loading(load_picture, *given_file, as_bytes))
     count("picture files", judge)
     if pixels is not None:
         assert pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3
@@ -114,14 +119,8 @@ def test_picture_arrays(shape: list[int], kind: str, value: float, judge: Judge)
 @cases("sound files")
 @given(given_file=sounds, as_bytes=st.booleans())
 def test_sound_files(given_file: tuple[str, bytes], as_bytes: bool, judge: Judge) -> None:
-    name, data = given_file
-
-    def work(folder: Path) -> Any:
-        path = folder / f"in-{name}"
-        path.write_bytes(data)
-        return load_speech(data if as_bytes else path, max_seconds=30, timeout=15)
-
-    speech = judge.run(work)
+    load = functools.partial(load_speech, max_seconds=30, timeout=15)
+    speech = judge.run(loading(load, *given_file, as_bytes))
     count("sound files", judge)
     if speech is not None:
         assert speech.waveform.dtype == np.float32 and 0.3 <= speech.seconds <= 30

@@ -80,8 +80,8 @@ class Judged:
     """One clip: numbers by name, or why it could not be used; the windows of the real and of our motion."""
 
     clip: ClipFile
-    values: dict[str, float] = field(default_factory=dict)
     fault: str = ""
+    values: dict[str, float] = field(default_factory=dict)
     real: Array = field(default_factory=lambda: np.zeros((0, 16)))
     ours: Array = field(default_factory=lambda: np.zeros((0, 16)))
 
@@ -173,7 +173,7 @@ def _judge(
             video = output / "videos" / Path(clip.path).with_suffix(".mp4")
             values |= _compared(pictures, (path, about.fps, landmarks), video, count)
     values["seconds"] = count / 25.0
-    return Judged(clip, values, "", windows(real), np.concatenate([windows(one) for one in ours]))
+    return Judged(clip, "", values, windows(real), np.concatenate([windows(one) for one in ours]))
 
 
 def _pixels(

@@ -19,8 +19,8 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,8 +36,7 @@ NOBODY = frozenset({"others", "various", "misc"})
 """Folders that hold many people."""
 
 
-@dataclass(frozen=True)
-class ClipFile:
+class ClipFile(NamedTuple):
     """A video of a data set. path: below the folder, with slashes. words: what is said, where it is known."""
 
     path: str

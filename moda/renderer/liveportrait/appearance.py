@@ -15,15 +15,27 @@ from torch.nn import functional
 
 
 @dataclass(frozen=True)
+class Volume:
+    """The portrait's features in space, as F hands them to W: the picture's channels read as slices in depth."""
+
+    channels: int = 32
+    depth: int = 16
+
+
+PUBLISHED_VOLUME = Volume()
+
+
+@dataclass(frozen=True)
 class AppearanceConfig:
     """Sizes of F; the defaults are the published ones."""
 
     picture_channels: int = 3
     width: int = 64
+    """Channels after the first convolution; each of the `down_blocks` doubles them and halves the sides."""
     down_blocks: int = 2
-    volume_channels: int = 32
-    volume_depth: int = 16
+    volume: Volume = PUBLISHED_VOLUME
     residual_blocks: int = 6
+    """Of the volume."""
 
 
 class ChannelAffine(nn.Module):
@@ -64,15 +76,15 @@ class AppearanceEncoder(nn.Module):
         self.down = nn.ModuleList(
             nn.Conv2d(before, after, 3, padding=1) for before, after in itertools.pairwise(widths)
         )
-        self.lift = nn.Conv2d(widths[-1], config.volume_channels * config.volume_depth, 1)
-        self.blocks = nn.ModuleList(ResidualBlock3d(config.volume_channels) for _ in range(config.residual_blocks))
+        self.lift = nn.Conv2d(widths[-1], config.volume.channels * config.volume.depth, 1)
+        self.blocks = nn.ModuleList(ResidualBlock3d(config.volume.channels) for _ in range(config.residual_blocks))
 
     def forward(self, pictures: Tensor) -> Tensor:
         x = functional.relu(self.stem(pictures))
         for down in self.down:
             x = functional.avg_pool2d(functional.relu(down(x)), 2)
         x = self.lift(x)
-        volume = x.view(len(x), self.config.volume_channels, self.config.volume_depth, *x.shape[2:])
+        volume = x.view(len(x), self.config.volume.channels, self.config.volume.depth, *x.shape[2:])
         for block in self.blocks:
             volume = block(volume)
         return volume

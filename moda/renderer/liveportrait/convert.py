@@ -7,6 +7,7 @@ into the weights beside them (in float64, so that folding costs no accuracy).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -165,28 +166,18 @@ def _load(module: M, convert: Callable[..., None], config: object, source: Publi
     return module.eval().requires_grad_(False)
 
 
-def load_appearance(state: Mapping[str, object], origin: str | Path) -> AppearanceEncoder:
-    """F from the published state dict; ``origin`` names the file in messages."""
-    module = AppearanceEncoder()
-    return _load(module, convert_appearance, module.config, Published(state, APPEARANCE, origin))
+def load_published(
+    network: Callable[[], M], convert: Callable[..., None], what: str, state: Mapping[str, object], origin: str | Path
+) -> M:
+    """A network from the published state dict; ``what`` and ``origin`` name it and its file in messages."""
+    module = network()
+    return _load(module, convert, module.config, Published(state, what, origin))
 
 
-def load_motion_extractor(state: Mapping[str, object], origin: str | Path) -> MotionExtractor:
-    """M from the published state dict."""
-    module = MotionExtractor()
-    return _load(module, convert_motion, module.config, Published(state, MOTION, origin))
-
-
-def load_warping(state: Mapping[str, object], origin: str | Path) -> WarpingModule:
-    """W from the published state dict."""
-    module = WarpingModule()
-    return _load(module, convert_warping, module.config, Published(state, WARPING, origin))
-
-
-def load_generator(state: Mapping[str, object], origin: str | Path) -> PictureGenerator:
-    """G from the published state dict."""
-    module = PictureGenerator()
-    return _load(module, convert_generator, module.config, Published(state, GENERATOR, origin))
+load_appearance = partial(load_published, AppearanceEncoder, convert_appearance, APPEARANCE)
+load_motion_extractor = partial(load_published, MotionExtractor, convert_motion, MOTION)
+load_warping = partial(load_published, WarpingModule, convert_warping, WARPING)
+load_generator = partial(load_published, PictureGenerator, convert_generator, GENERATOR)
 
 
 class Retargeting(NamedTuple):
@@ -251,7 +242,13 @@ def load_networks(files: Path | Mapping[str, Path]) -> Networks:
     """
     paths = {name: files / path for name, path in FILES.items()} if isinstance(files, Path) else dict(files)
     whats = (APPEARANCE, MOTION, WARPING, GENERATOR, STITCHING)
-    loaders = (load_appearance, load_motion_extractor, load_warping, load_generator, load_retargeting)
+    loaders: tuple[Callable[..., nn.Module | Retargeting], ...] = (
+        load_appearance,
+        load_motion_extractor,
+        load_warping,
+        load_generator,
+        load_retargeting,
+    )
     networks: list[Any] = [
         load(read_checkpoint(paths[name], what), paths[name]) for name, what, load in zip(FILES, whats, loaders)
     ]

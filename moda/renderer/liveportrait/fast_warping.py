@@ -89,7 +89,7 @@ class FastWarping(nn.Module):
         )
         self.last = FastConv3d(hourglass.last, side)
         assert plain.mask.bias is not None and plain.third.bias is not None and plain.occlusion.bias is not None
-        depth, inner = plain.config.volume_depth, plain.config.hourglass_output
+        depth, inner = plain.config.volume.depth, plain.config.hourglass_output
         self.mask = FourierConv3d(plain.mask.weight, plain.mask.bias, depth)
         weight = plain.occlusion.weight.detach().view(inner, depth, -1)
         self.register_buffer("occlusion", weight.permute(1, 0, 2).contiguous())  # (D, C, 49)

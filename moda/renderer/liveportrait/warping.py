@@ -20,20 +20,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from moda.renderer.liveportrait.appearance import PUBLISHED_VOLUME, Volume
+
 
 @dataclass(frozen=True)
 class WarpingConfig:
     """Sizes of W; the defaults are the published ones."""
 
     keypoints: int = 21
-    volume_channels: int = 32
-    volume_depth: int = 16
+    volume: Volume = PUBLISHED_VOLUME
     compressed: int = 4
+    """Channels of the volume that the estimate of the motion looks at."""
     hourglass_width: int = 32
+    """Channels before the first of the `hourglass_levels`; each doubles them, up to `hourglass_max`."""
     hourglass_levels: int = 5
     hourglass_max: int = 1024
     output: int = 256
-    inverse_variance: float = 50.0  # heat = exp(-50 d^2): a Gaussian of standard deviation 0.1
+    """Channels handed to the generator."""
+    inverse_variance: float = 50.0
+    """heat = exp(-50 d^2): a Gaussian of standard deviation 0.1."""
 
     @property
     def proposals(self) -> int:
@@ -123,11 +128,11 @@ class WarpingModule(nn.Module):
         super().__init__()
         self.config = config = config or WarpingConfig()
         inner = config.hourglass_output
-        self.compress = nn.Conv3d(config.volume_channels, config.compressed, 1)
+        self.compress = nn.Conv3d(config.volume.channels, config.compressed, 1)
         self.hourglass = Hourglass(config)
         self.mask = nn.Conv3d(inner, config.proposals, 7, padding=3)
-        self.occlusion = nn.Conv2d(inner * config.volume_depth, 1, 7, padding=3)
-        self.third = nn.Conv2d(config.volume_channels * config.volume_depth, config.output, 3, padding=1)
+        self.occlusion = nn.Conv2d(inner * config.volume.depth, 1, 7, padding=3)
+        self.third = nn.Conv2d(config.volume.channels * config.volume.depth, config.output, 3, padding=1)
         self.fourth = nn.Conv2d(config.output, config.output, 1)
 
     def prepare(self, volume: Tensor, keypoints: Tensor) -> Source:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "parity"
+from moda.motion.space import Motion
+from tests import parity
+
+FIXTURES = parity.FOLDER
 BASE = "decode/v1/first_stage/base_models"
 STITCHING = "decode/v1/first_stage/retargeting_models/stitching_retargeting_module.pth"
 
@@ -21,11 +22,7 @@ STITCHING = "decode/v1/first_stage/retargeting_models/stitching_retargeting_modu
 @pytest.fixture(scope="session")
 def seeded() -> ModuleType:
     """Names -> numbers (see tests/fixtures/parity/seeded.py)."""
-    spec = importlib.util.spec_from_file_location("seeded", FIXTURES / "seeded.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return parity.seeded
 
 
 class SeededFiles:
@@ -86,6 +83,20 @@ def expected() -> Expected:
 def expected_motion() -> Expected:
     """What the reference's motion arithmetic gave."""
     return Expected("motion")
+
+
+def driving(prefix: str, frames: int, angles: tuple[float, float, float]) -> Motion:
+    """A generated motion, physical units: the reference's inputs below `prefix`; angles: sizes of pitch, yaw, roll."""
+    parts = [
+        parity.seeded.tensor(f"{prefix}/exp", (frames, 63), 0.05),
+        parity.seeded.tensor(f"{prefix}/scale", (frames, 1), 0.05, 1.2),
+        parity.seeded.tensor(f"{prefix}/t", (frames, 3), 0.03),
+        *(
+            parity.seeded.tensor(f"{prefix}/{name}", (frames, 1), size)
+            for name, size in zip(("pitch", "yaw", "roll"), angles)
+        ),
+    ]
+    return Motion(np.concatenate(parts, axis=1), origin="moda-base")
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from moda.motion.statistics import STD
 from moda.renderer.liveportrait import convert, drive
 from moda.renderer.liveportrait.motion_extractor import angle_from_bins
 from moda.renderer.liveportrait.stitching import stitch
+from tests.renderer.liveportrait.conftest import driving
 
 ANGLES = ("pitch", "yaw", "roll")
 
@@ -36,15 +37,9 @@ def face(seeded):
 
 
 @pytest.fixture(scope="module")
-def motion(seeded):
+def motion() -> Motion:
     """Four frames of a generated motion, physical units."""
-    parts = [
-        seeded.tensor("motion/drive/exp", (4, 63), 0.05),
-        seeded.tensor("motion/drive/scale", (4, 1), 0.05, 1.2),
-        seeded.tensor("motion/drive/t", (4, 3), 0.03),
-        *(seeded.tensor(f"motion/drive/{angle}", (4, 1), size) for angle, size in zip(ANGLES, (8, 10, 6))),
-    ]
-    return Motion(np.concatenate(parts, axis=1), origin="moda-base")
+    return driving("motion/drive", 4, (8, 10, 6))
 
 
 def test_angles_come_from_bins(expected_motion, seeded):

@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional
 
 from moda.renderer.liveportrait import convert
+from moda.renderer.liveportrait.appearance import Volume
 from moda.renderer.liveportrait.fast import accelerate_generator, normalised
 from moda.renderer.liveportrait.fast_warping import accelerate_warping
 from moda.renderer.liveportrait.fourier import FourierConv3d
@@ -100,7 +101,7 @@ def test_a_small_generator():
 def test_a_small_warping_module(levels):
     torch.manual_seed(4)
     config = WarpingConfig(
-        keypoints=5, volume_channels=4, volume_depth=6, compressed=2, hourglass_width=4,
+        keypoints=5, volume=Volume(4, 6), compressed=2, hourglass_width=4,
         hourglass_levels=levels, output=12,
     )  # fmt: skip
     plain = WarpingModule(config)

@@ -22,7 +22,7 @@ from moda.portrait.crop import crop_face
 from moda.portrait.paste import PasteBack
 from moda.renderer.base import Renderer
 from moda.renderer.liveportrait import batches, convert
-from moda.renderer.liveportrait.appearance import AppearanceConfig, AppearanceEncoder
+from moda.renderer.liveportrait.appearance import AppearanceConfig, AppearanceEncoder, Volume
 from moda.renderer.liveportrait.batches import as_tensor, keypoints
 from moda.renderer.liveportrait.generator import GeneratorConfig, PictureGenerator
 from moda.renderer.liveportrait.motion_extractor import MotionExtractor, MotionExtractorConfig
@@ -31,6 +31,7 @@ from moda.renderer.liveportrait.showing import Showing
 from moda.renderer.liveportrait.stitching import EYE_SIZES, LIP_SIZES, STITCHING_SIZES, KeypointMLP
 from moda.renderer.liveportrait.warping import WarpingConfig, WarpingModule
 from moda.renderer.window import upright_window
+from tests.renderer.liveportrait.conftest import driving
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +57,8 @@ def portrait(seeded, expected):
 
 
 @pytest.fixture(scope="module")
-def motion(seeded):
-    parts = [
-        seeded.tensor("lp/drive/exp", (2, 63), 0.05),
-        seeded.tensor("lp/drive/scale", (2, 1), 0.05, 1.2),
-        seeded.tensor("lp/drive/t", (2, 3), 0.03),
-        *(seeded.tensor(f"lp/drive/{a}", (2, 1), s) for a, s in (("pitch", 8), ("yaw", 10), ("roll", 6))),
-    ]
-    return Motion(np.concatenate(parts, axis=1), origin="moda-base")
+def motion() -> Motion:
+    return driving("lp/drive", 2, (8, 10, 6))
 
 
 def test_the_crop_is_the_reference_s(portrait, expected):
@@ -97,11 +92,9 @@ def test_two_frames_as_the_reference_renders_them(networks, portrait, motion, ex
 def small():
     """LivePortrait in miniature: the same code, sizes that take milliseconds."""
     torch.manual_seed(5)
-    warping = WarpingConfig(
-        volume_channels=4, volume_depth=4, compressed=2, hourglass_width=4, hourglass_levels=2, output=8
-    )
+    warping = WarpingConfig(volume=Volume(4, 4), compressed=2, hourglass_width=4, hourglass_levels=2, output=8)
     networks = convert.Networks(
-        AppearanceEncoder(AppearanceConfig(width=4, volume_channels=4, volume_depth=4, residual_blocks=1)),
+        AppearanceEncoder(AppearanceConfig(width=4, volume=Volume(4, 4), residual_blocks=1)),
         MotionExtractor(MotionExtractorConfig(depths=(1, 1, 1, 1), widths=(4, 8, 8, 16))),
         WarpingModule(warping),
         PictureGenerator(GeneratorConfig(features=8, width=16, middle_blocks=1, up_widths=(8, 4), hidden=4)),
