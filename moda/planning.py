@@ -14,7 +14,7 @@ from moda.models.motion_model import MotionModel, Pace, Start
 from moda.models.threads import cpu_threads
 from moda.motion.closures import close_lips, is_bilabial
 from moda.motion.emotions import CLASSES
-from moda.motion.space import FPS, PLACED, POSE, Motion, denormalise, normalise
+from moda.motion.space import FPS, POSE, Motion, denormalise, normalise
 from moda.settings import CONTROLS, Settings
 
 if TYPE_CHECKING:
@@ -119,8 +119,7 @@ def sample(
             sampled = sample_published(model.network, request, model.silence, options, lips, watch)
         else:
             sampled = sample_clip(model.network, request, options, watch)
-    vectors = denormalise(sampled.numpy())
-    vectors[:, PLACED] *= np.float32(start.ratio)
+    vectors = denormalise(sampled.numpy(), start.ratio)
     motion = Motion(vectors, FPS, model.name, reference=start.reference, neutral=start.neutral)
     if speech.phones and settings.preset != "reference":
         motion = close_lips(motion, [(p.start, p.end) for p in speech.phones if is_bilabial(p.symbol)])

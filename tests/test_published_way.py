@@ -12,11 +12,11 @@ import torch
 from moda.conditions.hubert import SILENCE_FRAMES, reference_features, with_silence
 from moda.generator.published import sample_published
 from moda.generator.sampler import ClipRequest, SamplingOptions
-from moda.motion.space import STD_FLOOR, Motion
+from moda.motion.space import STD_FLOOR, Motion, denormalise
 from moda.motion.statistics import STD
 from moda.portrait.crop import crop_face
 from moda.renderer.liveportrait import convert
-from moda.renderer.liveportrait.drive import first_motion, from_normalised
+from moda.renderer.liveportrait.drive import first_motion
 from moda.renderer.liveportrait.renderer import LivePortraitRenderer
 from tests.generator.conftest import network
 from tests.parity import FOLDER, fixture, largest_difference, seeded, seeded_hubert
@@ -68,7 +68,7 @@ def test_from_wav_and_picture_to_frames() -> None:
     sampled = sample_published(network(256), request, SILENCE_FRAMES, SamplingOptions.reference())
     assert largest_difference(EXPECTED, "motion", sampled.numpy()) < 1e-3
 
-    vectors = from_normalised(sampled.numpy(), first.ratio)
+    vectors = denormalise(sampled.numpy(), first.ratio)
     count = len(vectors)
     parts = {
         "exp": (vectors[:, :63], 1e-3),

@@ -104,10 +104,6 @@ class RayCrew:
                     raise
                 time.sleep(2.0)  # the cluster may still be learning that a node is gone
 
-    def process_ids(self) -> list[int]:
-        """Process numbers of the actors, on whatever node they are."""
-        return list(self._ray.get([actor.process_id.remote() for actor in self._actors]))
-
     def close(self) -> None:
         for actor in self._actors:
             with contextlib.suppress(Exception):
@@ -150,6 +146,3 @@ class _Actor:
 
     def do(self, task: Task) -> Outcome:
         return self._worker.do(task, self._folder)
-
-    def process_id(self) -> int:
-        return os.getpid()

@@ -154,10 +154,6 @@ class Processes:
             self._greeting(number)
             return number, None
 
-    def process_ids(self) -> list[int]:
-        """Process numbers of the workers."""
-        return [process.pid for process, _ in self._members]
-
     def close(self) -> None:
         for process, connection in self._members:
             connection.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -91,9 +90,3 @@ def write_strip(path: str | os.PathLike[str], figure: Figure) -> list[Path]:
 
     with matplotlib.rc_context(STYLE):
         return save(figure, path)
-
-
-def blank_share(pictures: Sequence[Picture]) -> float:
-    """Share of pictures that show nothing but the grey ground: a video that ended before the moment."""
-    empty = [bool((picture == PALE).all()) for picture in itertools.chain(pictures)]
-    return sum(empty) / max(1, len(empty))

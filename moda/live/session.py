@@ -21,7 +21,7 @@ from moda.live.hearing import FRAME, Hearing
 from moda.live.presence import Presence
 from moda.live.sampling import DRAFT, Stream, sample_pieces
 from moda.models.threads import cpu_threads
-from moda.motion.space import DIM, FPS, PLACED, POSE, Motion, denormalise
+from moda.motion.space import DIM, FPS, POSE, Motion, denormalise
 from moda.motion.trims import trim
 from moda.planning import emotion_weights, sampling_options
 from moda.settings import Settings
@@ -133,8 +133,7 @@ class LiveSession:
         sampled = self.sampler(self.stream)[:count]
         self.stream.shown(sampled)
         self.frames += count
-        vectors = denormalise(sampled.numpy())
-        vectors[:, PLACED] *= np.float32(self.start.ratio)
+        vectors = denormalise(sampled.numpy(), self.start.ratio)
         trims = self.settings.changed(blink=1.0, smoothing=0.0)
         trimmed = trim(Motion(vectors, reference=self.start.reference, neutral=self.start.neutral), trims).array
         return self.presence(trimmed, self.settings.blink)

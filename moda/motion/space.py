@@ -142,9 +142,11 @@ def normalise(array: npt.ArrayLike) -> FloatArray:
     return ((np.asarray(array, dtype=np.float32) - MEAN) / (STD + STD_FLOOR)).astype(np.float32)
 
 
-def denormalise(array: npt.ArrayLike) -> FloatArray:
-    """Inverse of `normalise`."""
-    return (np.asarray(array, dtype=np.float32) * (STD + STD_FLOOR) + MEAN).astype(np.float32)
+def denormalise(array: npt.ArrayLike, ratio: float = 1.0) -> FloatArray:
+    """Inverse of `normalise`; ratio: by which scale and translation are multiplied, the portrait's over the mean's."""
+    physical = (np.asarray(array, dtype=np.float32) * (STD + STD_FLOOR) + MEAN).astype(np.float32)
+    physical[..., PLACED] *= np.float32(ratio)
+    return physical
 
 
 def rotation_matrix(pitch: npt.ArrayLike, yaw: npt.ArrayLike, roll: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -66,25 +66,11 @@ class Crop:
     c2o: np.ndarray
     size: int
 
-    def to_crop(self, points: np.ndarray) -> np.ndarray:
-        """Points (..., 2) in picture pixels -> crop pixels."""
-        return apply_matrix(self.o2c, points)
-
-    def to_picture(self, points: np.ndarray) -> np.ndarray:
-        """Points (..., 2) in crop pixels -> picture pixels."""
-        return apply_matrix(self.c2o, points)
-
     def network_input(self) -> np.ndarray:
         """The (256, 256, 3) uint8 picture that LivePortrait's networks read (reduced by area)."""
         import cv2
 
         return cv2.resize(self.image, (NETWORK_SIDE, NETWORK_SIDE), interpolation=cv2.INTER_AREA)
-
-
-def apply_matrix(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Affine map (3, 3) or (2, 3) of points (..., 2)."""
-    moved: np.ndarray = np.asarray(points, np.float64) @ matrix[:2, :2].T + matrix[:2, 2]
-    return moved
 
 
 def eyes_and_mouth(landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

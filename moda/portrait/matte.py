@@ -56,7 +56,7 @@ class Matte:
     """(H, W, 3) uint8: the person's colours, freed of the background; alpha * foreground + (1 - alpha) * plate is the
     picture, to one level."""
     plate: np.ndarray
-    """(H, W, 3) uint8: the picture without the person; see `plate.fill_plate`."""
+    """(H, W, 3) uint8: the picture without the person; see `plate.split_layers`."""
     how: str
     """How person and background were told apart, in one sentence."""
     whole: bool = False

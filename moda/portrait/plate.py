@@ -27,23 +27,11 @@ PERSON_SHARE = 40.0
 """How much rather a colour that neither layer expects is laid to the person than to the plate."""
 
 
-def fill_plate(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """The picture without the person.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        alpha: (H, W) float32 in 0..1, the person's opacity.
-
-    Returns:
-        (H, W, 3) uint8: `image` itself where alpha is 0; where it is between 0 and 1 such that the foreground of
-        `split_layers` over it is the picture again; continued from the surroundings where it is 1.
-    """
-    return split_layers(image, alpha)[1]
-
-
 def split_layers(image: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The colours of the person, freed of the background, and the plate; each (H, W, 3) uint8.
 
+    image: (H, W, 3) uint8 RGB; alpha: (H, W) float32 in 0..1, the person's opacity. The plate is `image` itself where
+    alpha is 0, and continued from the surroundings where it is 1. In between
     alpha * foreground + (1 - alpha) * plate is `image`, to one level. Each layer starts from what its own side of the
     edge expects; what the two do not explain goes to both, mostly to the person, as far as it is visible there.
     """

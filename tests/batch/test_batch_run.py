@@ -184,7 +184,7 @@ def test_processes_make_the_same_clips_and_survive_a_kill(folder: Path, head: Ta
 
     def start() -> Processes:
         crews.append(Processes(RECIPE, out, 2))
-        os.kill(crews[0].process_ids()[0], signal.SIGKILL)  # while it is idle: its first task comes back
+        os.kill(crews[0]._members[0][0].pid, signal.SIGKILL)  # while it is idle: its first task comes back
         return crews[0]
 
     summary = do(folder, head, rows, start)

@@ -43,7 +43,7 @@ class Killing(RayCrew):
             os.kill(self.killed, signal.SIGKILL)
 
     def start_watching(self) -> Killing:
-        self.pids = self.process_ids()
+        self.pids = self._ray.get([one.__ray_call__.remote(lambda _: os.getpid()) for one in self._actors])
         self.deaths = 0
         return self
 

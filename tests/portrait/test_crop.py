@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moda.portrait.canonical import canonical_face
-from moda.portrait.crop import REFINER, SOURCE, CropSpec, apply_matrix, crop_face, crop_matrices, eyes_and_mouth
+from moda.portrait.crop import REFINER, SOURCE, CropSpec, crop_face, crop_matrices, eyes_and_mouth
 from moda.portrait.portrait import Portrait
 from tests.parity import fixture, largest_difference, seeded
+from tests.portrait.points import mapped
 
 CASES = ("106_12", "106_0", "106_-40", "106_170", "203_10", "68_-8", "5_25")
 
@@ -65,15 +66,15 @@ def test_matrices_are_inverse_similarities(scale: float, degrees: float, x: floa
 @given(SCALES, DEGREES, PLACES, PLACES)
 def test_a_face_looks_the_same_in_its_crop_however_it_lies(scale: float, degrees: float, x: float, y: float) -> None:
     landmarks = face(scale, degrees, x, y)
-    seen = apply_matrix(crop_matrices(landmarks)[0], landmarks)
+    seen = mapped(crop_matrices(landmarks)[0], landmarks)
     upright = face(100, 0, 300, 300)
-    assert np.allclose(seen, apply_matrix(crop_matrices(upright)[0], upright), atol=1e-4)
+    assert np.allclose(seen, mapped(crop_matrices(upright)[0], upright), atol=1e-4)
 
 
 def test_the_crop_shows_head_and_shoulders() -> None:
     landmarks = face(100, 0, 400, 300)
     o2c, _ = crop_matrices(landmarks)
-    seen = apply_matrix(o2c, landmarks)
+    seen = mapped(o2c, landmarks)
     assert 0.35 < np.ptp(seen[:, 0]) / SOURCE.size < 0.55
     eye, mouth = eyes_and_mouth(seen)
     assert eye[0] == pytest.approx(256, abs=1) and mouth[0] == pytest.approx(256, abs=1)
@@ -83,7 +84,7 @@ def test_the_crop_shows_head_and_shoulders() -> None:
 def test_points_go_there_and_back(hopper_portrait: Portrait) -> None:
     crop = hopper_portrait.crop
     points = hopper_portrait.landmarks[:, :2].astype(np.float64)
-    assert np.allclose(crop.to_picture(crop.to_crop(points)), points, atol=1e-6)
+    assert np.allclose(mapped(crop.c2o, mapped(crop.o2c, points)), points, atol=1e-6)
 
 
 def test_outside_the_picture_is_black(hopper: np.ndarray, hopper_portrait: Portrait) -> None:

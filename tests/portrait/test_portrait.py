@@ -13,6 +13,7 @@ import pytest
 from moda.errors import BadPicture, BadSetting, FaceNotUsable, NoFaceFound
 from moda.portrait.portrait import Portrait, choose_face, open_portrait
 from tests.portrait.conftest import turned
+from tests.portrait.points import mapped
 
 
 def test_what_is_learnt(hopper_portrait: Portrait, hopper: np.ndarray) -> None:
@@ -168,7 +169,7 @@ def test_reported_pictures(shared_data: Path) -> None:
 def test_the_crop_is_upright_and_holds_the_face(hopper: np.ndarray) -> None:
     for degrees in (0, 30):
         portrait = open_portrait(turned(hopper, degrees))
-        points = portrait.crop.to_crop(portrait.landmarks[:, :2])
+        points = mapped(portrait.crop.o2c, portrait.landmarks[:, :2])
         assert (points > 60).all() and (points < 450).all()
         eyes = points[[468, 473]]
         assert abs(np.degrees(np.arctan2(*(eyes[1] - eyes[0])[::-1]))) < 4

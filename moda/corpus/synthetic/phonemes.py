@@ -56,7 +56,7 @@ _RHOTIC = Viseme(0.17, 0.42, 0.0, 0.08, 0.10, 0.60, 0.60)
 _TRILL = Viseme(0.21, 0.0, 0.08, 0.0, 0.05, 0.50, 0.20)
 _GLOTTAL = Viseme(0.22, jaw_dominance=0.12, lip_dominance=0.05)
 
-_VISEMES: dict[str, Viseme] = {
+VISEMES: dict[str, Viseme] = {
     "": SILENCE,
     **dict.fromkeys("pbmʙ", _BILABIAL),
     **dict.fromkeys("fvɱⱱ", _LABIODENTAL),
@@ -176,10 +176,10 @@ def visemes(symbol: str) -> tuple[Viseme, ...]:
     symbol = unicodedata.normalize("NFD", symbol)
     for affricate, fricative in _AFFRICATES.items():
         if symbol.startswith(affricate):
-            return (_VISEMES[fricative],)
+            return (VISEMES[fricative],)
     found: list[Viseme] = []
     for letter in symbol:
-        viseme = _VISEMES.get(letter)
+        viseme = VISEMES.get(letter)
         if viseme is None:
             continue
         if letter in "ʲ" or (found and letter == "h" and not found[-1].vowel):
@@ -197,8 +197,3 @@ def is_vowel(symbol: str) -> bool:
 def is_bilabial(symbol: str) -> bool:
     """Whether the lips must meet: p, b, m and their kin."""
     return bool(symbol) and visemes(symbol)[0].closure == 1.0
-
-
-def known_letters() -> frozenset[str]:
-    """Every IPA letter with a target of its own."""
-    return frozenset(_VISEMES)

@@ -80,17 +80,6 @@ def _operator(kind: str, inputs: list[str], output: str) -> bytes:
     )
 
 
-def random_nodes(model: bytes) -> list[tuple[str, str, str]]:
-    """(operator, input, output) of each node that draws noise, in order."""
-    found = []
-    for number, _, graph in fields(memoryview(model)):
-        if number == _GRAPH:
-            for inner, _, node in fields(graph):
-                if inner == _NODE and (read := _random(node)):
-                    found.append(read)
-    return found
-
-
 def _random(node: memoryview) -> tuple[str, str, str] | None:
     names: dict[int, str] = {}
     for number, _, content in fields(node):

@@ -21,7 +21,6 @@ from moda.motion.space import (
     TRANSLATION,
     FloatArray,
     Motion,
-    denormalise,
     normalise,
     rotation_angles,
     rotation_matrix,
@@ -91,13 +90,6 @@ def first_motion(source: SourceFace) -> FirstMotion:
     vector[66] = 0.0  # depth of the translation is never used
     vector[63:67] /= np.float32(ratio)
     return FirstMotion(normalise(vector), ratio, source.keypoints.reshape(-1).astype(np.float32))
-
-
-def from_normalised(motion: npt.ArrayLike, ratio: float) -> FloatArray:
-    """Generated motion (T, 70), normalised, in the physical units of a portrait with this scale ratio."""
-    vectors = denormalise(motion)
-    vectors[..., 63:67] *= np.float32(ratio)
-    return vectors
 
 
 def choose_mode(mode: str, motion: Motion) -> Literal["absolute", "relative"]:

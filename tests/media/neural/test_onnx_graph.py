@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moda.media.neural.onnx_graph import fields, prepared, random_nodes
+from moda.media.neural.onnx_graph import fields, prepared
 
 
 def number(value: int) -> bytes:
@@ -45,7 +45,6 @@ def model() -> bytes:
 
 def test_noise_becomes_an_input_and_an_inner_tensor_an_output(model: bytes) -> None:
     ort = pytest.importorskip("onnxruntime", reason="the extra voices is not installed")
-    assert random_nodes(model) == [("RandomNormalLike", "x", "n")]
     session = ort.InferenceSession(prepared(model, ["sum"], {"n": 2}), providers=["CPUExecutionProvider"])
     x, noise = np.ones((2, 3), np.float32), np.arange(20, dtype=np.float32).reshape(4, 5)
     y, total = session.run(None, {"x": x, "noise:n": noise, "zeros:2": np.zeros(2, np.int64)})

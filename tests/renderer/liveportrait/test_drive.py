@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moda.errors import BadSetting
-from moda.motion.space import DIM, EXPRESSION, ROTATION, SCALE, STD_FLOOR, Motion, normalise, rotation_matrix
+from moda.motion.space import (
+    DIM,
+    EXPRESSION,
+    ROTATION,
+    SCALE,
+    STD_FLOOR,
+    Motion,
+    denormalise,
+    normalise,
+    rotation_matrix,
+)
 from moda.motion.statistics import STD
 from moda.renderer.liveportrait import convert, drive
 from moda.renderer.liveportrait.motion_extractor import angle_from_bins
@@ -70,7 +80,7 @@ def test_first_motion(expected_motion, face):
 
 def test_back_to_physical_units(expected_motion, seeded):
     ratio = expected_motion["prev_motion/rescale_ratio"].item()
-    found = drive.from_normalised(seeded.tensor("motion/normalised", (5, 70)), ratio)
+    found = denormalise(seeded.tensor("motion/normalised", (5, 70)), ratio)
     columns = {"exp": EXPRESSION, "scale": SCALE, "t": slice(64, 67), "pitch": 67, "yaw": 68, "roll": 69}
     for name, where in columns.items():
         assert expected_motion.difference(f"sequence/{name}", found[:, where]) < 1e-5, name
@@ -78,7 +88,7 @@ def test_back_to_physical_units(expected_motion, seeded):
 
 def test_first_motion_and_back_is_the_portrait(face):
     first = drive.first_motion(face)
-    back = drive.from_normalised(first.vector[None], first.ratio)[0]
+    back = denormalise(first.vector[None], first.ratio)[0]
     flat = face.vector.copy()
     flat[66] = 0
     np.testing.assert_allclose(back, flat, atol=2e-5)
