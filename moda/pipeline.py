@@ -113,8 +113,13 @@ class TalkingHead:
         progress: Progress | None = None,
         cancel: Cancel | None = None,
     ) -> list[Take]:
-        """Samples `count` takes with seeds seed, seed + 1, ...; each equals the take of that seed alone."""
+        """Samples `count` takes with seeds seed, seed + 1, ...; each equals the take of that seed alone.
+
+        Cues in the script of the speech become the first edits of each take, and its emotion where the settings name
+        none.
+        """
         from moda import planning
+        from moda.script import direction_of
 
         chosen = settings or Settings()
         if self.model is None:
@@ -126,6 +131,9 @@ class TalkingHead:
             sound = self.speech(speech)
             policy.ask("plan", portrait.image, sound.waveform, chosen, face=portrait.face.box, model=self.model.name)
             features = self.model.features(sound, chosen.preset)
+        cues = direction_of(sound)
+        if cues.emotion and not chosen.emotion.strip():
+            chosen = chosen.changed(emotion=cues.emotion)
         with _timed(timings, "conditions"):
             start = self.model.start(portrait)
         takes = []
@@ -139,7 +147,8 @@ class TalkingHead:
                 motion, notes = planning.sample(self.model, sound, start, features, own, pose, step, cancel)
             trimmed = trim(motion, own)
             heard = (sound.digest, portrait.digest, contour(sound.waveform))
-            takes.append(Take(motion, trimmed, own, self.model.name, spent, notes, *heard))
+            take = Take(motion, trimmed, own, self.model.name, spent, (*notes, *cues.notes), *heard)
+            takes.append(take.edited(cues.edits) if cues.edits else take)
         return takes
 
     def perform(

@@ -4,24 +4,26 @@
 
 A cue is a gesture (:data:`moda.motion.edits.GESTURES`), `pause SECONDS`, or an emotion in free words, which lasts until
 the next one. A number after a gesture or an emotion scales it (1 is as usual); `for 2s` says how long it lasts. A cue
-begins with the word that follows it, or with the end of the last word.
+begins with the word that follows it; in front of a pause, or behind the last word, with the end of the word before.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from moda.conditions.emotion import understand
-from moda.errors import BadText
+from moda.errors import BadSpeech, BadText
+from moda.media.alignment import align
 from moda.media.audio import RATE, Speech
-from moda.media.speak import LEAD, MAX_TEXT, TAIL, speak
+from moda.media.clean import MAX_TEXT
+from moda.media.speak import LEAD, TAIL, speak, speak_sentences
+from moda.media.transcript import transcribe
 from moda.media.words import Phone, Word, moved
 from moda.motion.edits import GESTURES, KINDS, Edit, gesture
 
@@ -29,6 +31,7 @@ MAX_CUES = 200
 MAX_PAUSE = 10.0
 LONGEST_GESTURE = 10.0
 SURE = 0.95  # confidence that a word for an emotion is read with; below, a mistyped gesture would become a feeling
+_BRACKETS = str.maketrans("[]", "()")  # in what was heard they are no cues
 _CUE = re.compile(r"\[([^\[\]]*)\]")
 _LENGTH = re.compile(r"\s+for\s+(\d+(?:\.\d+)?)\s*(?:s|sec|secs|second|seconds)?$")
 _STRENGTH = re.compile(r"\s+(\d+(?:\.\d+)?)$")
@@ -65,10 +68,11 @@ class Cue:
 
 @dataclass(frozen=True)
 class Script:
-    """What is spoken, and the cues in it, in order."""
+    """What is spoken, and the cues in it, in order. source: the text with its cues as it was written."""
 
     text: str
     cues: tuple[Cue, ...]
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ def parse_script(text: str, max_text: int = MAX_TEXT) -> Script:
             raise BadText(f"A script can have {MAX_CUES} cues: leave some out.")
     _check_brackets(text[done:])
     spoken = _joined(spoken, text[done:])
-    return Script(spoken, tuple(cues))
+    return Script(spoken, tuple(cues), text)
 
 
 def _joined(spoken: str, more: str) -> str:
@@ -181,20 +185,19 @@ def speak_script(
     max_text: int = MAX_TEXT,
 ) -> Speech:
     """The script's text spoken, with its pauses. Raises what :func:`moda.media.speak.speak` raises."""
-    pauses = [cue for cue in script.cues if cue.kind == "pause"]
-    cuts = [0, *(cue.place for cue in pauses), len(script.text)]
-    texts = [script.text[a:b] for a, b in pairwise(cuts)]
-    if sum(map(len, texts)) > max_text:
+    if len(script.text) > max_text:
         raise BadText(f"The text has {len(script.text):,} letters and the limit is {max_text:,}: speak it in parts.")
-    if not pauses:
-        return speak(script.text, voice, rate, pitch, offline, max_text=max_text)
+    if not any(cue.kind == "pause" for cue in script.cues):
+        said = speak(script.text, voice, rate, pitch, offline, max_text=max_text)
+        return replace(said, script=script.source)
     if not any(letter.isalnum() for letter in script.text):
         raise BadText("The script holds nothing that can be spoken: type words.")
     waves: list[np.ndarray] = []
     words: list[Word] = []
     phones: list[Phone] = []
     notices, names, length = [], [], 0
-    for text, pause in zip(texts, [*pauses, None]):
+    for first, last, _, pause in _stretches(script):
+        text = script.text[first:last]
         if any(letter.isalnum() for letter in text):
             said = speak(text, voice, rate, pitch, offline, max_text=max_text)
             words += moved(said.words, length / RATE)
@@ -205,12 +208,76 @@ def speak_script(
             offline = True if said.notice and offline is None else offline  # one try is enough
             names.append(said.name)
         # What was spoken already ends and begins with short silences, which belong to the pause.
-        rest = 0.0 if pause is None else pause.strength - (TAIL + LEAD if waves else 0.0)
+        rest = pause - (TAIL + LEAD if waves else 0.0)
         if rest > 0:
             waves.append(np.zeros(round(rest * RATE), dtype=np.float32))
             length += len(waves[-1])
     name, notice = (", ".join(dict.fromkeys(filter(None, texts))) for texts in (names, notices))
-    return Speech.of(np.concatenate(waves), name=name, notice=notice, words=tuple(words), phones=tuple(phones))
+    return Speech.of(
+        np.concatenate(waves), name=name, notice=notice, words=tuple(words), phones=tuple(phones), voice=name,
+        script=script.source,
+    )  # fmt: skip
+
+
+def speak_script_sentences(
+    script: Script, voice: str = "auto", rate: float = 1.0, pitch: float = 0.0, *, max_text: int = MAX_TEXT
+) -> Iterator[tuple[Speech, Direction]]:
+    """The script sentence by sentence, each with its own cues, times from its beginning; pauses are silent pieces.
+
+    A feeling that goes on from the sentence before is there again. Raises what `speak_sentences` raises.
+    """
+    feeling: Cue | None = None
+    for first, last, cues, pause in _stretches(script):
+        text = script.text[first:last]
+        written = [match.start() for match in re.finditer(r"\S+", text) if _plain(match.group())]
+        done = 0
+        for speech in speak_sentences(text, voice, rate, pitch, max_text=max_text) if written else ():
+            start = 0 if done == 0 else written[min(done, len(written) - 1)]
+            done += len(speech.words)
+            end = written[done] if done < len(written) else len(text) + 1
+            mine = [cue for cue in cues if start <= cue.place - first < end]
+            here = [replace(cue, place=cue.place - first - start) for cue in mine]
+            if feeling is not None:
+                here.insert(0, replace(feeling, place=0))
+            yield speech, direct(Script(text[start:end], tuple(here)), speech.words, speech.seconds)
+            feeling = next((c for c in reversed(mine) if c.kind == "emotion"), feeling)
+            feeling = None if feeling is None or feeling.length is not None else feeling
+        if pause > 0:
+            yield Speech.of(np.zeros(round(pause * RATE), dtype=np.float32)), Direction((), "", ())
+
+
+def _stretches(script: Script) -> Iterator[tuple[int, int, list[Cue], float]]:
+    """(first letter, behind the last, cues without pauses, seconds of the pause after it) between the pauses."""
+    first, mine = 0, list[Cue]()
+    for cue in script.cues:
+        if cue.kind == "pause":
+            yield first, cue.place, mine, cue.strength
+            first, mine = cue.place, []
+        else:
+            mine.append(cue)
+    yield first, len(script.text), mine, 0.0
+
+
+def with_script(speech: Speech, text: str) -> Speech:
+    """A speech whose words are known, with cues: words and phonemes are found in the sound by alignment.
+
+    Pauses say nothing here: the sound has its own. Raises BadText, and BadSpeech where the text does not fit the sound.
+    """
+    script = parse_script(text)
+    if not any(letter.isalnum() for letter in script.text):
+        raise BadText("Give the words that this recording says; cues stand between them.")
+    known = [_plain(word.text) for word in speech.words]
+    if known and known == [word for word in map(_plain, script.text.split()) if word] and speech.phones:
+        return replace(speech, script=text)  # only the cues are others: the voice's own times are exact
+    return replace(align(speech, script.text), script=text)
+
+
+def heard_script(speech: Speech) -> Speech:
+    """A speech with the words that whisper hears in it as its script (English). Raises BadSpeech."""
+    heard = transcribe(speech)
+    if not heard.words:
+        raise BadSpeech("No words were heard in this speech: write them yourself.")
+    return replace(heard, script=" ".join(word.text for word in heard.words).translate(_BRACKETS))
 
 
 def direct(script: Script, words: Sequence[Word], seconds: float) -> Direction:
@@ -238,6 +305,15 @@ def direct(script: Script, words: Sequence[Word], seconds: float) -> Direction:
     return Direction(tuple(edits), prompt, tuple(notes))
 
 
+def direction_of(speech: Speech) -> Direction:
+    """The cues of a speech's own script at their words' times; none where it has no script, or one that cannot be
+    read."""
+    try:
+        return direct(parse_script(speech.script), speech.words, speech.seconds)
+    except BadText:
+        return Direction((), "", ())
+
+
 def _times(script: Script, words: Sequence[Word], seconds: float) -> list[float]:
     """Seconds of each cue: where the next word begins; behind the last word, where it ends."""
     written = [(match.start(), _plain(match.group())) for match in re.finditer(r"\S+", script.text)]
@@ -246,10 +322,13 @@ def _times(script: Script, words: Sequence[Word], seconds: float) -> list[float]
     same = difflib.SequenceMatcher(None, [word for _, word in written], heard, autojunk=False).get_matching_blocks()
     known = {a + i: words[b + i] for a, b, size in same for i in range(size)}
     times = []
-    for cue in script.cues:
+    for number, cue in enumerate(script.cues):
         following = [index for index, (place, _) in enumerate(written) if place >= cue.place]
+        ahead = written[following[0]][0] if following else len(script.text)
+        # A cue in front of a pause, with no word between, comes where the pause begins.
+        waits = any(later.kind == "pause" and later.place <= ahead for later in script.cues[number:])
         index = next((i for i in following if i in known), None)
-        if index is not None:
+        if index is not None and not waits:
             times.append(known[index].start)
         else:
             before = [known[i].end for i in sorted(known) if written[i][0] < cue.place]

@@ -20,6 +20,7 @@ from moda.errors import BadSpeech
 from moda.media.decode import RATE as RATE
 from moda.media.decode import SILENCE, check_length, decibels, decode, uncancelled
 from moda.media.ffmpeg import UNTRUSTED, open_media
+from moda.media.spoken import known_of
 from moda.media.tempfiles import spooled
 from moda.media.words import Phone, Word
 from moda.motion.space import FPS
@@ -39,6 +40,7 @@ KEPT = (
     "words",
     "phones",
     "voice",
+    "script",
 )  # of a Speech read again
 
 _Timed = TypeVar("_Timed", Word, Phone)
@@ -59,6 +61,7 @@ class Speech:
     track, channel: which sound track of the file, and which channel of it (None = all), as others are silent.
     words, phones: what is said when, in order, where it is known (a spoken text, a transcript); else empty.
     voice: the synthetic voice that speaks, "" for a recording.
+    script: the text that is said, with its cues (:mod:`moda.script`), "" where it is not known.
     """
 
     waveform: np.ndarray
@@ -74,6 +77,7 @@ class Speech:
     words: tuple[Word, ...] = ()
     phones: tuple[Phone, ...] = ()
     voice: str = ""
+    script: str = ""
 
     @classmethod
     def of(cls, waveform: np.ndarray, **about: Any) -> Speech:
@@ -116,7 +120,7 @@ class Speech:
         return replace(
             self, waveform=part.waveform, seconds=part.seconds, digest=part.digest, start=self.start + first / RATE,
             words=_within(self.words, first / RATE, last / RATE),
-            phones=_within(self.phones, first / RATE, last / RATE),
+            phones=_within(self.phones, first / RATE, last / RATE), script="",
         )  # fmt: skip
 
 
@@ -161,7 +165,7 @@ def load_speech(
         waveform, stamp = heard.samples, (status.st_size, status.st_mtime_ns)
         about = {
             "name": path.name, "source": path.resolve(), "stamp": stamp, "track": heard.track, "channel": heard.channel,
-            "voice": heard.voice,
+            "voice": heard.voice, **known_of(path, waveform),
         }  # fmt: skip
     else:
         raise BadSpeech("No speech was given: choose an audio file, record one, or type a text.")

@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from moda.errors import BadSetting, OutputFailed
 from moda.media.atomic import PartialFile
 from moda.media.audio import RATE, Speech
@@ -19,6 +17,7 @@ from moda.media.captions import Caption, srt, vtt
 from moda.media.formats import Target, target_of
 from moda.media.png_sequence import PngSequence
 from moda.media.provenance import voice_comment
+from moda.media.spoken import chunk, samples_of
 from moda.media.video import VideoWriter
 
 
@@ -102,23 +101,25 @@ def write_captions(video: Path, captions: Sequence[Caption]) -> tuple[Path, Path
 
 
 def wav_bytes(speech: Speech) -> bytes:
-    """Speech as a 16-bit wav file, in memory."""
-    content = io.BytesIO()
+    """Speech as a 16-bit wav file, in memory, with what is known of it: its voice, script, words and phonemes."""
+    content, samples = io.BytesIO(), samples_of(speech.waveform)
     with wave.open(content, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE)
-        file.writeframes((np.clip(speech.waveform, -1, 1) * 32767).round().astype("<i2").tobytes())
-    return _told(content.getvalue(), voice_comment(speech.voice)) if speech.voice else content.getvalue()
+        file.writeframes(samples)
+    wav = content.getvalue()
+    # Behind the samples, where every player keeps looking for the sound.
+    wav += (_comment(voice_comment(speech.voice)) if speech.voice else b"") + chunk(speech, samples)
+    return wav[:4] + struct.pack("<I", len(wav) - 8) + wav[8:]
 
 
-def _told(wav: bytes, comment: str) -> bytes:
-    """A wav file with a comment in a LIST chunk at its end, where every player keeps looking for the sound."""
+def _comment(comment: str) -> bytes:
+    """A LIST chunk with a comment."""
     text = comment.encode("utf-8") + b"\0"
     text += b"\0" * (len(text) % 2)
     entry = b"INFOICMT" + struct.pack("<I", len(text)) + text
-    wav += b"\0" * (len(wav) % 2) + b"LIST" + struct.pack("<I", len(entry)) + entry
-    return wav[:4] + struct.pack("<I", len(wav) - 8) + wav[8:]
+    return b"LIST" + struct.pack("<I", len(entry)) + entry
 
 
 def write_wav(speech: Speech, path: Path) -> Path:

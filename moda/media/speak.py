@@ -5,37 +5,23 @@ from __future__ import annotations
 import difflib
 import math
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from moda import policy
-from moda.errors import BadSpeech, BadText
+from moda.errors import BadSpeech, BadText, UserError
+from moda.media.alignment import align
 from moda.media.audio import MAX_SECONDS, MIN_SECONDS, RATE, Speech, load_speech
+from moda.media.clean import MAX_TEXT, clean
 from moda.media.espeak import languages, variants
 from moda.media.neural.packages import VoiceMissing
 from moda.media.offline import KOKORO, Robot, Speaker, at_speech_rate, neural, speakers
 from moda.media.online import Unreachable, service
 from moda.media.reading import reading, sentences
 from moda.media.voices import ONLINE, ONLINE_NAME, VARIANTS, guess_language, sentence_language, to_espeak, to_online
-from moda.media.words import Sound, moved, phones_of, words_of
-
-MAX_TEXT = 5_000
-"""Most letters that are spoken at once: about six minutes."""
-
-STYLED = frozenset(
-    "<" + kind for kind in ("wide", "narrow", "font", "circle", "isolated", "initial", "medial", "final")
-)
-"""Unicode's kinds of letters that only look different: an engine that knows the plain ones spells these."""
-
-KEYCAP = re.compile("([0-9#*])\ufe0f?\u20e3")
-EMOJI = re.compile(
-    "[\U0001f000-\U0001f0ff\U0001f1e6-\U0001f1ff\U0001f300-\U0001faff\U0001f900-\U0001f9ff\U000e0020-\U000e007f"
-    "\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\u3030\u303d\u3297\u3299\u200d\ufe0e\ufe0f\u25a0-\u25ff\u2190-\u21ff]+"
-)
-"""Pictures between words, with the marks that join and colour them. Their names are not read out."""
+from moda.media.words import Sound, moved, phones_of, sounds_of, words_of
 
 LEVEL = -20.0  # dB full scale, root mean square while speaking
 PEAK = 0.89  # -1 dB full scale
@@ -111,16 +97,14 @@ def speak(
         )
     if offline is not True and asked.online is not None:
         try:
-            data = service().synthesise(words, asked.online, rate, pitch, timeout + len(words) / 100.0)
-            heard = load_speech(data, max_seconds=MAX_SECONDS)
-            return _finish(heard.waveform, (), words, asked.online, "")
+            return _online(words, asked.online, rate, pitch, timeout)
         except (Unreachable, BadSpeech) as fault:
             if offline is False:
                 raise BadText(
                     f"The online voice '{asked.online}' could not be used ({fault}): check the internet connection, "
                     "or use an offline voice."
                 ) from None
-            notice = f"The online voices could not be used ({fault}), so an offline voice speaks."
+            notice = _without(fault)
     elif offline is False:
         raise BadText(f"The voice '{voice}' is an offline one: choose an online voice, or allow offline voices.")
     if not asked.offline:
@@ -143,20 +127,58 @@ def speak(
 
 
 def speak_sentences(
-    text: str, voice: str = "auto", rate: float = 1.0, pitch: float = 0.0, *, max_text: int = MAX_TEXT
+    text: str,
+    voice: str = "auto",
+    rate: float = 1.0,
+    pitch: float = 0.0,
+    offline: bool | None = None,
+    *,
+    max_text: int = MAX_TEXT,
+    timeout: float = 10.0,
 ) -> Iterator[Speech]:
-    """The same by the offline voices, sentence by sentence: the first is there before the others are made.
+    """The same sentence by sentence: the first is there before the others are made.
 
-    Each Speech has its own short silences and the same loudness. Raises what `speak` raises.
+    Each Speech has its own short silences and the same loudness. Where the online voice fails, an offline one goes on
+    and its first sentence has the `notice`. Raises what `speak` raises.
     """
     words = _checked(text, rate, pitch, max_text)
     asked = _resolve(voice, words)
     policy.ask("speak", text=words, voice=voice, rate=rate, pitch=pitch)
-    if not asked.offline:
+    rest, notice = words, ""
+    if offline is not True and asked.online is not None:
+        for place, sentence in sentences(words):
+            rest = words[place:]
+            try:
+                yield _online(sentence.strip(), asked.online, rate, pitch, timeout)
+            except (Unreachable, BadSpeech) as fault:
+                notice = _without(fault)
+                break
+        else:
+            return
+    if not asked.offline or offline is False:
         raise BadText(f"The voice '{voice}' needs the internet, and no offline voice speaks its language.")
-    for said in _sentences(words, asked, rate, pitch):
+    for said in _sentences(rest, asked, rate, pitch):
         sounds = tuple(replace(sound, place=sound.place - said.place) for sound in said.sounds)
-        yield _finish(said.waveform, sounds, said.text, said.name, said.notice)
+        yield _finish(said.waveform, sounds, said.text, said.name, f"{notice} {said.notice}")
+        notice = ""
+
+
+def _without(fault: Exception) -> str:
+    return f"The online voices could not be used ({fault}), so an offline voice speaks."
+
+
+def _online(text: str, voice: str, rate: float, pitch: float, timeout: float) -> Speech:
+    """Spoken by an online voice. Its words come with the sound, its phonemes by alignment.
+
+    Raises Unreachable, BadSpeech."""
+    data, words = service().synthesise(text, voice, rate, pitch, timeout + len(text) / 100.0)
+    heard = load_speech(data, max_seconds=MAX_SECONDS)
+    speech = _finish(heard.waveform, sounds_of(text, words), text, voice, "")
+    try:
+        found = align(speech, text)
+    except UserError:
+        return replace(speech, phones=())
+    return replace(found, words=speech.words or found.words)
 
 
 def _checked(text: str, rate: float, pitch: float, max_text: int) -> str:
@@ -222,36 +244,6 @@ def _trimmed(wave: np.ndarray) -> tuple[np.ndarray, int]:
         return wave[:0], 0
     began = max(0, int(loud[0]) - RATE // 50)
     return wave[began : int(loud[-1]) + RATE // 50], began
-
-
-def clean(text: str, max_text: int = MAX_TEXT) -> str:
-    """The text as it is spoken: composed, without control characters, spaces collapsed.
-
-    Raises BadText if it is empty, longer than `max_text` letters, or has neither letters nor digits.
-    """
-    if not isinstance(text, str) or not text.strip():
-        raise BadText("There is no text to speak: type a sentence.")
-    if len(text) > max_text:
-        raise BadText(f"The text has {len(text):,} letters and the limit is {max_text:,}: speak it in parts.")
-    plain = "".join(_plain(letter) for letter in EMOJI.sub(" ", KEYCAP.sub(r"\1", text)))
-    composed = unicodedata.normalize("NFC", plain)
-    kept = "".join(letter if unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Co", "Cn") else
-                   (" " if letter.isspace() else "") for letter in composed)  # fmt: skip
-    words = re.sub(r"\s+", " ", kept).strip()
-    if not any(unicodedata.category(letter)[0] in "LN" for letter in words):
-        raise BadText("The text holds nothing that can be spoken: type words.")
-    return words
-
-
-def _plain(letter: str) -> str:
-    """A full-width or styled letter as the plain one that it stands for.
-
-    Fractions and raised digits stay as they are, and so does punctuation: it is full-width where Chinese is written.
-    """
-    kind = unicodedata.decomposition(letter).partition(">")[0]
-    spoken = unicodedata.category(letter)[0] in "LNZS"
-    ligature = kind == "<compat" and letter.isalpha()
-    return unicodedata.normalize("NFKC", letter) if spoken and (kind in STYLED or ligature) else letter
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,19 @@ def words_of(text: str, sounds: Iterable[Sound]) -> tuple[Word, ...]:
     return tuple(words)
 
 
+def sounds_of(text: str, words: Iterable[Word]) -> tuple[Sound, ...]:
+    """Words as a voice tells them, without punctuation, as spans with their places in the text; what is not found in
+    it is left out."""
+    found: list[Sound] = []
+    at, lower = 0, text.lower()
+    for word in words:
+        place = lower.find(word.text.lower(), at)
+        if place >= 0:
+            found.append(Sound(word.start, word.end, word.text, place))
+            at = place + len(word.text)
+    return tuple(found)
+
+
 def _beginning(text: str, place: int) -> int:
     """Where the written word around a place begins: a number is spoken as several words but written as one."""
     while 0 < place < len(text) and not text[place - 1].isspace() and not _joined(text[place - 1]):

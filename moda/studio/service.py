@@ -152,6 +152,32 @@ class Engine:
         session.restart([take for take in kept if abs(len(take.motion) - speech.frames(take.motion.fps)) <= 1])
         return speech
 
+    def speak(self, session: Session, text: str, voice: str, rate: float, pitch: float) -> Path:
+        """Typed text, with cues, becomes the session's speech. Returns its wav file. Raises BadText, Refused."""
+        from moda.media.output import write_wav
+        from moda.script import parse_script, speak_script
+
+        most = self.limits.max_text
+        spoken = speak_script(parse_script(text or "", most), voice or "auto", rate, pitch, max_text=most)
+        path = write_wav(spoken, session.path("spoken.wav"))
+        read = self.open_speech(session, str(path))
+        session.speech = replace(read, notice=spoken.notice, voice=spoken.voice)
+        return path
+
+    def words(self, session: Session, script: str) -> Speech:
+        """What is said in the session's recording, with cues; "" listens for the words. Raises UserError."""
+        from moda.script import heard_script, with_script
+
+        if session.speech is None:
+            raise BadSetting("Add speech first: upload it or record it.")
+        speech = session.speech
+        made = with_script(speech, script) if script.strip() else heard_script(speech)
+        if session.speech is not speech:
+            raise Superseded
+        session.speech = made
+        session.restart([])
+        return made
+
     def forget_speech(self, session: Session) -> None:
         session.sound = session.speech = session.heard = None
         session.restart([])

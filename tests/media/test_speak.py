@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from moda.errors import BadText
 from moda.media import online
 from moda.media.audio import load_speech
+from moda.media.clean import clean
 from moda.media.espeak import languages
-from moda.media.speak import clean, speak, voices
+from moda.media.speak import speak, voices
 from moda.media.voices import guess_language, to_online
 
 HELLO = "Hello, how are you today? I am quite well, thank you."

@@ -23,7 +23,8 @@ from moda import TalkingHead
 from moda.conditions.emotion import CLASSES, emotion_track, explain, understand
 from moda.errors import UserError
 from moda.media.audio import RATE, load_speech
-from moda.media.speak import clean, speak
+from moda.media.clean import clean
+from moda.media.speak import speak
 from moda.media.video import probe, read_frames
 from moda.motion.files import load_motion
 from moda.motion.takes import Take

