@@ -106,6 +106,11 @@ def parse_script(text: str, max_text: int = MAX_TEXT) -> Script:
     return Script(spoken, tuple(cues), text)
 
 
+def spoken_part(text: str) -> str:
+    """A text without what stands in brackets, whatever that is."""
+    return " ".join(_CUE.sub(" ", text).split())
+
+
 def _joined(spoken: str, more: str) -> str:
     """Two pieces of text around a cue, with one space between them and none before punctuation."""
     if spoken.endswith((" ", "\n")) or not spoken:
@@ -290,7 +295,8 @@ def direct(script: Script, words: Sequence[Word], seconds: float) -> Direction:
     feelings: list[tuple[float, float, str]] = []
     notes = []
     for cue, time in zip(script.cues, times):
-        notes.append(f"[{cue.name}] at {time:.2f} s: {cue.understood}.")
+        meaning = "" if cue.understood == cue.name else f": {cue.understood}"
+        notes.append(f"[{cue.name}] at {time:.2f} s{meaning}.")
         if cue.kind == "gesture":
             usual = KINDS[GESTURES[cue.name][1]]
             start = min(time, max(0.0, seconds - 0.2))

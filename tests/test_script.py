@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import struct
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moda.errors import BadText
+from moda.errors import BadSpeech, BadText
+from moda.media import spoken
+from moda.media.audio import load_speech
+from moda.media.output import wav_bytes, write_wav
 from moda.media.words import Word
-from moda.script import Script, cue_sheet, direct, parse_script, read_cue_sheet, speak_script
+from moda.script import (
+    Script,
+    cue_sheet,
+    direct,
+    direction_of,
+    parse_script,
+    read_cue_sheet,
+    speak_script,
+    speak_script_sentences,
+    with_script,
+)
 
 TEXT = "Hello [smile] and welcome. [pause 0.5] [look left 0.5 for 1.2s] Over there [nod], [a bit worried] is it safe?"
 
@@ -84,3 +103,67 @@ def test_a_spoken_script_has_its_pauses_and_its_sheet_can_be_read_back() -> None
 def test_a_script_of_cues_alone_cannot_be_spoken() -> None:
     with pytest.raises(BadText):
         speak_script(Script("", parse_script("[pause 1] [nod]").cues), "en-us+f2", offline=True)
+
+
+def test_a_cue_in_front_of_a_pause_comes_before_it() -> None:
+    said = [Word(0.2, 0.5, "Fine."), Word(2.0, 2.4, "Over"), Word(2.4, 2.8, "there.")]
+    direction = direct(parse_script("Fine [smile]. [pause 1] [look left] Over there."), said, 3.0)
+    assert [edit.start for edit in direction.edits] == [0.5, 2.0]
+
+
+def test_a_script_comes_sentence_by_sentence_with_its_cues() -> None:
+    script = parse_script("Hello [nod] there. [happy] How are you? [pause 1] [look left] Over there, it rains. Bye!")
+    pieces = list(speak_script_sentences(script, "en-us+f2"))
+    assert [len(speech.words) for speech, _ in pieces] == [2, 3, 0, 4, 1]
+    assert [[edit.kind for edit in told.edits] for _, told in pieces] == [["nod"], [], [], ["look"], []]
+    assert [bool(told.emotion) for _, told in pieces] == [False, True, False, True, True]
+    nod = pieces[0][1].edits[0]
+    assert abs(nod.start - pieces[0][0].words[1].start) < 0.01 and pieces[2][0].seconds == 1.0
+
+
+def test_a_file_of_a_spoken_script_knows_its_cues_until_it_is_changed(tmp_path: Path) -> None:
+    text = "Hello [nod] there. [pause 0.5] [very happy] Good morning."
+    speech = speak_script(parse_script(text), "en-us+f2", offline=True)
+    path = write_wav(speech, tmp_path / "spoken.wav")
+    read = load_speech(path)
+    assert (read.script, read.voice) == (text, "en-us+f2") and direction_of(read) == direction_of(speech)
+    assert [word.text for word in read.words] == ["Hello", "there.", "Good", "morning."]
+    assert [phone.symbol for phone in read.phones] == [phone.symbol for phone in speech.phones]
+    assert read.trim(0.5).script == "" and load_speech(read).script == text
+    content = bytearray(path.read_bytes())
+    content[5000] ^= 0x40  # one sample is another
+    path.write_bytes(content)
+    changed = load_speech(path)
+    assert (changed.script, changed.words, changed.voice) == ("", (), "en-us+f2")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda known: known | {"words": [[0, 99, "x"]]}, lambda known: known | {"words": "x"},
+     lambda known: known | {"script": 5}, lambda known: known | {"phones": [[0, float("nan"), "p"]]},
+     lambda known: [known], lambda known: known | {"script": "x" * 30_000}],
+)  # fmt: skip
+def test_what_a_stranger_wrote_into_a_file_is_not_believed(tmp_path: Path, change: Any) -> None:
+    speech = speak_script(parse_script("Hello [nod] there."), "en-us+f2", offline=True)
+    content = wav_bytes(speech)
+    place = content.index(spoken.CHUNK, 5000)
+    known = change(json.loads(content[place + 8 :].rstrip(b"\0")))
+    body = json.dumps(known).encode()
+    path = tmp_path / "forged.wav"
+    path.write_bytes(content[:place] + spoken.CHUNK + struct.pack("<I", len(body)) + body)
+    read = load_speech(path)
+    assert (read.script, read.words, read.phones) == ("", (), ()) and abs(read.seconds - speech.seconds) < 0.01
+
+
+def test_a_recording_gets_cues_by_its_words() -> None:
+    spoken_words = speak_script(parse_script("Good morning, it rains over there."), "en-us+f2", offline=True)
+    recording = replace(spoken_words, words=(), phones=(), voice="", script="")
+    told = with_script(recording, "Good morning, [nod] it rains over there [smile].")
+    start = next(word.start for word in spoken_words.words if word.text == "it")
+    assert abs(direction_of(told).edits[0].start - start) < 0.08
+    again = with_script(told, "[nod] Good morning, it rains over there.")
+    assert again.words == told.words and direction_of(again).edits[0].start == told.words[0].start
+    with pytest.raises(BadText, match="words that this recording says"):
+        with_script(recording, "[nod] [smile]")
+    with pytest.raises(BadSpeech, match="cannot be said in"):
+        with_script(recording, "far too many words for a sound of two seconds " * 6)

@@ -162,10 +162,11 @@ class Worker:
     def _speech(self, job: Job) -> Speech:
         if job.speech is not None:
             return self.head.speech(job.speech)
-        from moda.media.speak import speak
+        from moda.script import parse_script, speak_script
 
         # An online voice only where it is named: else a run without the internet would end with other files.
-        return speak(job.text, job.voice, job.rate, job.pitch, offline=None if "Neural" in job.voice else True)
+        offline = None if "Neural" in job.voice else True
+        return speak_script(parse_script(job.text), job.voice, job.rate, job.pitch, offline)
 
 
 def record_path(folder: Path, name: str) -> Path:

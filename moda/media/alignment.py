@@ -181,7 +181,7 @@ def by_voice(speech: Speech, text: str, language: str) -> Speech:
     knots = np.arange(len(times)) * STEP
 
     def there(second: float) -> float:
-        return float(min(np.interp(second, knots, times), speech.seconds))
+        return min(float(np.interp(second, knots, times)), speech.seconds)
 
     moved = tuple(Sound(there(s.start), there(s.end), s.symbol, s.place) for s in sounds)
     return replace(speech, words=words_of(text, moved), phones=phones_of(moved))
@@ -190,7 +190,7 @@ def by_voice(speech: Speech, text: str, language: str) -> Speech:
 def bands(waveform: np.ndarray) -> np.ndarray:
     """(T, 40) float32: log energies in 20 mel bands every 10 ms and their changes, each of mean 0 and variance 1."""
     hop, width, count = round(STEP * RATE), 400, 20
-    padded = np.pad(waveform.astype(np.float32), (width // 2, width // 2 + hop))
+    padded = np.pad(waveform.astype(np.float32), width // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, width)[::hop]
     power = np.abs(np.fft.rfft(frames * np.hanning(width).astype(np.float32), 512)) ** 2
     edges = 700 * (np.power(10, np.linspace(np.log10(1 + 100 / 700), np.log10(1 + 6500 / 700), count + 2)) - 1)

@@ -17,7 +17,8 @@ LIVELINESS = 1.25  # range of espeak-ng's melody; its own is flatter than people
 
 
 class Speaker(Protocol):
-    """A voice in one language. `say` raises BadText, and VoiceMissing where its package is absent or changed."""
+    """A voice in one language. `say` raises BadText, and VoiceMissing where its package is absent or changed; `check`
+    finds that out before."""
 
     @property
     def name(self) -> str: ...
@@ -26,6 +27,8 @@ class Speaker(Protocol):
     def language(self) -> str: ...
 
     def say(self, sentence: str, rate: float, pitch: float) -> Said: ...
+
+    def check(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,9 @@ class Robot:
         made = espeak.synthesise(sentence, self.language, self.variant, rate, pitch, LIVELINESS)
         return Said(made.rate, made.samples.astype(np.float32) / 32768.0, made.sounds)
 
+    def check(self) -> None:
+        """Always there."""
+
 
 @dataclass(frozen=True)
 class Joe:
@@ -54,6 +60,9 @@ class Joe:
     def say(self, sentence: str, rate: float, pitch: float) -> Said:
         lift = 2.0 ** (pitch / 12.0)
         return _lifted(piper.say(sentence, self.language, rate / lift), lift)
+
+    def check(self) -> None:
+        piper.missing()
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,9 @@ class Kokoro:
     def say(self, sentence: str, rate: float, pitch: float) -> Said:
         lift = 2.0 ** (pitch / 12.0)
         return _lifted(kokoro.say(sentence, self.language, self.speaker, rate / lift), lift)
+
+    def check(self) -> None:
+        kokoro.missing()
 
 
 def _lifted(said: Said, lift: float) -> Said:

@@ -110,7 +110,9 @@ def wav_bytes(speech: Speech) -> bytes:
         file.writeframes(samples)
     wav = content.getvalue()
     # Behind the samples, where every player keeps looking for the sound.
-    wav += (_comment(voice_comment(speech.voice)) if speech.voice else b"") + chunk(speech, samples)
+    wav += (_comment(voice_comment(speech.voice)) if speech.voice else b"") + chunk(
+        samples, speech.script, speech.words, speech.phones
+    )
     return wav[:4] + struct.pack("<I", len(wav) - 8) + wav[8:]
 
 

@@ -16,8 +16,9 @@ from moda.media.alignment import align
 from moda.media.audio import MAX_SECONDS, MIN_SECONDS, RATE, Speech, load_speech
 from moda.media.clean import MAX_TEXT, clean
 from moda.media.espeak import languages, variants
-from moda.media.neural.packages import VoiceMissing
-from moda.media.offline import KOKORO, Robot, Speaker, at_speech_rate, neural, speakers
+from moda.media.neural import kokoro, piper
+from moda.media.neural.packages import VoiceMissing, installed
+from moda.media.offline import KOKORO, Joe, Kokoro, Robot, Speaker, at_speech_rate, neural, speakers
 from moda.media.online import Unreachable, service
 from moda.media.reading import reading, sentences
 from moda.media.voices import ONLINE, ONLINE_NAME, VARIANTS, guess_language, sentence_language, to_espeak, to_online
@@ -45,14 +46,28 @@ class Voice:
     licence: str
 
 
+_MICROSOFT = "Microsoft's terms"
+UNNAMED = ("", "auto", "female", "male")
+"""What is asked for where no voice and no language is named: the text's language decides."""
+
+
+def _neural_voice(name: str) -> Voice:
+    if name == "joe":
+        return Voice("joe", "en-us", "male", "piper", False, "neural", "CC0")
+    return Voice(name, "en-us", KOKORO[name][1], "kokoro", False, "neural", "Apache-2.0")
+
+
+def is_neural(names: str) -> bool:
+    """Whether a Speech's `voice` (one name, or several with commas) is of neural voices of this machine alone."""
+    return all(name.rpartition("+")[2] in ("joe", *KOKORO) for name in names.split(", "))
+
+
 def voices() -> list[Voice]:
     """Every listed voice: neural ones of this machine, online ones, then espeak-ng's. Works without the internet."""
-    found = [Voice("joe", "en-us", "male", "piper", False, "neural", "CC0")]
+    found = [_neural_voice("joe")] if installed(piper.PACKAGE) else []
+    found += [_neural_voice(name) for name in KOKORO] if installed(kokoro.PACKAGE) else []
     found += [
-        Voice(name, "en-us", gender, "kokoro", False, "neural", "Apache-2.0") for name, (_, gender) in KOKORO.items()
-    ]
-    found += [
-        Voice(f"{locale}-{name}Neural", locale, gender, "edge-tts", True, "online", "Microsoft's terms")
+        Voice(f"{locale}-{name}Neural", locale, gender, "edge-tts", True, "online", _MICROSOFT)
         for locale, pair in sorted(ONLINE.items())
         for name, gender in zip(pair, ("female", "male"))
     ]
@@ -62,6 +77,50 @@ def voices() -> list[Voice]:
         for gender, variant in VARIANTS.items()
     ]
     return found
+
+
+@dataclass(frozen=True)
+class Casting:
+    """Who speaks a text: `first`, and `second` where the first is online and cannot be reached (None: nobody)."""
+
+    first: Voice
+    second: Voice | None = None
+
+
+def casting(text: str, voice: str = "auto") -> Casting:
+    """Who would speak a text now. Raises BadText for an unknown voice, and for a language that nobody speaks."""
+    asked = _resolve(voice, text)
+    here = next((_offline_voice(speaker) for speaker in asked.offline if _usable(speaker)), None)
+    if asked.online is None or (service().closed and here is not None):
+        if here is None:
+            raise BadText(f"No voice speaks the language of '{voice}': choose another.")
+        return Casting(here)
+    gender = "male" if asked.online == to_online(asked.online.rpartition("-")[0], "male") else "female"
+    locale = asked.online.rpartition("-")[0]
+    return Casting(Voice(asked.online, locale, gender, "edge-tts", True, "online", _MICROSOFT), here)
+
+
+def _usable(speaker: Speaker) -> bool:
+    try:
+        speaker.check()
+    except VoiceMissing:
+        return False
+    return True
+
+
+def _offline_voice(speaker: Speaker) -> Voice:
+    return next(
+        (known for known in voices() if known.name == speaker.name and known.language == speaker.language),
+        replace(_neural_voice(speaker.name), language=speaker.language)
+        if isinstance(speaker, (Joe, Kokoro))
+        else Voice(speaker.name, speaker.language, "", "espeak-ng", False, "robot", "GPL-3.0"),
+    )
+
+
+def language_name(code: str) -> str:
+    """English name of a language or locale code ("en-GB" -> "English (Great Britain)"), the code where unknown."""
+    known = {language.code: language.name for language in languages()}
+    return known.get(to_espeak(code, frozenset(known)) or "", code)
 
 
 def speak(
@@ -268,7 +327,7 @@ def _resolve(voice: str, text: str) -> _Asked:
         gender = "male" if match[2] == ONLINE.get(match[1], ("", ""))[1] else "female"
         code = to_espeak(match[1], codes)
         return _Asked(asked, () if code is None else _offline(code, gender))
-    if asked.lower() in ("auto", "female", "male"):
+    if asked.lower() in UNNAMED:
         gender = "" if asked.lower() == "auto" else asked.lower()
         language = guess_language(text)
         code = to_espeak(language, codes)

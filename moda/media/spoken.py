@@ -11,16 +11,13 @@ import json
 import math
 import struct
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from moda.media.words import Phone, Word
-
-if TYPE_CHECKING:
-    from moda.media.audio import Speech
 
 CHUNK = b"moda"
 MAX_BYTES = 8 << 20
@@ -34,15 +31,15 @@ def samples_of(waveform: np.ndarray) -> bytes:
     return (np.clip(waveform, -1, 1) * 32767).round().astype("<i2").tobytes()
 
 
-def chunk(speech: Speech, samples: bytes) -> bytes:
+def chunk(samples: bytes, script: str, words: Sequence[Word], phones: Sequence[Phone]) -> bytes:
     """The chunk of a wav file with these samples; b"" where nothing is known."""
-    if not speech.words and not speech.script:
+    if not words and not script:
         return b""
     known = {
         "samples": hashlib.sha256(samples).hexdigest(),
-        "script": speech.script,
-        "words": [[round(w.start, 3), round(w.end, 3), w.text] for w in speech.words],
-        "phones": [[round(p.start, 3), round(p.end, 3), p.symbol] for p in speech.phones],
+        "script": script,
+        "words": [[round(w.start, 3), round(w.end, 3), w.text] for w in words],
+        "phones": [[round(p.start, 3), round(p.end, 3), p.symbol] for p in phones],
     }
     body = json.dumps(known, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
     return CHUNK + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)

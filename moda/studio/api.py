@@ -104,23 +104,25 @@ def _speak(engine: Engine) -> None:
 
     @_said
     def speak(text: str, voice: str, rate: float, pitch: float, request: gr.Request) -> tuple[str, str]:
-        """Speak a text: online voices where they can be reached, the offline voice always.
+        """Speak a text: online voices where they can be reached, neural and robot voices of this machine always.
 
         Args:
-            text: what is said.
+            text: what is said, with cues if wanted: Hello [smile] there. [pause 0.5] [look left for 1s] Over there.
+                The wav file knows its words and cues: /plan makes them edits of the take.
             voice: auto, a language such as en or pt-BR, or a voice by name.
             rate: tempo, 0.5 to 2; 1 is normal.
             pitch: semitones, -12 to 12.
 
-        Returns: a wav file, and a sentence where another voice had to speak.
+        Returns: a wav file, and sentences: where another voice had to speak, and what each cue was understood as.
         """
-        from moda.media.output import write_wav
-        from moda.media.speak import speak as say
+        from moda.script import direction_of
 
-        spoken = say(text or "", voice or "auto", rate, pitch, max_text=engine.limits.max_text)
         session = Session(engine.visitors.root)
         engine.visitors.adopt(visitor_of(request), session)
-        return str(write_wav(spoken, session.path("speech.wav"))), spoken.notice
+        path = engine.speak(session, text, voice, rate, pitch)
+        spoken = session.speech
+        told = (spoken.notice, *direction_of(spoken).notes) if spoken else ()
+        return str(path), "\n".join(filter(None, told))
 
     gr.Button(visible=False).click(speak, [text, voice, rate, pitch], [sound, notice], api_name="speak", **LIGHT)
 

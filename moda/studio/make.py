@@ -68,7 +68,7 @@ class Make:
             return self.motion.moving(engine, session) if session.takes else cleared()
 
         self.portrait.connect(engine, cleared, results)
-        self.speech.connect(engine, cleared, results)
+        self.speech.connect(engine, cleared, results, self.motion.settings["emotion"])
         page = self.settings
         self.motion.connect(
             engine, self.consent, page, self.cleared, lambda event: self.follow(engine, event), self.speech.speech

@@ -32,6 +32,15 @@ def good(sentence: str, hints: Iterable[str] = ()) -> str:
     return f'<div class="say" role="status"><div class="good">{html.escape(sentence)}</div>{below}</div>'
 
 
+def cues(pairs: Iterable[tuple[str, str]]) -> str:
+    """What cues were understood as: (cue, meaning)."""
+    items = "".join(
+        f"<li><b>[{html.escape(name)}]</b> {html.escape(meaning if meaning != name else '')}</li>"
+        for name, meaning in pairs
+    )
+    return f'<ul class="understood" role="status">{items}</ul>' if items else ""
+
+
 def step(number: int, title: str, line: str) -> str:
     """The head of a numbered step."""
     return (

@@ -155,13 +155,16 @@ class Engine:
     def speak(self, session: Session, text: str, voice: str, rate: float, pitch: float) -> Path:
         """Typed text, with cues, becomes the session's speech. Returns its wav file. Raises BadText, Refused."""
         from moda.media.output import write_wav
+        from moda.media.speak import UNNAMED, is_neural
         from moda.script import parse_script, speak_script
 
         most = self.limits.max_text
         spoken = speak_script(parse_script(text or "", most), voice or "auto", rate, pitch, max_text=most)
         path = write_wav(spoken, session.path("spoken.wav"))
         read = self.open_speech(session, str(path))
-        session.speech = replace(read, notice=spoken.notice, voice=spoken.voice)
+        # Who asked for nobody in particular and got a voice like a person's misses nothing.
+        fine = voice in UNNAMED and is_neural(spoken.voice)
+        session.speech = replace(read, notice="" if fine else spoken.notice, voice=spoken.voice)
         return path
 
     def words(self, session: Session, script: str) -> Speech:
@@ -334,6 +337,7 @@ class Engine:
             "takes": takes,
             "chosen": session.chosen,
             "version": id(session.sampled),
+            "words": [asdict(word) for word in session.speech.words],
         }
 
     def heard(self, session: Session) -> Path:

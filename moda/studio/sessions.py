@@ -63,6 +63,8 @@ class Session:
     portrait: Portrait | None = None
     sound: Upload | None = None
     speech: Speech | None = None
+    felt: str = ""
+    """The emotion that the page has from the script of a speech."""
     inputs: int = 0
     """How often portrait or speech was replaced."""
     takes: list[Take] = field(default_factory=list)

@@ -173,7 +173,7 @@ def test_examples_switches_and_the_whole_picture(studio: Any) -> None:
 def test_speech_from_a_text(studio: Any) -> None:
     studio.page.click("#typed button")
     studio.page.fill("#speech-text textarea", "Good morning to all of you.")
-    studio.page.fill("#voice input", "en-gb · offline (woman)")
+    studio.page.fill("#voice input", "English (Great Britain) · en-gb+f2")
     studio.page.keyboard.press("Enter")
     studio.page.click("#speak")
     assert "s of speech" in studio.said("#speech-say")

@@ -15,8 +15,10 @@ from moda.media import online
 from moda.media.audio import load_speech
 from moda.media.clean import clean
 from moda.media.espeak import languages
-from moda.media.speak import speak, voices
+from moda.media.online import collected
+from moda.media.speak import Casting, casting, language_name, speak, voices
 from moda.media.voices import guess_language, to_online
+from moda.media.words import Word, sounds_of, words_of
 
 HELLO = "Hello, how are you today? I am quite well, thank you."
 
@@ -74,8 +76,10 @@ def test_the_limit_is_five_thousand_letters() -> None:
 
 def test_control_characters_and_markup_are_harmless() -> None:
     assert clean("a\x00b\tc\r\nd\u202ee") == "ab c de"
-    speech = speak("<speak><break time='60s'/>hi</speak> [[h@'loU]] & so on", "en", offline=True)
+    speech = speak("<b>hi</b> [[h@'loU]] & so on", "en-us+f2", offline=True)
     assert speech.seconds < 15
+    with pytest.raises(BadText, match=r"markup \(<speak>\): type plain words"):
+        speak("<speak><break time='60s'/>hi</speak>", "en", offline=True)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +100,32 @@ def test_unknown_voices(voice: str, hint: str) -> None:
 def test_out_of_range(rate: float, pitch: float) -> None:
     with pytest.raises(BadText):
         speak("hi", "en", rate=rate, pitch=pitch, offline=True)
+
+
+def test_who_speaks_is_told_before() -> None:
+    cast = casting("Guten Tag, wie geht es dir?")
+    assert cast.first.name == "de-DE-KatjaNeural" and cast.second is not None and cast.second.name == "de+f2"
+    assert casting("Hello", "de+m1") == Casting(next(v for v in voices() if v.name == "de+m1"))
+    assert language_name("de") == "German" and language_name("pt-BR") == "Portuguese (Brazil)"
+    with pytest.raises(BadText, match="no voice"):
+        casting("Hello", "qwzxv")
+
+
+def test_the_words_of_online_voices() -> None:
+    """Pieces as edge-tts hands them out: sound, and words without punctuation in ticks of 100 ns."""
+    pieces = [
+        {"type": "audio", "data": b"ab"},
+        {"type": "WordBoundary", "offset": 1_000_000, "duration": 3_750_000, "text": "Hello"},
+        {"type": "WordBoundary", "offset": 5_000_000, "duration": 4_000_000, "text": "you"},
+        {"type": "audio", "data": b"cd"},
+        {"type": "WordBoundary", "offset": 12_500_000, "duration": 2_500_000, "text": "you"},
+    ]  # fmt: skip
+    data, words = collected(pieces)
+    assert data == b"abcd" and words[0] == Word(0.1, 0.475, "Hello")
+    text = "Hello, you — and YOU!"
+    told = words_of(text, sounds_of(text, words))  # "and" was not told: it shares the time of the word before it
+    assert [word.text for word in told] == ["Hello,", "you —", "and", "YOU!"]
+    assert (told[0].start, told[1].start, told[3].start) == (0.1, 0.5, 1.25) and told[2].end == 0.9
 
 
 def test_the_list_of_voices() -> None:

@@ -24,3 +24,8 @@ def packaged(package: str, name: str, sha256: str) -> Path:
     if file_digest(path) != sha256:
         raise VoiceMissing(f"a file of the package {package.replace('_', '-')} is not the one this was made for")
     return path
+
+
+def installed(package: str) -> bool:
+    """Whether a package, and what runs its model, is there; its files are not checked yet."""
+    return all(importlib.util.find_spec(name) is not None for name in (package, "onnxruntime"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from moda.media.neural.packages import VoiceMissing
 from moda.media.neural.pronounce import Token
 from moda.media.words import Sound
 
@@ -21,8 +22,13 @@ class Said:
 
 
 def session(model: bytes) -> Any:
-    """An onnxruntime session on one thread of the CPU: a second one gains little and takes the page's."""
-    import onnxruntime
+    """An onnxruntime session on one thread of the CPU: a second one gains little and takes the page's.
+
+    Raises VoiceMissing where onnxruntime is not installed."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise VoiceMissing("onnxruntime is not installed") from None
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
