@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from moda.corpus.synthetic.voices import SAMPLE_RATE, Phone, Utterance
+from moda.corpus.synthetic.voices import SAMPLE_RATE, Phone, Utterance, to_sample_rate
 
 FloatArray = npt.NDArray[np.float32]
 FRAME = SAMPLE_RATE // 25
@@ -22,13 +22,11 @@ FADE = 5
 
 def varispeed(utterance: Utterance, factor: float) -> Utterance:
     """Play `factor` times faster: pitch, formants and tempo rise together, phones and lips move along."""
-    from scipy.signal import resample_poly
-
     from moda.motion.space import FPS, resample
 
     up = 100
     down = round(up * factor)
-    waveform = resample_poly(utterance.waveform, up, down).astype(np.float32)
+    waveform = to_sample_rate(utterance.waveform, down, up)
     phones = tuple(replace(p, start=p.start * up / down, end=p.end * up / down) for p in utterance.phones)
     lips = utterance.lips
     if lips is not None:

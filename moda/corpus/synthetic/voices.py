@@ -187,16 +187,12 @@ def _with_closures(phones: list[Phone]) -> list[Phone]:
     return result
 
 
-def to_sample_rate(waveform: np.ndarray, rate: int) -> np.ndarray:
-    """Sound at `rate` Hz -> at 16 kHz, float32."""
-    if rate == SAMPLE_RATE:
-        return waveform.astype(np.float32)
-    from math import gcd
+def to_sample_rate(waveform: np.ndarray, rate: int, wanted: int = SAMPLE_RATE) -> np.ndarray:
+    """Sound (N,) at `rate` Hz -> at `wanted` Hz, float32."""
+    import torch
+    from torchaudio.functional import resample
 
-    from scipy.signal import resample_poly
-
-    divisor = gcd(rate, SAMPLE_RATE)
-    return resample_poly(waveform, SAMPLE_RATE // divisor, rate // divisor).astype(np.float32)
+    return np.asarray(resample(torch.tensor(waveform, dtype=torch.float32), rate, wanted).numpy())
 
 
 def _read_wave(path: Path) -> np.ndarray:
