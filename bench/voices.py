@@ -1,20 +1,25 @@
-"""The offline voices: word error by whisper tiny.en, loudness, and how soon the first sound is there.
+"""The offline voices: word error by whisper tiny.en, loudness, how soon the first sound is there, and word times.
 
 Thirty everyday sentences, made for this bench and used for nothing else. Words are compared without punctuation, and
-numbers as they are spoken. Loudness is integrated LUFS by ffmpeg's ebur128 over all sentences of a voice.
+numbers as they are spoken. Loudness is integrated LUFS by ffmpeg's ebur128 over all sentences of a voice. First sound and
+work are processor time, espeak-ng's child included. Word times are compared with forced alignment by pocketsphinx.
 
     python -m bench.voices [VOICE ...]
 """
 
 from __future__ import annotations
 
+import os
 import re
 import statistics
 import subprocess
 import sys
-import time
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from moda.media.audio import Speech
 
 SENTENCES = (
     "Good morning, did you sleep well?", "The train to the coast leaves at nine.",
@@ -62,27 +67,55 @@ def loudness(wave: np.ndarray) -> float:
     return float(re.findall(r"I:\s+(-?[\d.]+) LUFS", told)[-1])
 
 
+def processor_seconds() -> float:
+    """Processor time of this process and of its children that have ended."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
+
+
+def apart(speech: Speech, sentence: str) -> list[tuple[float, float]]:
+    """How far begin and end of each word lie from forced alignment, seconds; [] where that fails."""
+    from moda.errors import BadSpeech
+    from moda.media.alignment import by_recogniser
+    from moda.media.clean import clean
+
+    try:
+        found = by_recogniser(speech, clean(sentence)).words
+    except BadSpeech:
+        return []
+    same = len(found) == len(speech.words)
+    return [(a.start - b.start, a.end - b.end) for a, b in zip(speech.words, found)] if same else []
+
+
 def main(names: list[str]) -> None:
     from moda.media.speak import speak, speak_sentences
     from moda.media.transcript import transcribe
 
-    print("| voice | word error | loudness, LUFS | first sound, s (median, warm) | real-time factor |")
-    print("|---|---:|---:|---:|---:|")
-    for name in names or ["joe", "kumo", "alpha", "gongitsune", "nezumi", "tebukuro", "en-us+f2"]:
+    print("| voice | word error | loudness, LUFS | peak | first sound, s (median) | work a second | words, begin: median, 90 % "
+          "within | end | words aligned |")  # fmt: skip
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    for name in names or ["joe", "kumo", "gongitsune", "nezumi", "tebukuro", "en-us+f2"]:
         speak("Ready.", name, offline=True)
         wrong = words = 0
-        waves, firsts, work, length = [], [], 0.0, 0.0
+        waves, firsts, off, work, length = [], [], list[tuple[float, float]](), 0.0, 0.0
         for sentence in SENTENCES:
-            started = time.perf_counter()
+            started = processor_seconds()
             speech = next(speak_sentences(sentence, name))
-            firsts.append(time.perf_counter() - started)
+            firsts.append(processor_seconds() - started)
             work, length = work + firsts[-1], length + speech.seconds
             waves.append(speech.waveform)
+            off += apart(speech, sentence)
             heard = plain(" ".join(word.text for word in transcribe(speech).words))
             wrong += word_errors(plain(sentence), heard)
             words += len(plain(sentence))
-        level = loudness(np.concatenate(waves))
-        print(f"| {name} | {wrong / words:.1%} | {level:.1f} | {statistics.median(firsts):.2f} | {work / length:.2f} |")
+        level, loudest = loudness(np.concatenate(waves)), max(float(np.abs(wave).max()) for wave in waves)
+        begin, end = (np.abs([pair[k] for pair in off]) for k in (0, 1))
+        shown = " | ".join(f"{np.median(x) * 1000:.0f}, {np.quantile(x, 0.9) * 1000:.0f} ms" for x in (begin, end))
+        print(
+            f"| {name} | {wrong / words:.1%} | {level:.1f} | {loudest:.2f} | {statistics.median(firsts):.2f} "
+            f"| {work / length:.2f} | {shown} | {len(off)} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

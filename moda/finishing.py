@@ -37,7 +37,7 @@ def with_words(speech: Speech, settings: Settings) -> Speech:
 
     if not transcript.available():
         raise BadSetting(
-            "The words of this recording are not known, so it cannot have captions: speak a typed text, or let "
+            "The words of this recording are not known, so it cannot have captions: give them (--script), or let "
             f"whisper hear them ({transcript.INSTALL})."
         )
     return transcript.transcribe(speech)

@@ -22,6 +22,7 @@ from moda.cli.options import (
     OutputFolder,
     PortraitFile,
     RendererName,
+    ScriptText,
     SpeechFile,
     check_input,
     check_inputs,
@@ -29,6 +30,7 @@ from moda.cli.options import (
     load,
     read_cues,
     show,
+    with_script_of,
 )
 from moda.cli.settings_options import with_settings
 from moda.console import progress_on_stderr
@@ -63,6 +65,7 @@ def generate(
     save_motion: Annotated[Path | None, typer.Option(help="Also write the take (.npz).")] = None,
     edits: EditsFile = None,
     cues: CueSheet = None,
+    script: ScriptText = "",
     json: AsJson = False,
 ) -> None:
     """Portrait and speech to a talking-head video."""
@@ -92,6 +95,7 @@ def generate(
             head = load(model, renderer, device)
             face_of = head.portrait(portrait, face=face)
             sound = head.speech(speech)
+            sound = with_script_of(sound, script) if script else sound
             sound = with_words(replace(sound, words=words) if words else sound, chosen)
             planned = head.plan(face_of, sound, chosen, progress=report)
             planned = planned.edited(directed) if directed else planned
@@ -116,6 +120,7 @@ def preview(
     face: FaceIndex = None,
     edits: EditsFile = None,
     cues: CueSheet = None,
+    script: ScriptText = "",
     json: AsJson = False,
 ) -> None:
     """Motion before pixels: take.npz, trajectories (.html, .png, .csv) and quick.mp4."""
@@ -129,6 +134,7 @@ def preview(
         head = load(model, "mesh", device)
         face_of = head.portrait(portrait, face=face)
         sound = head.speech(speech)
+        sound = with_script_of(sound, script) if script else sound
         take = head.plan(face_of, sound, chosen, progress=report)
         take = take.edited(directed) if directed else take
         if edits is not None:
@@ -188,7 +194,7 @@ def speak(
     text: Annotated[str, typer.Argument(help="What is said, with cues: Hello [nod] there. [pause 0.5] Bye.")] = "",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A .wav file.")] = None,
     voice: Annotated[str, typer.Option(help="auto, a language such as en or fr, or a voice by name.")] = "auto",
-    rate: Annotated[float, typer.Option(help="Tempo, 1 is normal.")] = 1.0,
+    rate: Annotated[float, typer.Option("--rate", "--speed", help="Tempo, 1 is normal.")] = 1.0,
     pitch: Annotated[float, typer.Option(help="Semitones up or down.")] = 0.0,
     offline: Annotated[bool, typer.Option(help="Use the offline voices only.")] = False,
     cues: Annotated[bool, typer.Option("--cues", help="Also write OUT.cues.json: words, edits, emotions.")] = False,

@@ -14,6 +14,7 @@ from moda.errors import BadPicture, BadSetting, BadSpeech, BadVideo, UserError
 from moda.settings import POSE_PRIORS
 
 if TYPE_CHECKING:
+    from moda.media.audio import Speech
     from moda.media.words import Word
     from moda.motion.edits import Edit
     from moda.pipeline import TalkingHead
@@ -28,6 +29,10 @@ PortraitFile = Annotated[Path, typer.Argument(help="A picture with a face.")]
 SpeechFile = Annotated[Path, typer.Argument(help="Any sound or video file with speech.")]
 EditsFile = Annotated[Path | None, typer.Option(help="A .json list of edits (a nod here, a smile there).")]
 CueSheet = Annotated[Path | None, typer.Option(help="What `speak --cues` wrote: its edits and emotions are played.")]
+ScriptText = Annotated[
+    str,
+    typer.Option("--script", help="What the speech says, with cues: a text or a .txt file. It is aligned."),
+]
 FaceIndex = Annotated[int | None, typer.Option("--face", help="Which face, 0 is the largest.", show_default=False)]
 
 ALL_GROUPS = ("sampling", "guidance", "emotion", "pose", "trims", "video")
@@ -94,3 +99,17 @@ def read_cues(path: Path) -> tuple[tuple[Edit, ...], str, tuple[Word, ...]]:
     except (OSError, ValueError) as fault:
         raise BadText(f"The cue sheet {path.name} cannot be read ({fault}).") from None
     return read_cue_sheet(found)
+
+
+def with_script_of(speech: Speech, given: str) -> Speech:
+    """The speech with the words and cues of `--script`, a text or a .txt file. Raises BadText, BadSpeech."""
+    from moda.errors import BadText
+    from moda.script import with_script
+
+    if not given.lower().endswith(".txt"):
+        return with_script(speech, given)
+    try:
+        text = Path(given).read_text(encoding="utf-8-sig")
+    except (OSError, ValueError):
+        raise BadText(f"The script {shortened(Path(given))!r} cannot be read: give a text file in UTF-8.") from None
+    return with_script(speech, text)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import gradio as gr
 
 from moda import __version__
+from moda.errors import UserError
+from moda.studio import messages
+from moda.studio.events import LIGHT, PRIVATE
 
 CARDS = (
     (
@@ -41,6 +46,19 @@ CARDS = (
 )
 
 
+def said_by(path: str | None) -> str:
+    """What a dropped file says of itself, as HTML."""
+    from moda.media.verify import verify
+
+    if path is None:
+        return ""
+    try:
+        found = verify(Path(path))
+    except UserError as fault:
+        return messages.error(str(fault))
+    return messages.good(found.sentence()) if found.ours else messages.note(found.sentence())
+
+
 def build() -> None:
     """Lays the tab out."""
     cards = "".join(f'<section class="card"><h3>{title}</h3>{text}</section>' for title, text in CARDS)
@@ -50,3 +68,7 @@ def build() -> None:
             f'works.</p></div><div class="cards">{cards}</div><p class="quiet">MoDA Studio {__version__}</p>',
             elem_id="about",
         )
+        with gr.Row(elem_id="verify-box"):
+            file = gr.File(label="What does a video, a picture or a sound say of itself?", height=110, elem_id="verify")
+            said = gr.HTML("", elem_id="verify-say")
+        file.change(said_by, [file], [said], show_progress_on=[said], **PRIVATE, **LIGHT)
