@@ -1,8 +1,8 @@
 """The offline voices: word error by whisper tiny.en, loudness, how soon the first sound is there, and word times.
 
 Thirty everyday sentences, made for this bench and used for nothing else. Words are compared without punctuation, and
-numbers as they are spoken. Loudness is integrated LUFS by ffmpeg's ebur128 over all sentences of a voice. First sound and
-work are processor time, espeak-ng's child included. Word times are compared with forced alignment by pocketsphinx.
+numbers as they are spoken. Loudness is integrated LUFS by ffmpeg's ebur128 over all sentences of a voice. First sound
+and work are processor time, espeak-ng's child included. Word times are compared with forced alignment by pocketsphinx.
 
     python -m bench.voices [VOICE ...]
 """
@@ -91,9 +91,9 @@ def main(names: list[str]) -> None:
     from moda.media.speak import speak, speak_sentences
     from moda.media.transcript import transcribe
 
-    print("| voice | word error | loudness, LUFS | peak | first sound, s (median) | work a second | words, begin: median, 90 % "
-          "within | end | words aligned |")  # fmt: skip
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    columns = "voice|word error|loudness, LUFS|peak|first sound, s|work a second|begin: median, 90 %|end|words aligned"
+    print(f"| {columns.replace('|', ' | ')} |")
+    print("|---" + "|---:" * 8 + "|")
     for name in names or ["joe", "kumo", "gongitsune", "nezumi", "tebukuro", "en-us+f2"]:
         speak("Ready.", name, offline=True)
         wrong = words = 0
