@@ -21,9 +21,10 @@ import numpy as np
 
 from bench.machine import busy, tell
 from moda.assets import asset
+from moda.evaluate.sync import score
 from moda.live.presence import turning_speed
-from moda.live.scheduler import Scheduler, piece_for
-from moda.live.session import LiveSession
+from moda.live.scheduler import CUTS, Scheduler
+from moda.live.session import ALONE, Cut, LiveSession
 from moda.media.audio import load_speech
 from moda.models import lite_folder
 from moda.models.lite import LiteModel
@@ -44,8 +45,8 @@ def speeches(folder: Path | None, seconds: float) -> list[np.ndarray]:
     return [wave for wave in waves if len(wave) > 32_000][:6]
 
 
-def talk(model: LiteModel, sound: np.ndarray, seed: int, piece: int) -> np.ndarray:
-    live = LiveSession(model, START, Settings(seed=seed), piece=piece)
+def talk(model: LiteModel, sound: np.ndarray, seed: int, cut: Cut) -> np.ndarray:
+    live = LiveSession(model, START, Settings(seed=seed), cut=cut)
     parts = [live.push(sound[at : at + TICK]).array for at in range(0, len(sound), TICK)]
     return np.concatenate([*parts, live.flush().array])
 
@@ -66,20 +67,24 @@ def opening(array: np.ndarray) -> np.ndarray:
     return np.asarray(read_actions(Motion(array).expression, NEUTRAL)[:, INDEX["jaw_open"]])
 
 
-def likeness(model: LiteModel, waves: list[np.ndarray], piece: int) -> dict[str, float]:
+def likeness(model: LiteModel, waves: list[np.ndarray], cut: Cut) -> dict[str, float]:
     """r of the jaw with the offline take, beside what two offline seeds have with each other; head speed."""
     live_r, seeds_r, live_speed, offline_speed = [], [], [], []
+    judged: dict[str, list[float]] = {"live": [], "offline": []}
     for wave in waves:
-        one, two, live = offline(model, wave, 1), offline(model, wave, 2), talk(model, wave, 1, piece)
+        one, two, live = offline(model, wave, 1), offline(model, wave, 2), talk(model, wave, 1, cut)
         count = min(len(one), len(live))
         live_r.append(np.corrcoef(opening(live[:count]), opening(two[:count]))[0, 1])
         seeds_r.append(np.corrcoef(opening(one), opening(two))[0, 1])
+        for name, motion in (("live", live[:count]), ("offline", one[:count])):
+            judged[name].append(score(opening(motion), wave).correlation)
         live_speed.append(turning_speed(live))
         offline_speed.append(turning_speed(one))
     speeds = {"live": np.concatenate(live_speed), "offline": np.concatenate(offline_speed)}
     return {
         "jaw_r_live": float(np.mean(live_r)),
         "jaw_r_two_offline_seeds": float(np.mean(seeds_r)),
+        **{f"sync_{name}": float(np.mean(values)) for name, values in judged.items()},
         **{f"head_speed_p99_{name}": float(np.percentile(v, 99)) for name, v in speeds.items()},
         **{f"head_speed_max_{name}": float(v.max()) for name, v in speeds.items()},
     }
@@ -87,16 +92,19 @@ def likeness(model: LiteModel, waves: list[np.ndarray], piece: int) -> dict[str,
 
 def clocked(model: LiteModel, waves: list[np.ndarray], sessions: int, buffer: float) -> dict[str, float]:
     """So many sessions in real time: delays and the share of frames on time."""
-    scheduler, piece = Scheduler(model), piece_for(sessions)
+    scheduler = Scheduler(model)
+    cuts: list[Cut] = []
     delays: list[list[float]] = [[] for _ in range(sessions)]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     def one(k: int) -> None:
         sound = waves[k % len(waves)]
-        live = LiveSession(model, START, Settings(seed=k), scheduler, piece)
+        live = LiveSession(model, START, Settings(seed=k), scheduler)
         started = time.perf_counter() + 0.01 * k
         for at in range(0, len(sound), TICK):
             time.sleep(max(0.0, started + (at + TICK) / 16_000 - time.perf_counter()))
+            live.cut = scheduler.cut(sessions)
+            cuts.append(live.cut)
             given = live.push(sound[at : at + TICK])
             now = time.perf_counter() - started
             first = live.frames - len(given)
@@ -113,7 +121,7 @@ def clocked(model: LiteModel, waves: list[np.ndarray], sessions: int, buffer: fl
     shown = sum(len(d) for d in delays) / FPS
     return {
         "sessions": sessions,
-        "frames_a_piece": piece,
+        "frames_a_piece": float(np.mean([cut.piece for cut in cuts])),
         # A frame of a piece is shown when those before it were, so each waits as long as the first of its piece.
         "delay_ms_median": float(np.median(flat)),
         "delay_ms_p95": float(np.percentile(flat, 95)),
@@ -134,10 +142,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     model, waves = LiteModel(lite_folder()), speeches(args.speech, args.seconds)
-    talk(model, waves[0], 0, 3)  # warm up
+    talk(model, waves[0], 0, ALONE)  # warm up
     found = {
         "busy_cores_before": round(busy(), 2),
-        "quality": {f"{piece} frames a piece": likeness(model, waves, piece) for piece in (3, 8)},
+        "quality": {f"{cut.piece} frames a piece": likeness(model, waves, cut) for cut in (ALONE, CUTS[-2])},
         "load": [clocked(model, waves, count, args.buffer) for count in args.sessions],
     }
     tell(found, args.out)

@@ -160,6 +160,10 @@ class StreamedColumns:
         self.sound = self.sound[count * HOP :]
         return made
 
+    def forget(self) -> None:
+        """Silence instead of the sound of which a column is not complete."""
+        self.sound = np.zeros_like(self.sound)
+
 
 def stack_columns(cols: npt.NDArray, frames: int, first: int = 0) -> npt.NDArray:
     """Columns (K, CHANNELS) -> (frames, FEATURES): frame i sees columns 4i - BEFORE .. 4i + AFTER.

@@ -25,6 +25,14 @@ FRAME = round(SAMPLE_RATE / FPS)
 """Samples a frame."""
 LOOK_AHEAD = (AFTER - 1) * HOP + FFT // 2
 """Samples after a frame's start that its features need: 146 ms, of which the window's last 3 are nearly nothing."""
+LOUDNESS = CHANNELS - 2
+"""Channel of a column that says how loud it is against the running peak."""
+HEARD = -1.5
+"""Loudness above which somebody speaks: 20 dB below the peak, where the features' own followers listen as well."""
+KEPT = 12
+"""Frames that were given and can still be taken back."""
+SILENCE = np.array([-3.0] * LOUDNESS + [-3.5, 0.0], dtype=np.float32)
+"""The column of no sound at all."""
 
 
 class Hearing:
@@ -42,8 +50,9 @@ class Hearing:
         self.columns = np.zeros((0, CHANNELS), dtype=np.float32)
         self.first = 0  # index of the first column that is kept
 
-    def hear(self, samples: npt.ArrayLike) -> None:
-        """Take in samples (n,) float in [-1, 1], 16 kHz mono. Raises BadSpeech for what is not that."""
+    def hear(self, samples: npt.ArrayLike) -> FloatArray:
+        """Take in samples (n,) float in [-1, 1], 16 kHz mono, and return them as they were heard. Raises BadSpeech for
+        what is not that."""
         try:
             sound = np.asarray(samples, dtype=np.float32)
         except (TypeError, ValueError):
@@ -52,8 +61,10 @@ class Hearing:
             raise BadSpeech(f"Live speech must be mono: shape (n,), not {sound.shape}.")
         if not np.isfinite(sound).all():
             raise BadSpeech("Live speech holds numbers that are not finite; send samples from -1 to 1.")
-        self._append(np.clip(sound, -1.0, 1.0))
+        sound = np.clip(sound, -1.0, 1.0)
+        self._append(sound)
         self.spoken = self.samples
+        return sound
 
     def _append(self, sound: FloatArray) -> None:
         self.pending = np.concatenate([self.pending, sound])
@@ -70,21 +81,40 @@ class Hearing:
         if lacking > 0:
             self._append(np.zeros(lacking, dtype=np.float32))
 
-    def forget(self) -> None:
-        """Forget the sound that no frame has looked at yet."""
+    def forget(self, frames: int) -> None:
+        """Take back the features of frame number `frames` and after it (at most `KEPT`), and hear silence from its
+        start on instead of the sound that is there."""
+        if not 0 <= self.frames - frames <= KEPT:
+            raise ValueError(f"frame {frames} of {self.frames} cannot be taken back")
         self.samples -= len(self.pending)
         self.pending = self.pending[:0]
-        self.spoken = min(self.spoken, self.samples)
+        self.frames = frames
+        self.columns[max(0, COLUMNS_PER_FRAME * frames - self.first) :] = SILENCE
+        self.ready.forget()
+        self.spoken = min(self.spoken, FRAME * frames)
 
     def features(self, frames: int) -> FloatArray:
         """Features (frames, FEATURES) of the next frames, which must be due."""
         needed = FRAME * (self.frames + frames - 1) + LOOK_AHEAD - (self.samples - len(self.pending))
         self.columns = np.concatenate([self.columns, self.ready(self.pending[: max(0, needed)])])
         self.pending = self.pending[max(0, needed) :]
-        start = COLUMNS_PER_FRAME * self.frames - BEFORE - self.first
-        at = start + COLUMNS_PER_FRAME * np.arange(frames)[:, None] + np.arange(CONTEXT)
-        found = self.columns[np.clip(at, 0, len(self.columns) - 1)].reshape(frames, -1)
+        found = self._stacked(self.columns, frames)
         self.frames += frames
-        keep = max(0, COLUMNS_PER_FRAME * self.frames - BEFORE - self.first)
+        keep = max(0, COLUMNS_PER_FRAME * (self.frames - KEPT) - BEFORE - self.first)
         self.columns, self.first = self.columns[keep:], self.first + keep
         return found
+
+    def guess(self, frames: int) -> FloatArray:
+        """Features (frames, FEATURES) of the frames behind those given, as if the sound ran backwards from its end: for
+        a network that has learnt to see further than this."""
+        return self._stacked(np.concatenate([self.columns, self.columns[-2::-1]]), frames)
+
+    def _stacked(self, columns: FloatArray, frames: int) -> FloatArray:
+        start = COLUMNS_PER_FRAME * self.frames - BEFORE - self.first
+        at = start + COLUMNS_PER_FRAME * np.arange(frames)[:, None] + np.arange(CONTEXT)
+        return columns[np.clip(at, 0, len(columns) - 1)].reshape(frames, -1)
+
+
+def speaking(features: FloatArray) -> npt.NDArray[np.bool_]:
+    """(n,) whether there is speech in the sound that each of (n, FEATURES) looks at."""
+    return np.asarray((features.reshape(len(features), CONTEXT, CHANNELS)[..., LOUDNESS] > HEARD).any(axis=1))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moda.errors import BadSetting
-from moda.live.presence import BLINK_EVERY, GAZE, LIDS
+from moda.live.presence import BLINK_EVERY, GAZE, GLANCE, GLANCE_EVERY, GLANCE_SECONDS, LIDS
 from moda.motion.actions import INDEX, change_actions
 from moda.motion.space import DIM, FPS, POSE, ROTATION, TRANSLATION, Motion
 from moda.motion.trims import blink_shape
@@ -26,7 +26,6 @@ SPREAD = (1.1, 1.7, 0.9)
 """Standard deviation of pitch, yaw, roll while listening, degrees: about half of a talker's."""
 LOWEST, HIGHEST = 0.05, 0.6
 """Hz: how slowly and how quickly a listener's head sways."""
-GLANCE_EVERY, GLANCE_SECONDS, GLANCE = (2.5, 6.0), (0.5, 1.4), 0.22
 SHORTEST, LONGEST = 2.0, 120.0
 
 

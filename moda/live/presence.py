@@ -27,6 +27,14 @@ BLINK_EVERY = (2.2, 5.5)
 NOD = 5.0
 """Depth of a listening nod, degrees."""
 NOD_SECONDS = 0.7
+LISTENING = 0.6
+"""Seconds of silence after which the face listens."""
+GLANCE_EVERY, GLANCE_SECONDS = (2.5, 6.0), (0.5, 1.4)
+"""Seconds between the glances of a listener, and how long they last."""
+GLANCE = 0.22
+"""How far a listener's eyes go aside, as an action."""
+PHRASE = 0.8
+"""Seconds that the other must have spoken for a nod where the phrase ends."""
 
 
 class HeadFilter:
@@ -67,6 +75,11 @@ class Presence:
         self.blinking = blink_shape(FPS)
         self.blink_at = self._next_blink()
         self.nods: list[int] = []
+        self.quiet = round(FPS * LISTENING)  # frames since this face said something
+        self.heard_from: int | None = None  # the frame at which the other began to speak
+        self.aside = np.zeros(2, dtype=np.float32)
+        self.glance = (0, 0, np.zeros(2, dtype=np.float32))  # first and last frame, gaze
+        self._next_glance()
 
     def _next_blink(self) -> int:
         return self.frame + round(FPS * self.rng.uniform(*BLINK_EVERY))
@@ -76,8 +89,21 @@ class Presence:
         if not self.nods or self.frame - self.nods[-1] > 2 * FPS * NOD_SECONDS:
             self.nods = [*self.nods[-1:], self.frame]
 
-    def __call__(self, array: FloatArray, rate: float = 1.0) -> FloatArray:
-        """(n, 70) physical, of the next frames -> the same with presence; rate scales how often it blinks."""
+    def hear(self, speaking: bool) -> None:
+        """The other begins or ends a phrase: eyes stay on who speaks, and a nod says that it was heard."""
+        if speaking and self.heard_from is None:
+            self.heard_from = self.frame
+        elif not speaking and self.heard_from is not None:
+            if self.frame - self.heard_from >= FPS * PHRASE:
+                self.nod()
+            self.heard_from = None
+            self._next_glance()
+
+    def __call__(
+        self, array: FloatArray, rate: float = 1.0, gaze: float = 1.0, speaking: npt.ArrayLike = False
+    ) -> FloatArray:
+        """(n, 70) physical, of the next frames -> the same with presence. rate scales how often it blinks, gaze how far
+        a listener glances aside; speaking (n,): whether the frames say something."""
         out = array.copy()
         target = array[:, POSE].copy()
         time = self.frame + np.arange(len(array))
@@ -87,8 +113,10 @@ class Presence:
         out[:, POSE] = self.head(target)
         values = read_actions(array[:, :63], self.neutral)
         changes = np.zeros_like(values)
-        for k in range(len(array)):
+        for k, says in enumerate(np.broadcast_to(speaking, len(array))):
             self._blink(values[k], changes[k], rate)
+            self.quiet = 0 if says else self.quiet + 1
+            changes[k, GAZE] += gaze * self._aside()
             self.frame += 1
         out[:, :63] = change_actions(array[:, :63], changes)
         return out
@@ -104,6 +132,26 @@ class Presence:
             change[LIDS] = np.maximum(self.blinking[since] - values[LIDS], 0)
             return
         self.blink_at = self.frame + max(len(self.blinking), round((self._next_blink() - self.frame) / max(rate, 0.1)))
+
+    def _next_glance(self) -> None:
+        first = self.frame + round(FPS * self.rng.uniform(*GLANCE_EVERY))
+        last = first + round(FPS * self.rng.uniform(*GLANCE_SECONDS))
+        far = self.rng.uniform(0.5, 1.5) * GLANCE
+        self.glance = (
+            first,
+            last,
+            np.array([self.rng.choice((-1, 1)) * far, self.rng.uniform(-0.5, 0.5) * far], np.float32),
+        )
+
+    def _aside(self) -> FloatArray:
+        """Gaze (2,) away from the viewer at this frame: eyes arrive after two frames."""
+        first, last, where = self.glance
+        if self.frame > last:
+            self._next_glance()
+        listens = self.quiet >= FPS * LISTENING and self.heard_from is None
+        target = where if listens and first <= self.frame <= last else np.zeros_like(where)
+        self.aside = (self.aside + 0.65 * (target - self.aside)).astype(np.float32)
+        return self.aside
 
 
 def turning_speed(array: npt.ArrayLike) -> FloatArray:

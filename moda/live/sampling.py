@@ -1,7 +1,7 @@
 """Motion in short pieces: each is sampled behind the frames that were shown before it.
 
-The network sees the last `KNOWN` frames, the new ones, and `DRAFT` frames more. Every frame keeps the noise that was
-first drawn for it.
+The network sees the last `KNOWN` frames, the new ones, some frames more whose sound is there (the draft: what comes
+next shapes the lips), and `GUESSED` frames whose sound is not. Every frame keeps the noise that was first drawn for it.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from moda.generator.network import MoDA
 from moda.generator.noise import NoiseByFrame
 from moda.generator.sampler import SamplingOptions
 
-KNOWN = 32
-"""Frames in front of a piece that the network sees."""
-DRAFT = 2
-"""Frames behind a piece that are sampled with it and thrown away: what comes next shapes the lips."""
+KNOWN = 16
+"""Frames in front of a piece that the network sees; twice as many change nothing and cost twice as much."""
+GUESSED = 4
+"""Frames behind the draft for which the sound is guessed: the network was trained on long segments and behaves at an
+end as if the speech ended there."""
 LOOSE = 1000
 """Overlap given to `Pull.of`: past expression is hardly held, since each frame keeps its noise and comes out nearly the
 same again, while held frames drag their errors along. Head pose is held wholly."""
-SETTLE = 1
-"""Frames over which a new piece is led on from the last known frame."""
 
 
 @dataclass
 class Stream:
     """What one session's next piece is sampled from; all of the last `KNOWN` frames, and no more, is kept.
 
-    speech (k, FEATURES), noise (k, 70), motion (k, 70) normalised, of the frames known; before (70,): the frame in
+    speech (k + n, FEATURES) of the frames known and of n that follow; ahead (GUESSED, FEATURES): guesses for those
+    behind them; noise (k + n + GUESSED, 70); motion (k, 70) normalised, of the frames known; before (70,): the frame in
     front of them; emotion (9,) and identity (63,).
     """
 
@@ -43,16 +43,24 @@ class Stream:
     options: SamplingOptions
     seed: int
     speech: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
+    ahead: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
     noise: Tensor = field(default_factory=lambda: torch.zeros(0, 70))
     motion: Tensor = field(default_factory=lambda: torch.zeros(0, 70))
 
     def __post_init__(self) -> None:
         self.drawing = NoiseByFrame(self.seed, 70, 1, shared=False, scale=self.options.noise)
 
-    def extend(self, features: Tensor) -> None:
-        """Take in the features (n, FEATURES) of the next frames, and draw their noise."""
+    def extend(self, features: Tensor, ahead: Tensor) -> None:
+        """Take in the features (n, FEATURES) of the next frames and the guesses behind them, and draw their noise."""
         self.speech = features if not len(self.speech) else torch.cat([self.speech, features])
-        self.noise = torch.cat([self.noise, self.drawing.draw(len(features))[0]])
+        self.ahead = ahead
+        lacking = len(self.speech) + len(ahead) - len(self.noise)
+        if lacking > 0:
+            self.noise = torch.cat([self.noise, self.drawing.draw(lacking)[0]])
+
+    def forget(self) -> None:
+        """Forget the sound of all frames that were not shown."""
+        self.speech = self.speech[: len(self.motion)]
 
     def shown(self, motion: Tensor) -> None:
         """Remember the motion (n, 70) of these frames, and forget what is older than `KNOWN` frames."""
@@ -63,10 +71,15 @@ class Stream:
             self.speech, self.noise, self.motion = self.speech[gone:], self.noise[gone:], self.motion[gone:]
 
     @property
+    def frames(self) -> int:
+        """Frames that the network sees for the next piece."""
+        return len(self.speech) + len(self.ahead)
+
+    @property
     def key(self) -> tuple[object, ...]:
         """Streams with equal keys can be sampled in one batch."""
         options = self.options
-        return len(self.motion), len(self.speech), options.steps, options.solver, options.warp, options.guidance
+        return len(self.motion), self.frames, options.steps, options.solver, options.warp, options.guidance
 
 
 @torch.inference_mode()
@@ -79,16 +92,13 @@ def sample_pieces(model: MoDA, streams: Sequence[Stream]) -> list[Tensor]:
     def batch(values: list[Tensor]) -> Tensor:
         return torch.stack(values).to(device)
 
-    speech, emotion, identity = (
-        batch([getattr(stream, name) for stream in streams]).to(dtype) for name in ("speech", "emotion", "identity")
-    )
+    speech = batch([torch.cat([stream.speech, stream.ahead]) for stream in streams]).to(dtype)
+    emotion, identity = (batch([getattr(s, name) for s in streams]).to(dtype) for name in ("emotion", "identity"))
     guidance = first.options.guidance
     branches = encode_branches(model, guidance, speech, emotion, identity)
     velocity = GuidedVelocity(model, guidance, branches, batch([stream.before for stream in streams]))
-    x, shown = batch([stream.noise for stream in streams]), batch([stream.motion for stream in streams])
+    x = batch([stream.noise[: speech.shape[1]] for stream in streams])
+    shown = batch([stream.motion for stream in streams])
     pull = Pull.of(x, shown, LOOSE, None, range(x.shape[1]))
     out = first.options.solve(velocity if pull is None else pull.around(velocity), x).float()
-    if known:
-        after = torch.arange(1, out.shape[1] - known + 1, device=out.device) / (SETTLE + 1)
-        out[:, known:] += (1 - after).clamp_min(0)[:, None] * (shown[:, -1:] - out[:, known - 1 : known])
     return list(out[:, known:].cpu())

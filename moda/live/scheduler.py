@@ -7,6 +7,7 @@ fit into one batch.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
@@ -15,16 +16,23 @@ from torch import Tensor
 
 from moda.errors import Busy
 from moda.live.sampling import Stream, sample_pieces
+from moda.live.session import ALONE, Cut
 from moda.models.threads import cpu_threads
+from moda.motion.space import FPS
 
 if TYPE_CHECKING:
     from moda.models.motion_model import MotionModel
 
-LARGEST_BATCH = 8
-PIECES = ((1, 3), (4, 4), (8, 6), (12, 8))
-"""Sessions at most, frames of a piece: where many share the model, pieces are longer and wait longer."""
-CROWDED = 10
-"""Frames of a piece beyond that."""
+LARGEST_BATCH = 4
+"""More rows hardly cost less each, and who is in a batch waits for all of it."""
+CUTS = (ALONE, Cut(4, 2), Cut(6, 2), Cut(8, 2), Cut(10, 2))
+"""From little delay to little work."""
+BUSY = 0.55
+"""Share of its time that the worker may be busy by the next cut's reckoning: what is left keeps queues short."""
+COST = 4e-4
+"""Seconds that a frame which the network sees costs, before anything was measured."""
+MEMORY = 0.03
+"""Weight of the latest batch in the measured cost."""
 
 
 class Scheduler:
@@ -35,6 +43,7 @@ class Scheduler:
         self.waiting: deque[tuple[Stream, Future[Tensor]]] = deque()
         self.changed = threading.Condition()
         self.closed = False
+        self.cost = COST
         self.worker = threading.Thread(target=self._work, name="live", daemon=True)
         self.worker.start()
 
@@ -47,6 +56,11 @@ class Scheduler:
             self.waiting.append((stream, asked))
             self.changed.notify()
         return asked.result()
+
+    def cut(self, sessions: int) -> Cut:
+        """How motion is cut where so many sessions share the model, by what the machine has shown it can do."""
+        able = (cut for cut in CUTS if sessions * FPS / cut.piece * cut.frames * self.cost <= BUSY)
+        return next(able, CUTS[-1])
 
     def close(self) -> None:
         """Finish what waits, then end the thread."""
@@ -69,6 +83,7 @@ class Scheduler:
 
     def _work(self) -> None:
         while batch := self._next():
+            began, seen = time.perf_counter(), sum(stream.frames for stream, _ in batch)
             try:
                 with cpu_threads(self.model.threads):
                     pieces = sample_pieces(self.model.network, [stream for stream, _ in batch])
@@ -76,10 +91,6 @@ class Scheduler:
                 for _, asked in batch:
                     asked.set_exception(fault)
                 continue
+            self.cost += MEMORY * ((time.perf_counter() - began) / seen - self.cost)
             for (_, asked), piece in zip(batch, pieces):
                 asked.set_result(piece)
-
-
-def piece_for(sessions: int) -> int:
-    """Frames of a piece where so many sessions share the model."""
-    return next((frames for most, frames in PIECES if sessions <= most), CROWDED)

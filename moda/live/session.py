@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,12 +16,15 @@ import numpy.typing as npt
 import torch
 
 from moda.conditions.emotion import is_timed
+from moda.conditions.speech import SAMPLE_RATE
 from moda.errors import BadSetting
-from moda.live.hearing import FRAME, Hearing
+from moda.live.hearing import FRAME, LOOK_AHEAD, Hearing, speaking
 from moda.live.presence import Presence
-from moda.live.sampling import DRAFT, Stream, sample_pieces
+from moda.live.recording import LONGEST, Recording
+from moda.live.sampling import GUESSED, KNOWN, Stream, sample_pieces
 from moda.models.threads import cpu_threads
 from moda.motion.space import DIM, FPS, POSE, Motion, denormalise
+from moda.motion.takes import Take
 from moda.motion.trims import trim
 from moda.planning import emotion_weights, sampling_options
 from moda.settings import Settings
@@ -32,29 +35,59 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[np.float32]
 Sampler = Callable[[Stream], torch.Tensor]
 
-PIECE = 3
-"""Frames of a piece where a session is alone: 146 ms of look-ahead, 2 frames of draft and 2 of waiting make 306 ms."""
-STEPS = 4
+STEPS = 3
+HARDER = 1.5
+"""Short pieces articulate so much harder than whole segments at the same speech guidance."""
 FIXED = ("seed", "preset", "solver", "schedule", "steps", "pose_prior", "pose_strength", "smoothing")
 """Settings that a live session has no use for or cannot change."""
+UNTRIMMED = {"expression": 1.0, "head_motion": 1.0, "blink": 1.0, "gaze": 1.0, "smoothing": 0.0, "drift_guard": 0.0}
+"""What a recording's settings are: its trims are in its motion already."""
 LONGEST_PUSH = 60 * 16_000
+SHORTEST = 5
+"""Frames of a recording."""
+WITHOUT_HURRY = 8
+"""Frames of a piece where all of the sound is there."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a session's motion is cut: frames of a piece, and frames of draft behind it. A piece is made when the sound
+    of all of them is there, so its first frame is given `delay` seconds after the sound of that frame."""
+
+    piece: int
+    draft: int
+
+    @property
+    def delay(self) -> float:
+        """Seconds, computing not included."""
+        return LOOK_AHEAD / SAMPLE_RATE + (self.piece + self.draft - 1) / FPS
+
+    @property
+    def frames(self) -> int:
+        """Frames that the network sees for each piece."""
+        return KNOWN + self.piece + self.draft + GUESSED
+
+
+ALONE = Cut(3, 2)
+"""Where a session is alone: 306 ms. Single frames with a longer draft wait equally long, cost three times as much and
+follow the offline lips no better."""
 
 
 class LiveSession:
     """See the module's text. Methods may be called from any thread, one at a time.
 
     `sampler`: computes the next piece of a stream; where many sessions share a model, a scheduler's (see
-    `moda.live.scheduler`). `piece`: frames of a piece; larger ones cost less and wait longer.
+    `moda.live.scheduler`). `cut`: larger pieces cost less and wait longer; it may change between two pieces.
     """
 
     def __init__(
-        self, model: MotionModel, start: Start, settings: Settings, sampler: Sampler | None = None, piece: int = PIECE
+        self, model: MotionModel, start: Start, settings: Settings, sampler: Sampler | None = None, cut: Cut = ALONE
     ) -> None:
         if model.silence:
             raise BadSetting(f"{model.name} hears a speech as a whole; live sessions need moda-lite.")
         if settings.preset != "studio":
             raise BadSetting("The reference preset plans whole speeches; live sessions need preset studio.")
-        self.model, self.start, self.settings, self.piece = model, start, settings, piece
+        self.model, self.start, self.settings, self.cut = model, start, settings, cut
         self.hearing = Hearing()
         first, identity = (torch.as_tensor(v, dtype=torch.float32) for v in (start.first, start.identity))
         self.stream = Stream(identity, self._emotion(settings), first, self._options(settings), settings.seed)
@@ -62,6 +95,7 @@ class LiveSession:
         self.frames = 0
         """Frames given so far, which is the number of the next one."""
         self.sampler: Sampler = sampler or self._alone
+        self.recording: Recording | None = None
         self._lock = threading.Lock()
 
     # ---- what goes in and out
@@ -74,10 +108,13 @@ class LiveSession:
         with self._lock:
             if np.size(samples) > LONGEST_PUSH:
                 raise BadSetting("Push at most a minute of sound at once; live speech comes in short pieces.")
-            self.hearing.hear(samples)
+            at = self.hearing.samples
+            sound = self.hearing.hear(samples)
+            if self.recording is not None and not self.recording.full:
+                self.recording.hear(at, sound)
             pieces = []
-            while self.hearing.frames + self.hearing.due - DRAFT - self.frames >= self.piece:
-                pieces.append(self._piece(self.piece))
+            while self.hearing.frames + self.hearing.due - self.cut.draft - self.frames >= self.cut.piece:
+                pieces.append(self._piece(self.cut.piece))
             return self._motion(pieces)
 
     def flush(self) -> Motion:
@@ -95,12 +132,43 @@ class LiveSession:
     def interrupt(self) -> None:
         """Forget the sound that no frame has shown; from the next frame on the mouth closes."""
         with self._lock:
-            self.hearing.forget()
+            self.stream.forget()
+            self.hearing.forget(self.frames)
+            if self.recording is not None:
+                self.recording.forget(FRAME * self.frames)
 
     def nod(self) -> None:
         """Nod from the next frame on, as listeners do where a phrase of the other ends."""
         with self._lock:
             self.presence.nod()
+
+    def listen(self, speaking: bool) -> None:
+        """The other begins (True) or ends (False) a phrase: the face looks at them, and nods where a phrase ends."""
+        with self._lock:
+            self.presence.hear(bool(speaking))
+
+    def record(self) -> None:
+        """Record from here on: the next sound and the frames that show it, at most five minutes."""
+        with self._lock:
+            self.recording = Recording(-(-self.hearing.samples // FRAME))
+
+    def take(self) -> tuple[Take, FloatArray]:
+        """End the recording: the take, and its speech (640 T,) float32 at 16 kHz. Raises BadSetting for less than a
+        fifth of a second."""
+        with self._lock:
+            recording, self.recording = self.recording, None
+            array, sound = (
+                (np.zeros((0, DIM), np.float32), np.zeros(0, np.float32)) if recording is None else recording.done()
+            )
+            if len(array) < SHORTEST:
+                raise BadSetting("Nothing was recorded yet: start recording, talk for a moment, then stop it.")
+            motion = self._motion([array])
+            notes = (
+                (f"Recorded live; a recording ends after {LONGEST / 60:g} minutes.",)
+                if len(array) >= LONGEST * FPS
+                else ()
+            )
+            return Take(motion, motion, self.settings.changed(**UNTRIMMED), self.model.name, notes=notes), sound
 
     def change(self, **values: Any) -> None:
         """Change emotion, guidance or trims from the next piece on. Raises BadSetting."""
@@ -118,25 +186,31 @@ class LiveSession:
         """Exactly so many frames, silence put in where sound is lacking."""
         if frames <= 0:
             return self._motion([])
-        self.hearing.wait(self.frames + frames + DRAFT - self.hearing.frames)
+        self.hearing.wait(self.frames + frames + self.cut.draft - self.hearing.frames)
         pieces, left = [], frames
         while left > 0:
-            pieces.append(self._piece(min(self.piece, left)))
+            pieces.append(self._piece(min(max(self.cut.piece, WITHOUT_HURRY), left)))
             left -= len(pieces[-1])
         return self._motion(pieces)
 
     def _piece(self, count: int) -> FloatArray:
         """The next `count` frames (count, 70), physical, trims and presence included."""
-        lacking = self.frames + count + DRAFT - self.hearing.frames
+        lacking = self.frames + count + self.cut.draft - self.hearing.frames
         if lacking > 0:
-            self.stream.extend(torch.from_numpy(self.hearing.features(lacking)))
+            features = self.hearing.features(lacking)
+            self.stream.extend(torch.from_numpy(features), torch.from_numpy(self.hearing.guess(GUESSED)))
+        known = len(self.stream.motion)
+        says = speaking(self.stream.speech[known : known + count].numpy())
         sampled = self.sampler(self.stream)[:count]
         self.stream.shown(sampled)
-        self.frames += count
         vectors = denormalise(sampled.numpy(), self.start.ratio)
         trims = self.settings.changed(blink=1.0, smoothing=0.0)
         trimmed = trim(Motion(vectors, reference=self.start.reference, neutral=self.start.neutral), trims).array
-        return self.presence(trimmed, self.settings.blink)
+        shown = self.presence(trimmed, self.settings.blink, self.settings.gaze, says)
+        if self.recording is not None and not self.recording.full:
+            self.recording.show(self.frames, shown)
+        self.frames += count
+        return shown
 
     def _alone(self, stream: Stream) -> torch.Tensor:
         with cpu_threads(self.model.threads):
@@ -155,8 +229,8 @@ class LiveSession:
     def _options(self, settings: Settings) -> Any:
         if settings.identity_guidance != 1 and not self.model.network.config.has_null_identity:
             raise BadSetting(f"{self.model.name} was trained without a null identity: leave identity_guidance at 1.")
-        options = sampling_options(settings, self.model)
-        return replace(options, steps=STEPS, guidance=replace(options.guidance, refresh=STEPS))
+        options = sampling_options(settings.changed(speech_guidance=settings.speech_guidance / HARDER), self.model)
+        return replace(options, steps=STEPS, guidance=replace(options.guidance, refresh=1))
 
     @property
     def sound_frame(self) -> float:

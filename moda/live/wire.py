@@ -20,7 +20,7 @@ FloatArray = npt.NDArray[np.float32]
 SAMPLE_RATE = 16_000
 LARGEST_SOUND = 65_536
 """Bytes of one message of sound: two seconds."""
-KINDS = ("settings", "interrupt", "flush", "idle", "nod", "stop")
+KINDS = ("settings", "interrupt", "flush", "idle", "nod", "listen", "heard", "record", "stop")
 
 
 def read_sound(data: bytes) -> FloatArray:
@@ -28,6 +28,24 @@ def read_sound(data: bytes) -> FloatArray:
     if len(data) > LARGEST_SOUND or len(data) % 2:
         raise BadSetting(f"Send sound as whole 16-bit samples, at most {LARGEST_SOUND:,} bytes a message.")
     return np.frombuffer(data, dtype="<i2").astype(np.float32) / 32768
+
+
+def sound_bytes(sound: FloatArray) -> bytes:
+    """Inverse of `read_sound`."""
+    return np.clip(np.round(sound * 32768), -32768, 32767).astype("<i2").tobytes()
+
+
+def read_coded_sound(text: Any) -> FloatArray:
+    """Sound inside of a message: `read_sound` of its base64. Raises BadSetting."""
+    try:
+        return read_sound(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError, TypeError):
+        raise BadSetting("Sound inside of a message must be 16-bit samples as base64.") from None
+
+
+def sound_message(at: int, sound: FloatArray) -> dict[str, Any]:
+    """Sound for the client to play, of which the first sample is number `at` of the session."""
+    return {"type": "sound", "at": at, "pcm": base64.b64encode(sound_bytes(sound)).decode("ascii")}
 
 
 def read_message(text: str, kinds: tuple[str, ...]) -> dict[str, Any]:

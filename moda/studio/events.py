@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -53,21 +54,34 @@ def guarded(say: gr.HTML) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def run(*arguments: Any, **named: Any) -> Any:
             try:
                 return function(*arguments, **named)
-            except Superseded as fault:
-                return {say: messages.note(str(fault))}
-            except Cancelled:
-                return {say: messages.note(STOPPED)}
-            except UserError as fault:
-                return {say: messages.error(str(fault))}
             except gr.Error:  # Gradio's own and ZeroGPU's, for example that a quota is used up
                 raise
-            except Exception:
-                log.exception("An event of the page failed")
-                return {say: messages.error(OOPS)}
+            except Exception as fault:
+                return {say: _in_words(fault)}
 
-        return run
+        @functools.wraps(function)
+        def run_on(*arguments: Any, **named: Any) -> Iterator[Any]:
+            try:
+                yield from function(*arguments, **named)
+            except gr.Error:
+                raise
+            except Exception as fault:
+                yield {say: _in_words(fault)}
+
+        return run_on if inspect.isgeneratorfunction(function) else run
 
     return decorate
+
+
+def _in_words(fault: Exception) -> str:
+    if isinstance(fault, Superseded):
+        return messages.note(str(fault))
+    if isinstance(fault, Cancelled):
+        return messages.note(STOPPED)
+    if isinstance(fault, UserError):
+        return messages.error(str(fault))
+    log.error("An event of the page failed", exc_info=fault)
+    return messages.error(OOPS)
 
 
 @contextmanager

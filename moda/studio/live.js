@@ -1,42 +1,121 @@
 // The Live tab: sound goes to the WebSocket in pieces, motion comes back and moves the face; see docs/live.md.
 (() => {
-  const RATE = 16000, TICK = 40, LEAD = 120;
+  const RATE = 16000, FPS = 25, TICK = 40;
+  const BACKLOG = 0.04; // seconds of the microphone that may wait: more would be delay
+  const VOICE = 0.02, HANGOVER = 500; // level above which the visitor speaks; ms of silence that end a phrase
+  const RETRIES = [500, 1000, 2000, 4000, 8000, 15000, 30000];
+  const KEPT = "moda-live"; // what a page that is loaded anew needs to go on
   const WORKLET = `registerProcessor("take", class extends AudioWorkletProcessor {
     process(inputs) { if (inputs[0][0]) this.port.postMessage(inputs[0][0].slice()); return true; }
   });`;
+  const box = () => document.querySelector("#live-box");
   const face = () => document.querySelector("#live-box moda-stage");
+  const button = (name) => document.querySelector(`#live-${name}`);
+  const size = (pieces) => pieces.reduce((sum, piece) => sum + piece.length, 0);
+  let talk = null; // the session that runs
+  let shown = null; // address of the rig on the stage
+  const chosen = { microphone: "open", voice: "lips", echo: false, held: false };
+
   const status = (text, bad = false) => {
     const place = document.querySelector("#live-status");
-    if (place) {
-      place.textContent = text;
-      place.classList.toggle("bad", bad);
-    }
+    if (place && place.textContent !== text) place.textContent = text;
+    place?.classList.toggle("bad", bad);
   };
-  let talk = null; // the session that runs
-  let muted = false;
-
+  const keep = (what) => {
+    try { what ? sessionStorage.setItem(KEPT, JSON.stringify(what)) : sessionStorage.removeItem(KEPT); } catch { /* kept nowhere */ }
+  };
   const fetched = async (url) => {
     const answer = await fetch(url);
     if (!answer.ok) throw new Error(`${answer.status}`);
     return answer.arrayBuffer();
   };
-
-  const microphone = async (session) => {
-    const stream = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true } });
-    session.stream = stream;
-    const context = session.context;
-    await context.audioWorklet.addModule(URL.createObjectURL(new Blob([WORKLET], { type: "text/javascript" })));
-    const node = new AudioWorkletNode(context, "take");
-    node.port.onmessage = ({ data }) => { if (!muted) session.heard.push(data); };
-    context.createMediaStreamSource(stream).connect(node);
+  const decoded = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
+  const coded = (buffer) => btoa(Array.from(new Uint8Array(buffer), (byte) => String.fromCharCode(byte)).join(""));
+  const pcm = (sound) => Int16Array.from(sound, (value) => Math.max(-1, Math.min(1, value)) * 32767).buffer;
+  const tell = (session, message) => {
+    if (session.socket?.readyState === WebSocket.OPEN) session.socket.send(JSON.stringify(message));
   };
 
-  // Takes so many samples out of a list of pieces; silence where there are no more.
+  // ---- the face ----
+
+  const putRig = async (address) => {
+    const stage = face();
+    stage.hidden = false;
+    box().classList.add("there");
+    if (shown !== address || !stage.painter?.rig) {
+      await stage.setRig(await fetched(address));
+      shown = address;
+    }
+    return Boolean(stage.painter?.rig);
+  };
+
+  // Before Start and after End: the face listens, in a loop without a seam.
+  const idle = async (wanted) => {
+    if (talk) return;
+    const stage = face();
+    if (!wanted || !wanted.rig) {
+      if (stage) stage.hidden = true;
+      box()?.classList.remove("there");
+      return status("");
+    }
+    if (!(await putRig(wanted.rig))) return status("This browser cannot draw the face: Live needs WebGL 2.", true);
+    if (talk) return;
+    if (wanted.idle) stage.resting = decoded(wanted.idle);
+    await rest();
+    status("Press Start, and it talks with your voice.");
+    goOn();
+  };
+  const rest = async () => {
+    const stage = face();
+    stage.finish();
+    if (!stage.resting) return;
+    await stage.setTakes([{ name: "", motion: stage.resting.slice(0) }]);
+    await stage.change({ loop: true });
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) await stage.play();
+  };
+
+  // ---- the microphone ----
+
+  const open = () => chosen.microphone === "open" || (chosen.microphone === "push" && chosen.held);
+  const microphone = async (session) => {
+    session.stream = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true } });
+    const context = session.context;
+    await context.audioWorklet.addModule(URL.createObjectURL(new Blob([WORKLET], { type: "text/javascript" })));
+    const source = context.createMediaStreamSource(session.stream), node = new AudioWorkletNode(context, "take");
+    node.port.onmessage = ({ data }) => { if (open()) session.heard.push(data); };
+    source.connect(node);
+    session.delayed = context.createDelay(2);
+    session.echo = context.createGain();
+    session.echo.gain.value = 0;
+    source.connect(session.delayed).connect(session.echo).connect(context.destination);
+    for (const track of session.stream.getTracks()) track.onended = () => {
+      if (talk === session) status("The microphone was taken away; type what should be said, or press Start again.", true);
+    };
+  };
+
+  // The visitor speaks, and is not the face's voice: the face looks, and nods where a phrase ends.
+  const listen = (session, sound) => {
+    const now = performance.now();
+    if (sound.length && Math.hypot(...sound) / Math.sqrt(sound.length) > VOICE) {
+      session.voiceAt = now;
+      if (!session.speaking) {
+        session.speaking = true;
+        if (session.playing.length) interrupt(); // who is spoken to stops talking
+        tell(session, { type: "listen", speaking: true });
+      }
+    } else if (session.speaking && now - session.voiceAt > HANGOVER) {
+      session.speaking = false;
+      tell(session, { type: "listen", speaking: false });
+    }
+    if (sound.length) tell(session, { type: "heard", pcm: coded(pcm(sound)) });
+  };
+
+  // Takes so many samples out of a list of pieces, or what there is.
   const taken = (pieces, count) => {
-    const out = new Float32Array(count);
+    const out = new Float32Array(Math.min(count, size(pieces)));
     let at = 0;
-    while (at < count && pieces.length) {
-      const piece = pieces[0], share = Math.min(piece.length, count - at);
+    while (at < out.length) {
+      const piece = pieces[0], share = Math.min(piece.length, out.length - at);
       out.set(piece.subarray(0, share), at);
       if (share === piece.length) pieces.shift();
       else pieces[0] = piece.subarray(share);
@@ -48,106 +127,270 @@
   const send = (session) => {
     if (session.socket.readyState !== WebSocket.OPEN) return;
     const due = Math.floor(((performance.now() - session.began) * RATE) / 1000) - session.sent;
-    if (due < RATE * TICK / 2000) return;
-    const count = Math.min(due, RATE);
-    const spoken = session.spoken.length ? session.spoken : session.heard;
-    if (session.heard.reduce((sum, piece) => sum + piece.length, 0) > RATE / 2) session.heard.splice(0, session.heard.length - 8);
-    const sound = taken(spoken, count);
-    const pcm = new Int16Array(count);
-    for (let k = 0; k < count; k++) pcm[k] = Math.max(-1, Math.min(1, sound[k])) * 32767;
-    session.socket.send(pcm.buffer);
+    if (due < (RATE * TICK) / 2000) return;
+    if (due > RATE) { // the computer slept, or the tab was asleep
+      session.began += ((due - RATE / 25) * 1000) / RATE;
+      return;
+    }
+    const waiting = size(session.heard) - due - Math.round(BACKLOG * RATE);
+    if (waiting > 0) taken(session.heard, waiting);
+    const voice = taken(session.heard, due);
+    const sound = new Float32Array(due);
+    if (session.spoken.length) sound.set(taken(session.spoken, due));
+    else if (chosen.voice === "lips") sound.set(voice);
+    if (chosen.voice === "listen") listen(session, voice);
+    session.socket.send(pcm(sound));
     session.sent += due;
   };
 
-  const received = (session, data) => {
-    face().push(data);
-    const view = new DataView(data), last = view.getUint32(0, true) + (data.byteLength - 4) / 140;
-    const lag = performance.now() - (session.began + last * TICK);
-    session.lags.push(lag);
-    if (session.lags.length > 40) session.lags.shift();
-    const middle = [...session.lags].sort((a, b) => a - b)[session.lags.length >> 1];
-    face().dataset.frames = String(last);
-    status(`Live. The face follows the sound by about ${Math.round(middle / 10) * 10} ms.`);
-  };
+  // ---- what the face says, heard when its lips are there ----
 
-  const stop = (why = "Stopped.") => {
-    const session = talk;
-    talk = null;
-    if (!session) return;
-    clearInterval(session.timer);
-    if (session.stream) for (const track of session.stream.getTracks()) track.stop();
-    if (session.socket.readyState === WebSocket.OPEN) session.socket.send(JSON.stringify({ type: "stop" }));
-    session.socket.close();
-    session.context.close();
-    document.querySelector("#live-box")?.classList.remove("on");
-    status(why);
+  const shownAt = (session, sample) => {
+    const at = face().live?.shownAt((sample / RATE) * FPS);
+    return at ?? session.began + (sample / RATE) * 1000 + (session.delay ?? 350);
   };
-
-  const start = async (wanted) => {
-    stop();
-    if (!wanted || !wanted.token) return;
-    const stage = face();
-    status("Connecting…");
-    stage.hidden = false;
-    await stage.setRig(await fetched(wanted.rig));
-    if (!stage.painter?.rig) return status("This browser cannot draw the face: Live needs WebGL 2.", true);
-    const place = new URL("live", document.baseURI);
-    place.protocol = place.protocol.replace("http", "ws");
-    const session = {
-      socket: new WebSocket(place), context: new AudioContext({ sampleRate: RATE }), heard: [], spoken: [], lags: [], sent: 0,
-      began: 0, timer: 0, stream: null,
-    };
-    talk = session;
-    session.socket.binaryType = "arraybuffer";
-    session.socket.onopen = () => session.socket.send(JSON.stringify(
-      { type: "start", portrait: wanted.token, consent: wanted.consent, settings: wanted.settings }));
-    session.socket.onclose = () => { if (talk === session) stop("The connection was lost; press Start to go on."); };
-    session.socket.onmessage = ({ data }) => {
-      if (talk !== session) return;
-      if (typeof data !== "string") return received(session, data);
-      const said = JSON.parse(data);
-      if (said.type === "ready") {
-        stage.start(said.reference, said.neutral, said.fps);
-        session.began = performance.now();
-        session.timer = setInterval(() => send(session), TICK);
-        document.querySelector("#live-box")?.classList.add("on");
-        status("Live.");
-      } else if (said.message) {
-        stop(said.message);
-        status(said.message, true);
-      }
-    };
-    if (wanted.microphone) {
-      try { await microphone(session); }
-      catch { status("There is no microphone to be heard; type what should be said.", true); }
+  const sounding = (session, item, late = 0) => {
+    const context = session.context, node = context.createBufferSource();
+    node.buffer = item.buffer;
+    node.connect(context.destination);
+    const stamp = context.getOutputTimestamp?.();
+    const heard = stamp?.performanceTime > 0 ? stamp.contextTime + (performance.now() - stamp.performanceTime) / 1000 : context.currentTime;
+    const wait = (shownAt(session, item.sample) - performance.now()) / 1000 + late;
+    const at = heard + wait;
+    if (at >= context.currentTime) node.start(at);
+    else node.start(0, context.currentTime - at);
+    node.onended = () => { if (item.node === node) session.playing = session.playing.filter((one) => one !== item); };
+    item.node = node;
+  };
+  const play = (session, buffer, sample) => {
+    const item = { buffer, sample, node: null };
+    session.playing.push(item);
+    sounding(session, item);
+  };
+  const hush = (session) => {
+    for (const item of session.playing) { const { node } = item; item.node = null; node.stop(); }
+    session.playing = [];
+  };
+  // The face had to wait for late frames: so does its voice.
+  document.addEventListener("stage-shift", () => {
+    if (!talk) return;
+    for (const item of [...talk.playing]) {
+      const { node } = item;
+      item.node = null;
+      node.stop();
+      sounding(talk, item);
     }
-  };
+  });
 
-  // A finished sound: spoken by the face, and heard when its lips are there.
+  // A finished sound (a sentence): spoken by the face.
   const say = async (wanted) => {
     if (!wanted || !wanted.sound) return;
     const session = talk;
     if (!session) return status("Press Start first.", true);
-    const sound = await session.context.decodeAudioData(await fetched(wanted.sound));
-    if (talk !== session) return;
-    await session.context.resume();
-    const waiting = session.spoken.reduce((sum, piece) => sum + piece.length, 0);
-    session.spoken.push(sound.getChannelData(0).slice());
-    const node = session.context.createBufferSource();
-    node.buffer = sound;
-    node.connect(session.context.destination);
-    const first = (session.sent + waiting) / RATE; // second of the session at which it begins
-    const live = face().live;
-    const shown = live && live.first !== null ? live.began - live.first * TICK : session.began + LEAD;
-    const delay = Math.max(0, shown + first * 1000 - performance.now()) / 1000;
-    node.start(session.context.currentTime + delay);
+    if (wanted.first) session.saying = wanted.text;
+    if (session.saying !== wanted.text) return; // was interrupted meanwhile
+    session.queue = session.queue.then(async () => {
+      const buffer = await session.context.decodeAudioData(await fetched(wanted.sound));
+      if (talk !== session || session.saying !== wanted.text) return;
+      await session.context.resume();
+      if (session.spoken.length) session.spoken.push(new Float32Array(Math.round(0.1 * RATE)));
+      const sample = session.sent + size(session.spoken);
+      session.spoken.push(buffer.getChannelData(0).slice());
+      play(session, buffer, sample);
+    }).catch(() => status("This sentence could not be played.", true));
   };
 
-  const mute = (on) => { muted = on; };
+  // What an assistant says: pieces with their place in the session.
+  const heardOf = (session, message) => {
+    const values = new Int16Array(decoded(message.pcm));
+    const buffer = session.context.createBuffer(1, values.length, RATE);
+    buffer.copyToChannel(Float32Array.from(values, (value) => value / 32768), 0);
+    play(session, buffer, message.at);
+  };
+
+  // ---- the session ----
+
+  const received = (session, data) => {
+    const stage = face();
+    stage.push(data);
+    session.frames = new DataView(data).getUint32(0, true) + (data.byteLength - 4) / 140;
+    stage.dataset.frames = String(session.frames);
+    stage.live.steady = session.playing.length > 0;
+    session.delay = stage.live.shownAt(0) - session.began;
+    stage.dataset.delay = String(Math.round(session.delay));
+    if (session.echo) {
+      session.delayed.delayTime.value = Math.min(2, session.delay / 1000);
+      session.echo.gain.value = chosen.echo && chosen.voice === "lips" && open() ? 1 : 0;
+    }
+    const record = session.recording ? " Recording." : "";
+    status(`Live. The face follows the sound by ${Math.round(session.delay / 10) * 10} ms.${record}`);
+  };
+
+  const said = (session, message) => {
+    if (message.type === "ready") {
+      const stage = face();
+      stage.start(message.reference, message.neutral, message.fps);
+      Object.assign(session, { began: performance.now(), sent: 0, tries: 0, delay: message.delay_ms + 60, heard: [], spoken: [] });
+      clearInterval(session.timer);
+      session.timer = setInterval(() => send(session), TICK);
+      box().classList.add("on");
+      invite(session, message.key);
+      status("Live.");
+      stage.dataset.sessions = String(Number(stage.dataset.sessions || 0) + 1);
+    } else if (message.type === "sound") heardOf(session, message);
+    else if (message.type === "interrupted") face().live?.drop(message.frame);
+    else if (message.type === "recorded") {
+      record(false);
+      document.dispatchEvent(new CustomEvent("live-recorded", { detail: { frames: message.frames } }));
+    } else if (message.type === "busy") lost(session, `${message.message} Trying again…`, Math.min(message.wait, 20) * 1000);
+    else if (message.message) {
+      session.refused = message.message;
+      status(message.message, true);
+    }
+  };
+
+  const connect = (session) => {
+    const { wanted } = session;
+    const place = new URL("live", document.baseURI);
+    place.protocol = place.protocol.replace("http", "ws");
+    const socket = session.socket = new WebSocket(place);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => tell(session, { type: "start", portrait: wanted.token, consent: wanted.consent, settings: wanted.settings });
+    socket.onmessage = ({ data }) => {
+      if (talk !== session || session.socket !== socket) return;
+      if (typeof data === "string") said(session, JSON.parse(data));
+      else received(session, data);
+    };
+    socket.onclose = ({ code }) => {
+      if (talk !== session || session.socket !== socket) return;
+      if (code === 1000 || code === 1008 || code === 1011) stop(session.refused ?? "The live session ended.", Boolean(session.refused));
+      else if (code !== 1013) lost(session, "The connection was lost; coming back…");
+    };
+  };
+
+  // Tries again, later and later; Gradio loads the page anew when its own connection breaks, and `goOn` follows.
+  const lost = (session, why, wait = RETRIES[session.tries]) => {
+    clearInterval(session.timer);
+    hush(session);
+    invite(session, null);
+    record(false);
+    if (session.tries >= RETRIES.length) return stop("The server cannot be reached; press Start when it is there again.", true);
+    session.tries += 1;
+    status(why, true);
+    session.timer = setTimeout(() => { if (talk === session) connect(session); }, wait);
+  };
+
+  const stop = (why = "Ended.", bad = false) => {
+    const session = talk;
+    talk = null;
+    keep(null);
+    if (!session) return;
+    clearInterval(session.timer);
+    clearTimeout(session.timer);
+    if (session.stream) for (const track of session.stream.getTracks()) track.stop();
+    hush(session);
+    record(false);
+    invite(session, null);
+    tell(session, { type: "stop" });
+    session.socket?.close();
+    session.context.close();
+    box()?.classList.remove("on");
+    status(why, bad);
+    rest().catch(() => {});
+  };
+
+  const start = async (wanted) => {
+    if (!wanted) return;
+    if (!wanted.token) return idle(wanted);
+    if (talk) stop();
+    status("Connecting…");
+    if (!(await putRig(wanted.rig))) return status("This browser cannot draw the face: Live needs WebGL 2.", true);
+    face().resting = wanted.idle ? decoded(wanted.idle) : face().resting;
+    const session = {
+      wanted, socket: null, context: new AudioContext({ sampleRate: RATE }), heard: [], spoken: [], playing: [], sent: 0, began: 0,
+      timer: 0, stream: null, tries: 0, delay: null, queue: Promise.resolve(), saying: null, speaking: false, voiceAt: 0, recording: false,
+    };
+    talk = session;
+    keep({ on: true });
+    connect(session);
+    if (chosen.microphone === "off") return;
+    try { await microphone(session); }
+    catch { status("There is no microphone to be heard; type what should be said.", true); }
+  };
+
+  // After the page was loaded anew in the middle of a session: as if Start had been pressed.
+  const goOn = () => {
+    let kept = null;
+    try { kept = JSON.parse(sessionStorage.getItem(KEPT)); } catch { /* kept nowhere */ }
+    if (!kept?.on || talk) return;
+    keep(null);
+    status("The connection was lost and is back.");
+    button("start")?.click();
+  };
+  const comeBack = () => {
+    let kept = null;
+    try { kept = JSON.parse(sessionStorage.getItem(KEPT)); } catch { /* kept nowhere */ }
+    if (!kept?.on) return;
+    const timer = setInterval(() => {
+      const tab = [...document.querySelectorAll("#tabs button[role=tab]")].find((one) => one.textContent.trim() === "Live");
+      if (!tab || !document.querySelector("#crop img")) return;
+      clearInterval(timer);
+      tab.click();
+    }, 300);
+    setTimeout(() => {
+      clearInterval(timer);
+      if (talk || !sessionStorage.getItem(KEPT)) return;
+      keep(null);
+      status("The server was started anew; add the portrait again and press Start.", true);
+    }, 15000);
+  };
+
+  // ---- buttons ----
+
   const interrupt = () => {
     if (!talk) return;
-    talk.spoken.length = 0;
-    talk.socket.send(JSON.stringify({ type: "interrupt" }));
+    talk.saying = null;
+    talk.spoken = [];
+    hush(talk);
+    tell(talk, { type: "interrupt" });
   };
-  window.modaStudioLive = { start, stop, say, mute, interrupt };
+  const record = (on) => {
+    if (talk) talk.recording = on;
+    const place = button("record");
+    if (place) {
+      place.textContent = on ? "Stop recording" : "Record";
+      place.classList.toggle("recording", on);
+    }
+  };
+  const toggle = () => {
+    if (!talk) return status("Press Start first; then what is said and shown can be recorded.", true);
+    tell(talk, { type: "record", on: !talk.recording });
+    if (!talk.recording) record(true);
+  };
+  const invite = (session, key) => {
+    const place = document.querySelector("#live-key");
+    if (!place) return;
+    const address = new URL("live", document.baseURI);
+    address.protocol = address.protocol.replace("http", "ws");
+    place.textContent = key ? `python assistant.py ${address} ${key}` : "Press Start: the command stands here while a session runs.";
+  };
+  const choose = (what) => {
+    Object.assign(chosen, what);
+    box()?.closest("#live")?.classList.toggle("push", chosen.microphone === "push");
+    if (talk && chosen.microphone !== "off" && !talk.stream && what.microphone)
+      microphone(talk).catch(() => status("There is no microphone to be heard; type what should be said.", true));
+  };
+  const hold = (on) => {
+    chosen.held = on;
+    button("hold")?.classList.toggle("held", on);
+  };
+  document.addEventListener("pointerdown", (event) => { if (event.target.closest?.("#live-hold")) hold(true); });
+  for (const name of ["pointerup", "pointercancel", "blur"]) window.addEventListener(name, () => { if (chosen.held) hold(false); });
+  document.addEventListener("keydown", (event) => {
+    if ((event.key === " " || event.key === "Enter") && event.target.closest?.("#live-hold") && !event.repeat) hold(true);
+  });
+  document.addEventListener("keyup", (event) => { if (chosen.held && (event.key === " " || event.key === "Enter")) hold(false); });
+  addEventListener("pagehide", () => talk?.socket?.close());
+  comeBack();
+  window.modaStudioLive = { start, stop, say, interrupt, toggle, choose };
 })();

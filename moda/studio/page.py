@@ -43,7 +43,7 @@ def build(engine: Engine | None = None) -> gr.Blocks:
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Make", id="make"):
                 make = Make.build(served.limits, public)
-            with gr.Tab("Live", id="live-tab"):
+            with gr.Tab("Live", id="live-tab") as live_tab:
                 live = Live.build(served.limits.max_text)
             with gr.Tab("Compare", id="compare"):
                 compare = Compare.build()
@@ -51,9 +51,13 @@ def build(engine: Engine | None = None) -> gr.Blocks:
                 models.build(page)
             with gr.Tab("About", id="about"):
                 about.build()
-        make.connect(served, lambda: {**make.cleared(), **compare.cleared()})
+
+        def cleared() -> dict[Any, Any]:
+            return {**make.cleared(), **compare.cleared()}
+
+        make.connect(served, cleared)
         compare.connect(served, make)
-        live.connect(served, make)
+        live.connect(served, make, live_tab, cleared)
         reconnect.connect(page, make, served)
         api.build(served, public)
 

@@ -75,6 +75,11 @@ def face() -> str:
     return _empty("face", _FACE, "The face that will speak", tips)
 
 
+def waiting_face() -> str:
+    """Where the live face will be."""
+    return _empty("face", _FACE, "Add a portrait on the Make tab; it looks at you from here.")
+
+
 def lanes() -> str:
     """Where the trajectories will be: one lane each for speech, head, mouth, eyes and brows."""
     rows = "".join(

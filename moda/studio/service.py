@@ -26,6 +26,9 @@ from moda.studio.model_cache import Heads
 from moda.studio.sessions import GRACE_SECONDS, Session, Upload, Visitors
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from moda.compare.manifest import Request
     from moda.compare.run import Comparison
     from moda.media.audio import Speech
@@ -421,6 +424,20 @@ class Engine:
                 "add the speech it was made for, or preview a new motion."
             )
         session.hold([take])
+
+    def keep_recording(self, session: Session, take: Take, sound: npt.NDArray[np.float32]) -> None:
+        """What a live session recorded, its speech (N,) at 16 kHz too, as the session's take. Raises BadSpeech."""
+        from moda.media.audio import Speech
+        from moda.media.loudness import contour
+        from moda.media.output import write_wav
+
+        if session.portrait is None:
+            raise Superseded
+        self.open_speech(session, str(write_wav(Speech.of(sound), session.path("live.wav"))))
+        speech = session.speech
+        assert speech is not None
+        loudness = contour(speech.waveform)
+        session.hold([replace(take, speech=speech.digest, portrait=session.portrait.digest, contour=loudness)])
 
     def ready(self, session: Session) -> tuple[Portrait, Speech]:
         """Portrait and speech of the session, or a sentence that says what is missing."""

@@ -230,11 +230,11 @@ class Visitors:
             session.live = secrets.token_urlsafe(TICKET_LENGTH)
         return session.live
 
-    def portrait_of(self, token: str) -> Portrait | None:
-        """The portrait of the session with this secret."""
+    def live_session(self, token: str) -> Session | None:
+        """The session with this secret."""
         with self._lock:
             found = [one for one in self._sessions.values() if one.live and secrets.compare_digest(one.live, token)]
-        return found[0].portrait if found else None
+        return found[0] if found else None
 
     def adopt(self, visitor: str, extra: Session) -> None:
         """Files of a single call: they go together with the visitor's own."""

@@ -18,9 +18,10 @@ from starlette.websockets import WebSocketDisconnect
 
 from moda import TalkingHead
 from moda.assets import asset
+from moda.live.limits import LiveLimits
 from moda.live.presence import FASTEST, turning_speed
-from moda.live.scheduler import Scheduler, piece_for
-from moda.live.server import LiveLimits, live_route
+from moda.live.scheduler import CUTS, Scheduler
+from moda.live.server import live_route
 from moda.live.session import LiveSession
 from moda.live.wire import read_piece
 from moda.media.audio import load_speech
@@ -32,12 +33,17 @@ class Host:
 
     def __init__(self, head: TalkingHead) -> None:
         self.loaded, self.opened = head, head.portrait(data.astronaut())
+        self.there, self.kept = True, []
 
     def head(self, model: str | None) -> TalkingHead:
         return self.loaded
 
     def portrait(self, name: str) -> Any:
-        return self.opened if name == "astronaut" else None
+        return self.opened if name == "astronaut" and self.there else None
+
+    def recorded(self, name: str, take: Any, sound: Any) -> bool:
+        self.kept.append((name, take, sound))
+        return True
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +166,8 @@ def test_a_bad_start_is_one_sentence(client: TestClient, changes: dict[str, Any]
         (lambda s: s.send_bytes(bytes(70_000)), "65,536 bytes"),
         (lambda s: s.send_text("hello"), "JSON objects"),
         (lambda s: s.send_json({"type": "dance"}), "type settings or"),
+        (lambda s: s.send_json({"type": "heard", "pcm": "%%"}), "16-bit samples as base64"),
+        (lambda s: s.send_text('{"type": "idle", "frames": ' + "9" * 5000 + "}"), "JSON objects"),
         (lambda s: [s.send_bytes(bytes(64_000)) for _ in range(9)], "faster than it can be spoken"),
         (lambda s: None, "Nothing came for too long"),
     ],
@@ -191,10 +199,105 @@ def test_a_full_house_says_how_long_to_wait_and_places_come_back(client: TestCli
         begin(one)
         begin(two)
         with client.websocket_connect("/live") as three:
-            told = three.receive_json()
+            told = begin(three)
             assert told["type"] == "busy" and 0 < told["wait"] <= 60 and "places are taken" in told["message"]
     with client.websocket_connect("/live") as again:
         assert begin(again)["type"] == "ready"
+
+
+def test_a_portrait_that_leaves_ends_its_session_with_one_sentence(client: TestClient, host: Host) -> None:
+    with client.websocket_connect("/live") as socket, client.websocket_connect("/live") as other:
+        assert [begin(one)["type"] for one in (socket, other)] == ["ready", "ready"]
+        host.there = False
+        try:
+            for _ in range(12):
+                socket.send_bytes(bytes(5120))
+            while (received := socket.receive()).get("text") is None:
+                pass
+            assert "taken away" in json.loads(received["text"])["message"]
+        finally:
+            host.there = True
+        other.send_json({"type": "idle", "frames": 3})
+        received = other.receive()
+        assert "bytes" in received, received
+
+
+def test_a_recording_reaches_the_application(client: TestClient, host: Host, sound: np.ndarray) -> None:
+    with client.websocket_connect("/live") as socket:
+        begin(socket)
+        socket.send_json({"type": "record", "on": True})
+        for at in range(0, len(sound), 1600):
+            socket.send_bytes(pcm(sound[at : at + 1600]))
+        socket.send_json({"type": "flush"})
+        pieces, _ = until(socket, "flushed")
+        socket.send_json({"type": "record", "on": False})
+        told = socket.receive_json()
+        socket.send_json({"type": "record", "on": False})
+        assert "Nothing was recorded" in socket.receive_json()["message"]
+    name, take, heard = host.kept.pop()
+    assert told == {"type": "recorded", "frames": 50} and name == "astronaut" and len(heard) == 32_000
+    assert np.abs(np.concatenate([array for _, array in pieces]) - take.motion.array).max() < 0.05
+    assert np.abs(heard - sound).max() < 1e-3
+
+
+def test_an_assistant_speaks_through_a_session_and_hears_the_visitor(client: TestClient, sound: np.ndarray) -> None:
+    with client.websocket_connect("/live") as page, client.websocket_connect("/live") as assistant:
+        key = begin(page)["key"]
+        assistant.send_json({"type": "join", "key": key})
+        assert assistant.receive_json()["type"] == "joined"
+        with client.websocket_connect("/live") as second:  # it needs no place, but the session has one voice
+            second.send_json({"type": "join", "key": key})
+            assert "Another assistant" in second.receive_json()["message"]
+        page.send_json({"type": "heard", "pcm": base64.b64encode(pcm(sound[:800])).decode()})
+        assert assistant.receive_bytes() == pcm(sound[:800])
+        assistant.send_bytes(pcm(sound))
+        page.send_json({"type": "settings", "emotion": "happy"})  # time for the sound to arrive
+        said, places = [], []
+        while sum(map(len, said)) < len(pcm(sound)):
+            page.send_bytes(bytes(1280))
+            while (received := page.receive()).get("text") is None:
+                pass
+            message = json.loads(received["text"])
+            assert message["type"] == "sound"
+            said.append(base64.b64decode(message["pcm"]))
+            places.append(message["at"])
+        assert b"".join(said) == pcm(sound)
+        assert np.array_equal(np.diff(places), [len(piece) // 2 for piece in said[:-1]])
+        assistant.send_bytes(pcm(sound))
+        page.send_json({"type": "interrupt"})
+        while assistant.receive_json() != {"type": "interrupted"}:
+            pass
+        page.close()
+        assert assistant.receive_json() == {"type": "left"}
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [({"type": "join", "key": "guessed"}, "No session has this key"), ({"type": "join"}, "No session has this key")],
+)
+def test_nobody_joins_without_the_key(client: TestClient, message: dict[str, Any], says: str) -> None:
+    with client.websocket_connect("/live") as socket:
+        socket.send_json(message)
+        assert says in socket.receive_json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        ({"type": "listen"}, "listen needs speaking"),
+        ({"type": "record", "on": 1}, "record needs on"),
+        ({"type": "idle", "frames": "many"}, "whole number"),
+        ({"type": "idle", "frames": 10**9}, "0 to 1500"),
+        ({"type": "settings", "seed": 3}, "seed cannot change"),
+    ],
+)
+def test_a_wrong_message_ends_nothing(client: TestClient, message: dict[str, Any], says: str) -> None:
+    with client.websocket_connect("/live") as socket:
+        begin(socket)
+        socket.send_json(message)
+        assert says in socket.receive_json()["message"]
+        socket.send_json({"type": "idle", "frames": 2})
+        assert read_piece(socket.receive_bytes())[0] == 0
 
 
 def test_pages_of_other_servers_are_refused(client: TestClient) -> None:
@@ -211,7 +314,7 @@ def test_sixteen_sessions_share_the_model(host: Host, sound: np.ndarray) -> None
     made: dict[int, np.ndarray] = {}
 
     def talk(seed: int) -> None:
-        live = LiveSession(host.loaded.model, start, Settings(seed=seed), scheduler, piece_for(16))  # type: ignore[arg-type]
+        live = LiveSession(host.loaded.model, start, Settings(seed=seed), scheduler, CUTS[-2])  # type: ignore[arg-type]
         parts = [live.push(sound[at : at + 3200]).array for at in range(0, 16_000, 3200)]
         made[seed] = np.concatenate([*parts, live.flush().array])
 
@@ -222,7 +325,7 @@ def test_sixteen_sessions_share_the_model(host: Host, sound: np.ndarray) -> None
         thread.join(120)
     scheduler.close()
     assert sorted(made) == list(range(16)) and {len(motion) for motion in made.values()} == {25}
-    alone = LiveSession(host.loaded.model, start, Settings(seed=4), piece=piece_for(16))  # type: ignore[arg-type]
+    alone = LiveSession(host.loaded.model, start, Settings(seed=4), cut=CUTS[-2])  # type: ignore[arg-type]
     parts = [alone.push(sound[at : at + 3200]).array for at in range(0, 16_000, 3200)]
     assert np.abs(np.concatenate([*parts, alone.flush().array]) - made[4]).max() < 1e-2
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from moda.conditions.speech import log_mel_features
 from moda.errors import BadSetting, BadSpeech
 from moda.live.hearing import FRAME, LOOK_AHEAD, Hearing
 from moda.live.presence import FASTEST, HeadFilter, turning_speed
-from moda.live.session import DRAFT, PIECE, LiveSession
+from moda.live.session import ALONE, Cut, LiveSession
 from moda.media.audio import load_speech
 from moda.models import lite_folder
 from moda.models.lite import LiteModel
@@ -74,7 +76,7 @@ def test_a_frame_comes_as_soon_as_its_look_ahead_is_there(model: LiteModel, spee
         given += len(live.push(speech[at : at + 160]))
         heard = at + 160
         waiting = (heard - LOOK_AHEAD) // FRAME + 1 - given
-        assert waiting < PIECE + DRAFT
+        assert waiting < ALONE.piece + ALONE.draft
         assert given * FRAME + LOOK_AHEAD <= heard or given == 0
     assert live.frames == given > 15
 
@@ -115,6 +117,85 @@ def test_lips_follow_the_sound(model: LiteModel) -> None:
     motion = np.concatenate([pushed(live, sound, 640), live.flush().array])
     jaw = read_actions(motion[:, :63], NEUTRAL)[:, JAW]
     assert jaw[:22].max() < 0.12 and jaw[26:55].max() > 0.25 and np.percentile(jaw[62:], 90) < 0.15
+
+
+def test_a_guess_runs_backwards_from_the_last_column() -> None:
+    hearing = Hearing()
+    hearing.hear(np.random.default_rng(1).normal(0, 0.1, 24_000).astype(np.float32))
+    last = hearing.features(hearing.due)[-1].reshape(-1, 50)
+    guessed = hearing.guess(2).reshape(2, -1, 50)
+    assert np.array_equal(guessed[0][:16], last[4:])  # what is there
+    assert np.array_equal(guessed[0][16:], last[::-1][1:5]) and np.array_equal(guessed[1][:16], guessed[0][4:])
+
+
+@pytest.mark.parametrize("cut", [Cut(1, 4), Cut(3, 2), Cut(10, 2)])
+def test_a_cut_keeps_its_delay(model: LiteModel, speech: np.ndarray, cut: Cut) -> None:
+    live = LiveSession(model, START, Settings(seed=5), cut=cut)
+    for at in range(0, 24_000, 160):
+        before = live.frames
+        given = len(live.push(speech[at : at + 160]))
+        assert given in (0, cut.piece), given
+        if given:
+            assert at / 16_000 - 1e-9 <= before / 25 + cut.delay <= (at + 160) / 16_000 + 1e-9
+
+
+def test_a_cut_may_change_between_two_pieces(model: LiteModel, speech: np.ndarray) -> None:
+    live, shown = session(model), []
+    for at in range(0, 48_000, 640):
+        live.cut = (Cut(1, 4), Cut(8, 2), Cut(3, 2))[at // 3200 % 3]
+        shown.append(live.push(speech[at : at + 640]).array)
+    motion = np.concatenate([*shown, live.flush().array])
+    assert len(motion) == 75 and turning_speed(motion).max() <= FASTEST + 0.1
+
+
+def test_a_listener_glances_but_not_while_somebody_talks_to_it(model: LiteModel) -> None:
+    aside, attentive = session(model), session(model)
+    attentive.listen(True)
+    looks = [read_actions(live.idle(500).expression, NEUTRAL)[:, INDEX["gaze_x"]] for live in (aside, attentive)]
+    assert np.abs(looks[0] - np.median(looks[0])).max() > np.abs(looks[1] - np.median(looks[1])).max() + 0.05
+
+
+def test_a_listener_nods_where_a_phrase_ends_and_not_after_a_cough(model: LiteModel) -> None:
+    def dip(seconds: float) -> float:
+        live = session(model)
+        live.listen(True)
+        live.idle(round(25 * seconds))
+        live.listen(False)
+        pitch, other = live.idle(30).array[:, 67], session(model)
+        other.idle(round(25 * seconds))
+        return float((pitch - other.idle(30).array[:, 67]).max())
+
+    assert dip(2.0) > 2.5 and abs(dip(0.3)) < 1.0
+
+
+def test_a_recording_is_a_take_with_its_speech(model: LiteModel, speech: np.ndarray, tmp_path: Path) -> None:
+    live = session(model, expression=1.2, head_motion=0.5)
+    pushed(live, speech[:8_000], 640)
+    live.record()
+    begins = -(-8_000 // FRAME)
+    shown = [live.push(speech[at : at + 640]) for at in range(8_000, 40_000, 640)]
+    frames = live.frames
+    take, sound = live.take()
+    assert len(take.motion) == frames - begins and len(sound) == FRAME * len(take.motion)
+    heard = speech[FRAME * begins : FRAME * begins + len(sound)]
+    assert np.abs(sound[: len(heard)] - heard).max() < 1e-4
+    assert np.array_equal(take.motion.array, np.concatenate([m.array for m in shown])[-len(take.motion) :])
+    assert np.array_equal(take.trimmed(take.settings).motion.array, take.motion.array)
+    assert np.array_equal(take.load(take.save(tmp_path / "live.npz")).motion.array, take.motion.array)
+    with pytest.raises(BadSetting, match="Nothing was recorded"):
+        live.take()
+
+
+def test_an_interrupt_is_silence_in_the_recording(model: LiteModel, speech: np.ndarray) -> None:
+    live = session(model)
+    live.record()
+    pushed(live, speech[:24_000], 640)
+    shown = live.frames
+    live.interrupt()
+    live.idle(20)
+    take, sound = live.take()
+    assert len(take.motion) == shown + 20
+    assert np.abs(sound[: FRAME * shown]).max() > 0.05 and np.abs(sound[FRAME * shown :]).max() == 0
 
 
 def test_listening_blinks(model: LiteModel) -> None:

@@ -3,6 +3,7 @@ import { readRig } from "./bundle.js";
 import { Clock } from "./clock.js";
 import { Painter } from "./draw.js";
 import { applyEdits, curvesOf } from "./edits.js";
+import { LiveMotion } from "./live.js";
 import { halfs, TakeMotion } from "./motion.js";
 
 const ICONS = {
@@ -185,28 +186,28 @@ export class StageElement extends HTMLElement {
     if (!this.clock.duration && this.clock.buffer) this.clock.duration = this.clock.buffer.duration;
   }
 
-  /** Live frames: uint32 number of the first, then float16 (k, 70), after start(motion) told reference and neutral. */
-  push(bytes) {
-    const { puppet } = this.painter;
-    if (!this.live) this.live = { fps: 25, frames: new Map(), first: null, began: 0 };
-    const { live } = this;
-    const first = new DataView(bytes).getUint32(0, true);
-    const rows = halfs(new Uint16Array(bytes.slice(4)));
-    if (!live.motion) {
-      const reference = live.reference ?? rows.subarray(0, 70);
-      const neutral = live.neutral ?? reference.subarray(0, 63);
-      live.motion = { reference, neutral, atRest: Array.from(puppet.read(reference, neutral)) };
-    }
-    if (live.first === null) { live.first = first; live.began = performance.now(); }
-    for (let k = 0; k < rows.length / 70; k++) live.frames.set(first + k, rows.subarray(70 * k, 70 * k + 70));
-    for (const number of live.frames.keys()) if (number < first - 50) live.frames.delete(number);
-    live.last = first + rows.length / 70 - 1;
-  }
-
   /** Before live frames: the vector that shows the portrait as it is (70) and its neutral expression (63). */
   start(reference, neutral, fps = 25) {
     this.clock.stop();
-    this.live = { fps, frames: new Map(), first: null, began: 0, reference, neutral };
+    const [from, rest] = [Float32Array.from(reference), Float32Array.from(neutral)];
+    this.live = new LiveMotion(from, rest, fps);
+    this.live.atRest = Array.from(this.painter.puppet.read(from, rest));
+    this.refresh();
+  }
+
+  /** Live frames, see LiveMotion.push; "stage-shift" tells by how many ms they came late, and what is shown with them. */
+  push(bytes) {
+    if (!this.live) {
+      const row = halfs(new Uint16Array(bytes.slice(4, 144)));
+      this.start(row, row.subarray(0, 63));
+    }
+    const shift = this.live.push(bytes, performance.now());
+    if (shift > 0) this.tell("stage-shift", { ms: shift });
+  }
+
+  /** No more live frames: the face stays as it is. */
+  finish() {
+    this.live = null;
   }
 
   // ---- playing ----
@@ -294,10 +295,10 @@ export class StageElement extends HTMLElement {
 
   paintLive(place) {
     const { live } = this;
-    if (live.first === null) return;
-    const due = live.first + Math.floor(((performance.now() - live.began) / 1000) * live.fps);
-    const vector = live.frames.get(Math.min(due, live.last)) ?? live.frames.get(live.last);
-    if (vector) this.painter.draw(vector, live.motion, due / live.fps, place);
+    const found = live.at(performance.now());
+    if (!found) return this.takes.length ? undefined : this.showRest();
+    this.painter.draw(found[0], live, found[1] / live.fps, place);
+    this.liveFrame = found[1];
   }
 
   /** Frame i of one take, alone and exact: for exports and tests. */
