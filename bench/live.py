@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+from moda.evaluate.sync import score
 
 from bench.machine import busy, tell
 from moda.assets import asset
-from moda.evaluate.sync import score
 from moda.live.presence import turning_speed
 from moda.live.scheduler import CUTS, Scheduler
 from moda.live.session import ALONE, Cut, LiveSession
