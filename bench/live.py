@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from moda.evaluate.sync import score
 
 from bench.machine import busy, tell
 from moda.assets import asset
+from moda.evaluate.measures.sync import score
 from moda.live.presence import turning_speed
 from moda.live.scheduler import CUTS, Scheduler
 from moda.live.session import ALONE, Cut, LiveSession
@@ -132,6 +132,47 @@ def clocked(model: LiteModel, waves: list[np.ndarray], sessions: int, buffer: fl
     }
 
 
+def endurance(model: LiteModel, waves: list[np.ndarray], seconds: float, cut: Cut) -> dict[str, float]:
+    """One session of so many seconds of sound, as fast as it goes: memory, time and place early and late, and whether
+    any frame is missing."""
+    live, rng, spent, memory, poses = (
+        LiveSession(model, START, Settings(seed=3), cut=cut),
+        np.random.default_rng(3),
+        [],
+        [],
+        [],
+    )
+    frames, heard, tenth = 0, 0, seconds / 10
+    fastest, before = 0.0, None
+    marks = [tenth * k for k in range(1, 11)]
+    began = time.process_time()
+    while heard < 16_000 * seconds:
+        sound = waves[int(rng.integers(len(waves)))]
+        sound = np.concatenate([sound, np.zeros(int(rng.integers(4000, 40_000)), np.float32)])
+        motion = live.push(sound).array
+        if before is not None and len(motion):
+            fastest = max(fastest, float(turning_speed(np.concatenate([before, motion])).max()))
+        before = motion[-1:] if len(motion) else before
+        frames, heard = frames + len(motion), heard + len(sound)
+        poses.append(motion[:, 67:70].mean(axis=0))
+        while marks and heard >= 16_000 * marks[0]:
+            marks.pop(0)
+            spent.append(time.process_time() - began)
+            memory.append(int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20)
+            began = time.process_time()
+    third = len(poses) // 3
+    return {
+        "seconds": heard / 16_000,
+        "frames_missing": heard // 640 - frames,
+        "cpu_seconds_a_second_first_tenth": spent[0] / tenth,
+        "cpu_seconds_a_second_last_tenth": spent[-1] / tenth,
+        "megabytes_after_a_tenth": memory[0],
+        "megabytes_at_the_end": memory[-1],
+        "head_moved_degrees": float(np.abs(np.mean(poses[:third], axis=0) - np.mean(poses[-third:], axis=0)).max()),
+        "head_speed_max": fastest,
+    }
+
+
 def main() -> None:
     """Measure and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -139,10 +180,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--sessions", type=int, nargs="+", default=[1, 4, 8, 16])
     parser.add_argument("--buffer", type=float, default=700.0, help="milliseconds that a player waits before it begins")
+    parser.add_argument("--endurance", type=float, default=0.0, help="seconds of one session, as fast as it goes")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     model, waves = LiteModel(lite_folder()), speeches(args.speech, args.seconds)
     talk(model, waves[0], 0, ALONE)  # warm up
+    if args.endurance:
+        tell({"endurance": endurance(model, waves, args.endurance, CUTS[-1])}, args.out)
+        return
     found = {
         "busy_cores_before": round(busy(), 2),
         "quality": {f"{cut.piece} frames a piece": likeness(model, waves, cut) for cut in (ALONE, CUTS[-2])},

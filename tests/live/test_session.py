@@ -223,6 +223,18 @@ def test_no_jump_whatever_happens(model: LiteModel, speech: np.ndarray) -> None:
     assert len(motion) == live.frames
 
 
+def test_two_hundred_interrupts(model: LiteModel, speech: np.ndarray) -> None:
+    live, rng, shown = session(model), np.random.default_rng(8), []
+    for _ in range(200):
+        at = int(rng.integers(0, len(speech) - 8000))
+        shown.append(live.push(speech[at : at + int(rng.integers(200, 6000))]).array)
+        live.interrupt()
+    motion = np.concatenate([*shown, live.idle(25).array])
+    assert np.isfinite(motion).all() and len(motion) == live.frames > 200
+    assert turning_speed(motion).max() <= FASTEST + 0.1
+    assert np.percentile(read_actions(motion[-10:, :63], NEUTRAL)[:, JAW], 95) < 0.15
+
+
 def test_an_interrupt_closes_the_mouth_within_a_tenth_of_a_second(model: LiteModel, speech: np.ndarray) -> None:
     live = session(model)
     before = pushed(live, speech[:48_000], 640)
