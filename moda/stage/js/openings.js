@@ -85,17 +85,19 @@ export function eyeShape(rig, side, frame, view, lines, row) {
   const closed = limit(upper, 0, 1);
   const smoothedLid = eye.glasses ? 0 : c.LID_SMOOTHING * closed * closed;
   const lashHalf = Math.max(c.LASH_HALF * span, 0.6);
+  const lash = (eye.glasses ? c.GLASSES_LASH_OPACITY : c.LASH_OPACITY) * closed * closed * (3 - 2 * closed);
+  // Half lashes above the rim at which they are fainter than a level: where they hardly show, the strip is narrow.
+  const away = 3 * Math.sqrt(Math.log(Math.max(255 * lash, 1)));
   let low = smallest(rims[0], rims[1]);
   if (smoothedLid > 0) low = Math.min(low, smallest(rims[2]));
   return {
     frame: [left[0], left[1], ax, ay], width: span,
-    reach: [low - 6 * lashHalf - 2, largest(rims[0], rims[1]) + 3 * lashHalf + 2],
+    reach: [low - Math.min(away, 6) * lashHalf - 2, largest(rims[0], rims[1]) + Math.min(away, 3) * lashHalf + 2],
     perPx: [sheet / span, eye.patchScale / Math.max(zoom, 1e-3)],
     sheet: [c.MARGIN * sheet, c.HALF_HEIGHT * sheet],
     iris: eye.iris, gaze: [look[0] * c.GAZE_REACH[0] * sheet, look[1] * c.GAZE_REACH[1] * sheet],
     lidShadow: c.LID_SHADOW * closed, shadowDepth: c.SHADOW_DEPTH * span,
-    lash: (eye.glasses ? c.GLASSES_LASH_OPACITY : c.LASH_OPACITY) * closed * closed * (3 - 2 * closed),
-    lashHalf, sharpness: 1, opacity: activity,
+    lash, lashHalf, sharpness: 1, opacity: activity,
     drawnIris: limit(Math.hypot(...look) / c.DRAWN_GAZE, 0, 1), lifted: limit(-upper / 0.06, 0, 1),
     paintedLid: eye.glasses ? closed : 0, smoothedLid, lashTone: eye.lash,
   };

@@ -1,28 +1,25 @@
 #version 300 es
-// One pixel of the frame: the warped picture, folds of the skin, the mouth's inside, the eyes. The formulas are those of
-// moda/renderer/mesh/drawing; K_ names are its constants and come with the rig. Colours are 0..255 as they are there.
-// Three programs come of this: the bare warp for the whole frame, FACE over the face, OPENINGS over mouth and eyes.
+// What is drawn over the moved mesh (mesh.frag): FOLDS where its sheets hide each other, the MOUTH's inside, an EYE. They look
+// the displacement of a pixel up in a map. The formulas are those of moda/renderer/mesh/drawing; K_ names are its constants
+// and come with the rig. Colours are 0..255 as they are there.
 precision highp float;
 precision highp sampler2D;
-//CONSTANTS
 out vec4 shown;
 
 uniform vec2 corner;             // lower left corner of this take on the canvas, px
 uniform float side;              // px of the frame
-uniform sampler2D flow;          // displacement, frame px
+uniform sampler2D flow;          // displacement to where a pixel's colour comes from, frame px
 uniform sampler2D texture0;      // the person, enlarged; straight alpha
-uniform sampler2D base;          // the frame as it is at rest
-uniform sampler2D plate;         // the frame without the person
+uniform sampler2D still;         // the frame as it is at rest, pixel by pixel
+uniform sampler2D behind;        // what the person uncovers, pixel by pixel
 uniform vec4 toTexture;          // scale, offset: frame px -> place in the texture, 0..1
 uniform vec4 folds;              // box in which sheets may hide each other
 uniform float jump;
-uniform sampler2D shadeMaps;
-uniform vec3 toShade;            // frame px -> raster px of the maps
-uniform vec2 shadeSize;          // of one map
-uniform int shadeCount;
-uniform float shadeWeights[12];
-uniform sampler2D lines;         // (97, 4): rims of mouth and eyes, arches of teeth
+uniform sampler2D shade;         // what folds and bulges of the skin do to red, and to green and blue
+uniform vec4 toShade;            // frame px -> place in that map, 0..1
 
+uniform sampler2D lines;         // (97, 4): rims of mouth and eyes, arches of teeth
+#ifdef MOUTH
 uniform bool mouthShown;
 uniform vec4 mouthFrame;         // left, top, along
 uniform float mouthWidth, mouthUnit, upperEdge, lowerEdge, sheetPerPx, sheetEdge, tongueTop, tongueHalf, tongueAlpha;
@@ -33,9 +30,10 @@ uniform sampler2D teethUpper, teethLower, teethOwn;
 uniform bool seamShown;
 uniform vec3 seamTone;
 uniform vec3 seam;               // strength, half thickness, blur: px
+#endif
 
+#ifdef EYE
 struct Eye {
-  bool drawn;
   vec4 frame;                    // left, top, along
   vec2 reach;                    // lowest and highest v
   float width;
@@ -45,15 +43,17 @@ struct Eye {
   float lidShadow, shadowDepth, lash, lashHalf, sharpness, opacity, drawnIris, lifted, paintedLid, smoothedLid;
   vec3 lashTone;
 };
-uniform Eye eyes[2];
+uniform Eye eye;
+uniform int eyeRow;              // of the lines; 2 and 3
 uniform sampler2D lidTones;      // (65, 4): skin above and below each eye, between which a closed lid lies
-uniform sampler2D seenLeft, whiteLeft, discLeft, seenRight, whiteRight, discRight;
+uniform sampler2D seen, white, disc;
+#endif
 
 float clamp01(float x) { return clamp(x, 0.0, 1.0); }
 float smoothed(float t) { return t * t * (3.0 - 2.0 * t); }
 
 vec4 texel(sampler2D sheet, vec2 at) {
-  return texture(sheet, (at + 0.5) / vec2(textureSize(sheet, 0))) * 255.0;
+  return textureLod(sheet, (at + 0.5) / vec2(textureSize(sheet, 0)), 0.0) * 255.0;
 }
 vec4 held(sampler2D sheet, vec2 at) {
   return texel(sheet, clamp(at, vec2(0.0), vec2(textureSize(sheet, 0)) - 1.001));
@@ -64,35 +64,18 @@ void blend(inout vec3 colour, vec3 value, float alpha) { colour = mix(colour, mi
 vec4 carried(vec2 p, vec2 moved) {
   vec2 at = (p + moved) * toTexture.xy + toTexture.zw;
   if (any(lessThan(at, vec2(0.0))) || any(greaterThan(at, vec2(1.0)))) return vec4(0.0);
-  return texture(texture0, at) * 255.0;
-}
-
-// Folds and bulges of an expression: relative change of brightness, carried along by the flow.
-vec3 shaded(vec3 colour, vec2 p) {
-  if (shadeCount == 0) return colour;
-  vec2 at = p * toShade.x + toShade.yz;
-  if (any(lessThan(at, vec2(0.0))) || any(greaterThan(at, shadeSize - 1.0))) return colour;
-  float change = 0.0;
-  for (int k = 0; k < shadeCount; k += 3) {
-    vec3 three = texel(shadeMaps, at + vec2(0.0, float(k / 3) * shadeSize.y)).rgb - 128.0;
-    change += dot(three, vec3(shadeWeights[k], shadeWeights[k + 1], shadeWeights[k + 2]));
-  }
-  float gain = clamp(1.0 + change, 0.6, 1.25);
-  float cool = gain * min(0.7 + 0.3 * gain, 1.0);
-  return min(colour * vec3(gain, cool, cool), vec3(255.0));
+  return textureLod(texture0, at, 0.0) * 255.0;
 }
 
 vec3 skin(vec2 p) {
   ivec2 at = ivec2(p);
   vec2 here = texelFetch(flow, at, 0).xy;
-  vec2 place = (p + 0.5) / side;
-  if (here == vec2(0.0)) return texture(base, place).rgb * 255.0;
   vec4 part = carried(p, here);
-#ifdef FACE
+  float most = 0.0;
   if (all(greaterThan(p, folds.xy)) && all(lessThan(p, folds.zw - 1.0))) {
     vec2 step0 = abs(texelFetch(flow, at - ivec2(1, 0), 0).xy - here), step1 = abs(texelFetch(flow, at + ivec2(1, 0), 0).xy - here);
     vec2 step2 = abs(texelFetch(flow, at - ivec2(0, 1), 0).xy - here), step3 = abs(texelFetch(flow, at + ivec2(0, 1), 0).xy - here);
-    float most = max(max(step0.x + step0.y, step1.x + step1.y), max(step2.x + step2.y, step3.x + step3.y));
+    most = max(max(step0.x + step0.y, step1.x + step1.y), max(step2.x + step2.y, step3.x + step3.y));
     if (most > jump) {
       part = vec4(0.0);
       for (int y = -1; y <= 1; y++) for (int x = -1; x <= 1; x++) {
@@ -101,12 +84,12 @@ vec3 skin(vec2 p) {
       }
     }
   }
-  part.rgb = shaded(part.rgb, p + here);
+#ifdef FOLDS
+  if (most <= jump) discard;
 #endif
-  if (part.a > 254.5) return part.rgb;
-  // Where nobody stood, what is behind is the picture itself.
-  vec3 behind = texture(texture0, p * toTexture.xy + toTexture.zw).a > 0.0 ? texture(plate, place).rgb : texture(base, place).rgb;
-  return mix(behind * 255.0, part.rgb, part.a / 255.0);
+  if (here == vec2(0.0)) return texelFetch(still, at, 0).rgb * 255.0;
+  part.rgb = min(part.rgb * textureLod(shade, (p + here) * toShade.xy + toShade.zw, 0.0).rgg, vec3(255.0));
+  return mix(texelFetch(behind, at, 0).rgb * 255.0, part.rgb, part.a / 255.0);
 }
 
 vec4 lineAt(float at, int row) {
@@ -114,6 +97,7 @@ vec4 lineAt(float at, int row) {
   return mix(texelFetch(lines, ivec2(i, row), 0), texelFetch(lines, ivec2(i + 1, row), 0), at - float(i));
 }
 
+#ifdef MOUTH
 void teeth(inout vec3 colour, sampler2D sheet, float column, float row, float light, float opacity) {
   vec2 size = vec2(textureSize(sheet, 0));
   if (column < 0.0 || column >= size.x - 1.001 || row < 0.0) return;
@@ -129,11 +113,10 @@ float erf(float x) {
 }
 
 void mouth(inout vec3 colour, vec2 p) {
-  if (!mouthShown && !seamShown) return;
   vec2 d = p - mouthFrame.xy;
   float u = dot(d, mouthFrame.zw);
   float v = d.y * mouthFrame.z - d.x * mouthFrame.w;
-  if (u <= 0.0 || u >= mouthWidth || v < mouthReach.x || v > mouthReach.y) return;
+  if (u <= 0.0 || u >= mouthWidth || v < mouthReach.x || v > mouthReach.y) discard;
   float at = u / mouthWidth * float(LIP_SAMPLES - 1);
   vec4 rims = lineAt(at, 0);
   float lipTop = rims.x, lipBottom = rims.y;
@@ -181,6 +164,9 @@ void mouth(inout vec3 colour, vec2 p) {
   blend(colour, max(inside, vec3(0.0)), cover);
 }
 
+#endif
+
+#ifdef EYE
 // Skin of a closed lid, `down` 0..1 of the way from the crease to the rim.
 vec3 lidTone(float at, int row, float down) {
   int i = min(int(at), EYE_SAMPLES - 2);
@@ -190,12 +176,11 @@ vec3 lidTone(float at, int row, float down) {
   return mix(above, below, down) * 255.0 * bulge;
 }
 
-void eye(inout vec3 colour, vec2 p, Eye e, int row, sampler2D seen, sampler2D white, sampler2D disc) {
-  if (!e.drawn) return;
+void opened(inout vec3 colour, vec2 p, Eye e, int row) {
   vec2 d = p - e.frame.xy;
   float u = dot(d, e.frame.zw);
   float v = d.y * e.frame.z - d.x * e.frame.w;
-  if (u <= 0.0 || u >= e.width || v < e.reach.x || v > e.reach.y) return;
+  if (u <= 0.0 || u >= e.width || v < e.reach.x || v > e.reach.y) discard;
   float t = u / e.width;
   float at65 = t * float(EYE_SAMPLES - 1);
   int tones = 2 * (row - 2);
@@ -250,15 +235,17 @@ void eye(inout vec3 colour, vec2 p, Eye e, int row, sampler2D seen, sampler2D wh
     }
   }
 }
+#endif
 
 void main() {
   vec2 p = floor(gl_FragCoord.xy - corner);
   p.y = side - 1.0 - p.y;
   vec3 colour = skin(p);
-#ifdef OPENINGS
+#ifdef MOUTH
   mouth(colour, p);
-  eye(colour, p, eyes[0], 2, seenLeft, whiteLeft, discLeft);
-  eye(colour, p, eyes[1], 3, seenRight, whiteRight, discRight);
+#endif
+#ifdef EYE
+  opened(colour, p, eye, eyeRow);
 #endif
   shown = vec4(clamp(colour, 0.0, 255.0) / 255.0, 1.0);
 }
