@@ -6,20 +6,27 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from moda.media.formats import COLOUR, EVEN, GIF, MP4, WEBM, WEBP, Format
+from moda.media.formats import COLOUR, EVEN, GIF, MEANT, MP4, WEBM, WEBP, Format
 
 LOSSLESS = ("-c:v", "libx264rgb", "-qp", "0", "-preset", "ultrafast", "-f", "matroska")
 """Pictures kept exactly for a second pass."""
 
 
+def planar(form: Format, alpha: bool) -> bool:
+    """Whether frames go to the encoder as YUV (see `yuv`), of even sizes, instead of RGB."""
+    return form in (MP4, WEBM) and not alpha
+
+
 def encode(
     form: Format, size: tuple[int, int], rate: Fraction, alpha: bool, crf: int, preset: str, threads: int
 ) -> list[str]:
-    """Raw frames on standard input to an encoded stream, up to but without the output's container.
+    """Raw frames on standard input, as YUV where `planar` says so, to an encoded stream, up to but without the output's
+    container.
 
     size: (width, height). crf, preset: as x264 counts them; other codecs take their nearest.
     """
-    raw = ["-f", "rawvideo", "-pixel_format", "rgba" if alpha else "rgb24", "-video_size", f"{size[0]}x{size[1]}",
+    given = "rgba" if alpha else form.pixels if planar(form, alpha) else "rgb24"
+    raw = ["-f", "rawvideo", "-pixel_format", given, "-video_size", f"{size[0]}x{size[1]}",
            "-framerate", str(rate), "-i", "pipe:0", "-map", "0:v"]  # fmt: skip
     if form.finish:
         return [*raw, *LOSSLESS]
@@ -32,7 +39,7 @@ def encode(
         codec += ["-crf", str(round(1.25 * crf))]
     if form is not WEBP:
         codec += ["-threads", str(threads)]
-    colour = f"format={pixels}" if form is WEBP else COLOUR.format(pixels=pixels)
+    colour = f"format={pixels}" if form is WEBP else MEANT if planar(form, alpha) else COLOUR.format(pixels=pixels)
     return [*raw, "-vf", f"{even}{colour}", *codec]
 
 

@@ -8,10 +8,8 @@ from pathlib import Path
 
 from moda.errors import BadSetting
 
-COLOUR = (
-    "scale=out_color_matrix=smpte170m:out_range=tv:flags=accurate_rnd,format={pixels},"
-    "setparams=range=tv:colorspace=smpte170m:color_primaries=bt709:color_trc=bt709"
-)
+MEANT = "setparams=range=tv:colorspace=smpte170m:color_primaries=bt709:color_trc=bt709"
+COLOUR = f"scale=out_color_matrix=smpte170m:out_range=tv:flags=accurate_rnd,format={{pixels}},{MEANT}"
 """Filter from RGB to YUV that also writes what the numbers mean: without that a player guesses, by the picture's
 height, and skin is off by five levels. The encoders' own options are dropped by the rawvideo input. The matrix is
 BT.601's at every size, as the one of BT.709 has a factor (2.11 for blue) that browsers without a GPU cut to 2."""

@@ -33,6 +33,7 @@ from moda.media.formats import target_of
 from moda.media.frame_writer import FrameWriter
 from moda.media.provenance import tags
 from moda.media.sound_track import SoundTrack
+from moda.media.yuv import to_yuv420
 from moda.motion.space import FPS
 
 __all__ = ["Footage", "VideoWriter", "probe", "read_frames"]
@@ -99,6 +100,9 @@ class VideoWriter(FrameWriter):
             if speech is not None and form.sound:
                 planned = frames or speech.frames(fps)
                 self._sound = SoundTrack(speech, planned / float(rate), form, self.path)
+            planar = encoding.planar(form, alpha)
+            if planar:
+                width, height = width // 2 * 2, height // 2 * 2
             arguments = encoding.encode(form, (width, height), rate, alpha, crf, preset, threads)
             self._child = Child(
                 [*arguments, *self._first_container()], stdin=subprocess.PIPE, seconds=None, memory=None
@@ -110,11 +114,13 @@ class VideoWriter(FrameWriter):
             if isinstance(fault, OSError):
                 raise OutputFailed(f"The video encoder could not be started ({fault.strerror or fault}).") from None
             raise
-        self._queue: queue.Queue[bytes | None] = queue.Queue(QUEUE)
+        self._queue: queue.Queue[np.ndarray | None] = queue.Queue(QUEUE)
         pipe = self._child.process.stdin
         assert pipe is not None
         _widen(pipe)
-        self._thread = threading.Thread(target=_feed, args=(self._queue, pipe), name="video-writer", daemon=True)
+        self._thread = threading.Thread(
+            target=_feed, args=(self._queue, pipe, planar), name="video-writer", daemon=True
+        )
         self._thread.start()
         # Left without closing (an abandoned generator, the end of the interpreter): still remove everything.
         self._abandon = weakref.finalize(self, _abort, self._child, self._queue, self._partial, self._sound)
@@ -135,7 +141,7 @@ class VideoWriter(FrameWriter):
             raise OutputFailed("The video is already closed.")
         if frame.shape != self._shape or frame.dtype != np.uint8:
             raise ValueError(f"frame is {frame.shape} {frame.dtype}, expected {self._shape} uint8")
-        self._put(frame.tobytes())
+        self._put(frame.copy())
         self.frames += 1
 
     def close(self) -> Path:
@@ -198,7 +204,7 @@ class VideoWriter(FrameWriter):
         """Stop the encoder and remove what was written. Safe to call at any time."""
         self._abandon()
 
-    def _put(self, item: bytes | None) -> None:
+    def _put(self, item: np.ndarray | None) -> None:
         started = time.monotonic()
         while True:
             if self._child.process.poll() is not None and item is not None:
@@ -233,14 +239,17 @@ def _reason(path: Path, log: str) -> str:
     return f"The video '{path.name}' could not be encoded ({last.strip()[:160]}): check the disk, then try again."
 
 
-def _feed(frames: queue.Queue[bytes | None], pipe: IO[bytes]) -> None:
-    """Thread: move frames from the queue into the pipe until None; keep emptying the queue if the pipe breaks."""
+def _feed(frames: queue.Queue[np.ndarray | None], pipe: IO[bytes], planar: bool) -> None:
+    """Thread: move frames from the queue, as YUV where ``planar``, into the pipe until None; keep emptying the queue if
+    the pipe breaks."""
     broken = False
     while (frame := frames.get()) is not None:
         if broken:
             continue
         try:
-            view = memoryview(frame)
+            if planar:
+                frame = to_yuv420(frame[: len(frame) // 2 * 2, : frame.shape[1] // 2 * 2])
+            view = memoryview(frame).cast("B")
             while view:
                 view = view[pipe.write(view) or 0 :]
         except (OSError, ValueError):  # ValueError: the pipe was closed by abort()
@@ -249,7 +258,9 @@ def _feed(frames: queue.Queue[bytes | None], pipe: IO[bytes]) -> None:
         pipe.close()
 
 
-def _abort(child: Child, frames: queue.Queue[bytes | None], partial: PartialFile, sound: SoundTrack | None) -> None:
+def _abort(
+    child: Child, frames: queue.Queue[np.ndarray | None], partial: PartialFile, sound: SoundTrack | None
+) -> None:
     child.process.kill()  # first, so that a blocked write to its pipe returns
     with contextlib.suppress(queue.Empty):
         while True:

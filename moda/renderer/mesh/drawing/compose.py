@@ -1,5 +1,4 @@
-"""Lay what the mesh carries over the plate. Pixels are handled four bytes at once, and indices have no sign (a signed
-one would be checked for counting from the end)."""
+"""Lay what the mesh carries over the plate. Pixels are handled four bytes at once."""
 
 from __future__ import annotations
 
@@ -8,7 +7,7 @@ from numba import types
 
 from moda.renderer.mesh.drawing.compiled import jit
 
-IMAGE, MAP, PIXELS, INDEX = types.uint8[:, :, ::1], types.float32[:, ::1], types.uint32[:, ::1], types.uint64
+IMAGE, MAP, PIXELS, INDEX = types.uint8[:, :, ::1], types.float32[:, ::1], types.uint32[:, ::1], types.int64
 OPAQUE = np.uint32(255)
 
 
@@ -38,27 +37,29 @@ def lay_over(
     it takes the part's colours as they are, too.
     """
     even, half, byte = np.uint32(0x00FF00FF), np.uint32(0x00800080), np.uint32(0xFF)
-    eight, top_byte = np.uint32(8), np.uint32(24)
-    for v in range(np.uint64(part.shape[0])):
-        for u in range(np.uint64(part.shape[1])):
-            if flow_x[v + above, u + before] == 0 and flow_y[v + above, u + before] == 0:
-                continue
-            value = part[v, u]
+    eight, top_byte, opacity = np.uint32(8), np.uint32(24), np.uint32(0xFF000000)
+    width = part.shape[1]
+    for v in range(part.shape[0]):
+        shown, carried = frame[v + top, left : left + width], part[v]
+        behind = plate[v + top, left : left + width]
+        away_x = flow_x[v + above, before : before + width]
+        away_y = flow_y[v + above, before : before + width]
+        # No branches in the loops over a row: so the compiler makes vector code of them, eight times as fast.
+        if cut:
+            for u in range(width):
+                shown[u] = shown[u] if (away_x[u] == 0) & (away_y[u] == 0) else carried[u]
+            continue
+        for u in range(width):
+            value, back = carried[u], behind[u]
             alpha = np.uint32(value >> top_byte)
-            if cut or alpha == OPAQUE:
-                frame[v + top, u + left] = value
-                continue
-            behind = plate[v + top, u + left]
-            if alpha == 0:
-                frame[v + top, u + left] = behind
-                continue
             rest = np.uint32(OPAQUE - alpha)
             # Red and blue, then green, each with room for 16 bits; t + t / 256 over 256 is division by 255, rounded.
-            pair = np.uint32((value & even) * alpha + (behind & even) * rest + half)
+            pair = np.uint32((value & even) * alpha + (back & even) * rest + half)
             pair = np.uint32(((pair + ((pair >> eight) & even)) >> eight) & even)
-            green = np.uint32(((value >> eight) & byte) * alpha + ((behind >> eight) & byte) * rest + np.uint32(128))
+            green = np.uint32(((value >> eight) & byte) * alpha + ((back >> eight) & byte) * rest + np.uint32(128))
             green = np.uint32((green + (green >> eight)) & np.uint32(0xFF00))
-            frame[v + top, u + left] = pair | green | (value & np.uint32(0xFF000000))
+            mixed = np.uint32(pair | green | (value & opacity))
+            shown[u] = shown[u] if (away_x[u] == 0) & (away_y[u] == 0) else mixed
 
 
 @jit(types.void(IMAGE, MAP, types.uint64, types.uint64))
