@@ -26,7 +26,8 @@ def test_yuv_is_what_ffmpeg_makes_of_a_picture() -> None:
 
 
 def test_one_colour_stays_that_colour() -> None:
-    for colour, wanted in (((255, 255, 255), (235, 128, 128)), ((0, 0, 0), (16, 128, 128)), ((255, 0, 0), (82, 90, 240))):
+    known = {(255, 255, 255): (235, 128, 128), (0, 0, 0): (16, 128, 128), (255, 0, 0): (82, 90, 240)}
+    for colour, wanted in known.items():
         planes = to_yuv420(np.full((4, 6, 3), colour, np.uint8))
         assert np.abs(planes[:4].astype(int) - wanted[0]).max() <= 1
         assert np.abs(planes[4:].reshape(2, -1).astype(int) - np.array(wanted[1:])[:, None]).max() <= 1

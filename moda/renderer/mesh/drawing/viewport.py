@@ -17,6 +17,7 @@ TEXTURE_PER_PX, LEAST_PER_PX = 3.0, 1.25
 MAX_TEXTURE = 3600
 PLATE_SHARE = 1 / 40
 """How little of what the two layers do not explain may be the plate's, where both are seen alike."""
+STRIP, LANCZOS_REACH = 64, 5  # rows of a raster enlarged at once, and those around them that this looks at
 WEIGHED = 96  # places across and down at which it is asked what moves
 
 
@@ -117,15 +118,24 @@ def build_viewport(
     filled = cv2.remap(enlarged(behind), *places, cv2.INTER_LINEAR)
     plate[box] = np.where(person[..., 3:] > 0, filled, base[box])
     # What moves is sharpened by as much as sampling it between its pixels will take.
-    gain = enlarged(sharper(picture, BETWEEN).astype(np.float32) - picture)
-    gain *= texture[..., 3:].astype(np.float32) / 255
-    texture[..., :3] = np.clip(np.round(texture[..., :3] + gain), 0, 255).astype(np.uint8)
+    _add_enlarged(texture, sharper(picture, BETWEEN).astype(np.float32) - picture)
     if alpha:
         base, plate = _cut_out(layers, size_px, to_frame, whole, box, person)
     else:
         base, plate = (cv2.cvtColor(image, cv2.COLOR_RGB2RGBA) for image in (base, plate))
         base[box][..., 3], plate[..., 3] = person[..., 3], 0
     return Viewport(size_px, to_frame, (x0, y0, x1, y1), texture, to_texture, base, plate, alpha, places)
+
+
+def _add_enlarged(texture: np.ndarray, gain: np.ndarray) -> None:
+    """Add ``gain`` (h, w, 3) float32, enlarged, to the colours of ``texture`` (3h, 3w, 4), by its opacity and in place;
+    a strip at a time, as all of it in floats would be the largest thing in memory."""
+    for top in range(0, len(gain), STRIP):
+        above, bottom = min(top, LANCZOS_REACH), min(top + STRIP, len(gain))
+        strip = enlarged(gain[top - above : bottom + LANCZOS_REACH])
+        rows = texture[ENLARGED * top : ENLARGED * bottom]
+        strip = strip[ENLARGED * above : ENLARGED * above + len(rows)] * (rows[..., 3:].astype(np.float32) / 255)
+        rows[..., :3] = np.clip(np.round(rows[..., :3] + strip), 0, 255).astype(np.uint8)
 
 
 def _rasters(layers: Layers, to_raster: Affine2D, size: tuple[int, int]) -> tuple[np.ndarray, ...]:
