@@ -151,22 +151,18 @@ def denormalise(array: npt.ArrayLike, ratio: float = 1.0) -> FloatArray:
 
 def rotation_matrix(pitch: npt.ArrayLike, yaw: npt.ArrayLike, roll: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """(...,) degrees each -> (..., 3, 3), R = (Rz Ry Rx)^T, for keypoints as rows: `kp @ R`."""
-    x, y, z = (np.radians(np.asarray(a, dtype=np.float64)) for a in (pitch, yaw, roll))
-    x, y, z = np.broadcast_arrays(x, y, z)
-    cx, sx, cy, sy, cz, sz = np.cos(x), np.sin(x), np.cos(y), np.sin(y), np.cos(z), np.sin(z)
-    one, nil = np.ones_like(x), np.zeros_like(x)
+    from scipy.spatial.transform import Rotation
 
-    def stack(*rows: tuple[Any, Any, Any]) -> npt.NDArray[np.float64]:
-        return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
-
-    rx = stack((one, nil, nil), (nil, cx, -sx), (nil, sx, cx))
-    ry = stack((cy, nil, sy), (nil, one, nil), (-sy, nil, cy))
-    rz = stack((cz, -sz, nil), (sz, cz, nil), (nil, nil, one))
-    return np.swapaxes(rz @ ry @ rx, -1, -2)
+    angles = np.stack(np.broadcast_arrays(roll, yaw, pitch), axis=-1).astype(np.float64)
+    columns = Rotation.from_euler("ZYX", angles.reshape(-1, 3), degrees=True).as_matrix()
+    return np.asarray(np.swapaxes(columns.reshape(*angles.shape, 3), -1, -2))
 
 
 def rotation_angles(matrix: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """(..., 3, 3) -> (..., 3) pitch, yaw, roll in degrees; inverse of `rotation_matrix` for |yaw| < 90."""
+    """(..., 3, 3) -> (..., 3) pitch, yaw, roll in degrees; inverse of `rotation_matrix` for |yaw| < 90.
+
+    Rows that are not quite orthonormal, as files hold them, are read as they are.
+    """
     m = np.swapaxes(np.asarray(matrix, dtype=np.float64), -1, -2)
     yaw = np.arcsin(np.clip(-m[..., 2, 0], -1, 1))
     pitch = np.arctan2(m[..., 2, 1], m[..., 2, 2])

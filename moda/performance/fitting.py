@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from moda.motion import statistics as st
 from moda.motion.actions import ACTIONS, BROW_PER_RAISE, EYE_PER_BLINK, INDEX, write_actions, write_matrix
-from moda.motion.space import DIM, EXPRESSION, KEYPOINT_UNIT, ROTATION, SCALE, TRANSLATION, FloatArray
+from moda.motion.space import DIM, EXPRESSION, KEYPOINT_UNIT, ROTATION, SCALE, TRANSLATION, FloatArray, rotation_matrix
 
 Array = npt.NDArray[np.float64]
 
@@ -257,12 +257,10 @@ def pose_values(reading: Reading) -> FloatArray:
 
     What the eyes move beyond a turn about `PIVOT` is translation.
     """
-    from moda.renderer.mesh.drawing.pose import rotation_of
-
     angles = _smooth(np.unwrap(reading.rotation, period=360.0, axis=0), TURN_SMOOTH)
     size = _smooth(np.log(reading.place[:, 2]), SCALE_SMOOTH)
     zoom = np.exp(size - size[0])
-    turned = np.stack([PIVOT - rotation_of(*a) @ PIVOT for a in angles])[:, :2] * zoom[:, None]
+    turned = np.stack([PIVOT - PIVOT @ rotation_matrix(*a) for a in angles])[:, :2] * zoom[:, None]
     # Places are in median IOD; the first frame's size is what counts as average.
     unit = np.exp(np.median(np.log(reading.place[:, 2])) - size[0])
     moved = _smooth(reading.place[:, :2] * unit - turned, PLACE_SMOOTH)

@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from moda.motion.space import rotation_angles
+
 RIGID = np.array(
     [
         *(10, 338, 297, 332, 109, 67, 103, 54, 284, 21, 251, 162, 389, 127, 356),  # forehead and temples
@@ -80,14 +82,6 @@ def eye_centres(landmarks: np.ndarray) -> np.ndarray:
     return np.stack([landmarks[..., EYE_LEFT, :].mean(-2), landmarks[..., EYE_RIGHT, :].mean(-2)], axis=-2)
 
 
-def angles_of(rotation: np.ndarray) -> np.ndarray:
-    """Column-vector rotations (..., 3, 3) -> (..., 3) pitch, yaw, roll in degrees with R = Rz Ry Rx."""
-    pitch = np.arctan2(rotation[..., 2, 1], rotation[..., 2, 2])
-    yaw = -np.arcsin(np.clip(rotation[..., 2, 0], -1.0, 1.0))
-    roll = np.arctan2(rotation[..., 1, 0], rotation[..., 0, 0])
-    return np.degrees(np.stack([pitch, yaw, roll], axis=-1)).astype(np.float32)
-
-
 def fit_pose(landmarks: np.ndarray) -> Pose:
     """Pose of one face (468|478, 3) px, by the least-squares similarity (Umeyama 1991) on the `RIGID` landmarks."""
     source = canonical_face()[RIGID].astype(np.float64)
@@ -98,7 +92,8 @@ def fit_pose(landmarks: np.ndarray) -> Pose:
     rotation = (u * signs) @ vt
     scale = float((values * signs).sum() / ((source - centre_s) ** 2).sum())
     translation = centre_t - scale * rotation @ centre_s
-    return Pose(scale, rotation.astype(np.float32), translation.astype(np.float32), angles_of(rotation))
+    angles = rotation_angles(rotation.T).astype(np.float32)
+    return Pose(scale, rotation.astype(np.float32), translation.astype(np.float32), angles)
 
 
 def straighten(landmarks: np.ndarray, pose: Pose | None = None) -> np.ndarray:

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moda.motion.space import rotation_matrix
+from moda.motion.space import rotation_angles, rotation_matrix
 from moda.portrait.canonical import (
-    angles_of,
     canonical_face,
     eye_centres,
     face_triangles,
@@ -72,7 +71,7 @@ def test_pose_is_recovered_with_the_rotation_of_motion_space(
     assert pose.scale == pytest.approx(scale, rel=1e-4)
     assert np.allclose(pose.rotation, rotation, atol=1e-4)
     assert np.allclose(straighten(landmarks, pose), canonical_face(), atol=2e-3)
-    assert np.allclose(angles_of(rotation), [pitch, yaw, roll], atol=1e-3)
+    assert np.allclose(rotation_angles(rotation.T), [pitch, yaw, roll], atol=1e-3)
 
 
 @pytest.mark.parametrize(

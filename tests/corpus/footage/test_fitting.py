@@ -126,13 +126,13 @@ def test_build_is_no_expression() -> None:
 
 
 def test_pose_starts_in_the_middle_and_turning_is_no_shift() -> None:
+    from moda.motion.space import rotation_matrix
     from moda.performance.fitting import PIVOT
-    from moda.renderer.mesh.drawing.pose import rotation_of
 
     still = (face() - 300) / 100
     turned, shifted = [], []
     for k in range(20):
-        rotation = rotation_of(0.0, k, 0.0)
+        rotation = rotation_matrix(0.0, k, 0.0).T
         points = (still - PIVOT) @ rotation.T + PIVOT
         turned.append(points * 100 + 300)
         shifted.append(points * 100 + 300 + np.array([2.0 * k, 0, 0]))

@@ -13,7 +13,7 @@ from moda.renderer.mesh.analysis import displacements, teeth, topology
 from moda.renderer.mesh.analysis.curves import spline_matrix
 from moda.renderer.mesh.analysis.deform import action_fields
 from moda.renderer.mesh.drawing import compose, rasteriser
-from moda.renderer.mesh.drawing.pose import hold, rotation_of
+from moda.renderer.mesh.drawing.pose import hold
 
 
 def test_mesh_covers_the_face_once() -> None:
@@ -52,14 +52,6 @@ def test_hold_is_gentle(value: float, limit: float) -> None:
     if abs(value) <= 0.55 * limit:
         assert held == pytest.approx(value)
     assert float(hold(value + 0.1, limit)) >= held - 1e-12
-
-
-@settings(deadline=None)
-@given(st.floats(-40, 40), st.floats(-40, 40), st.floats(-40, 40))
-def test_rotation_follows_the_joint_parameter_space(pitch: float, yaw: float, roll: float) -> None:
-    from moda.motion.space import rotation_matrix
-
-    assert np.allclose(rotation_of(pitch, yaw, roll), rotation_matrix(pitch, yaw, roll).T)
 
 
 def test_splines_pass_through_their_knots_and_keep_lines_straight() -> None:

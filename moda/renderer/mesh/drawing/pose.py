@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moda.motion.space import KEYPOINT_UNIT
+from moda.motion.space import KEYPOINT_UNIT, rotation_matrix
 from moda.portrait.canonical import Pose
 
 YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT = 19.0, 15.0, 14.0
@@ -29,15 +29,6 @@ def hold(value: np.ndarray | float, limit: float, straight: float = 0.55) -> np.
     room = limit - knee
     over = np.maximum(np.abs(value) - knee, 0.0)
     return np.sign(value) * (np.minimum(np.abs(value), knee) + room * np.tanh(over / room))
-
-
-def rotation_of(pitch: float, yaw: float, roll: float) -> np.ndarray:
-    """Rz(roll) Ry(yaw) Rx(pitch) for column vectors, degrees: the transpose of LivePortrait's row form."""
-    p, y, r = np.radians([pitch, yaw, roll])
-    rx = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
-    ry = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
-    rz = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
-    return rz @ ry @ rx
 
 
 @dataclass(frozen=True)
@@ -69,10 +60,10 @@ def turn_of(pose: np.ndarray, reference: np.ndarray, head: Pose) -> Turn:
     yaw = float(hold(yaw, min(YAW_LIMIT, outward) if same_side else YAW_LIMIT))
     pitch = float(hold(relative[0], PITCH_LIMIT)) * room
     roll = float(hold(relative[2], ROLL_LIMIT))
-    before = rotation_of(*reference[4:7])
-    after = rotation_of(*(reference[4:7] + np.array([pitch, yaw, roll])))
+    before = rotation_matrix(*reference[4:7])
+    after = rotation_matrix(*(reference[4:7] + np.array([pitch, yaw, roll])))
     zoom = float(np.clip(1.0 + hold(pose[0] / max(float(reference[0]), 1e-6) - 1.0, 0.12), 0.85, 1.15))
-    local = head.rotation @ (before.T @ after) @ head.rotation.T
+    local = head.rotation @ (before @ after.T) @ head.rotation.T
     shift = (pose[1:4] - reference[1:4]) / (KEYPOINT_UNIT * max(float(reference[0]), 1e-6))
     length = float(np.hypot(shift[0], shift[1]))
     if length > 1e-9:
