@@ -10,6 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BROWSER_ARGUMENTS = [

@@ -10,12 +10,14 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from moda.errors import BadSetting, BadWeights, WeightsMissing
 from moda.models import registry as models
 from moda.models import weights
+from moda.models.weights import WeightFile
 
 CONTENT = bytes(range(256)) * 50_000  # the client writes blocks of 10 MB, and resumes after the last whole one
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -96,7 +98,7 @@ def file() -> weights.WeightFile:
     return weights.WeightFile(REPOSITORY, "deep/down/net.bin", len(CONTENT))
 
 
-def test_download_then_cache(hub, file):
+def test_download_then_cache(hub: Hub, file: WeightFile) -> None:
     assert weights.find(file) is None
     path = weights.fetch(file)
     assert path.read_bytes() == CONTENT
@@ -106,7 +108,7 @@ def test_download_then_cache(hub, file):
     assert len(hub.ranges) == asked == 1
 
 
-def test_a_broken_download_is_not_taken_for_whole_and_resumes(hub, file):
+def test_a_broken_download_is_not_taken_for_whole_and_resumes(hub: Hub, file: WeightFile) -> None:
     hub.break_after = 11_000_000
     try:
         weights.fetch(file)  # the client may resume by itself
@@ -117,12 +119,12 @@ def test_a_broken_download_is_not_taken_for_whole_and_resumes(hub, file):
     assert hub.ranges == [None, f"bytes={10 * 1024 * 1024}-"]
 
 
-def test_the_wrong_file_is_noticed(hub, file):
+def test_the_wrong_file_is_noticed(hub: Hub, file: WeightFile) -> None:
     with pytest.raises(BadWeights, match="only 12,800,000 bytes, where about 90,000,000"):
         weights.fetch(weights.WeightFile(REPOSITORY, file.path, 90_000_000))
 
 
-def test_sha256(hub, file):
+def test_sha256(hub: Hub, file: WeightFile) -> None:
     import hashlib
 
     right = hashlib.sha256(CONTENT).hexdigest()
@@ -140,13 +142,13 @@ def test_sha256(hub, file):
         ((404, "RevisionNotFound"), "has no revision main"),
     ],
 )
-def test_refusals(hub, file, refusal, says):
+def test_refusals(hub: Hub, file: WeightFile, refusal: str, says: str) -> None:
     hub.refuse = refusal
     with pytest.raises(WeightsMissing, match=says):
         weights.fetch(file)
 
 
-def test_no_network(hub, file, monkeypatch):
+def test_no_network(hub: Hub, file: WeightFile, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.shutdown()
     hub.server_close()
     with pytest.raises(
@@ -156,14 +158,16 @@ def test_no_network(hub, file, monkeypatch):
     assert "\n" not in str(raised.value)
 
 
-def test_a_full_disk(hub, file):
+def test_a_full_disk(hub: Hub, file: WeightFile) -> None:
     huge = weights.WeightFile(REPOSITORY, "huge.bin", 10**17)
     with pytest.raises(WeightsMissing, match="make room"):
         weights.fetch(huge)
     assert hub.ranges == []
 
 
-def test_the_named_folder_comes_first(hub, file, tmp_path, monkeypatch):
+def test_the_named_folder_comes_first(
+    hub: Hub, file: WeightFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own = tmp_path / "own" / file.path
     own.parent.mkdir(parents=True)
     own.write_bytes(CONTENT)
@@ -175,14 +179,14 @@ def test_the_named_folder_comes_first(hub, file, tmp_path, monkeypatch):
     assert hub.ranges == [None]
 
 
-def test_the_revision_can_be_pinned(monkeypatch):
+def test_the_revision_can_be_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
     assert models.MODA.revision == "main"
     monkeypatch.setenv(weights.REVISION_VARIABLE, COMMIT)
     assert models.MODA.revision == COMMIT
 
 
 @pytest.fixture
-def published(tmp_path, monkeypatch):
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A folder in the published layout, files of the right size and no content."""
     monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
@@ -197,7 +201,7 @@ def published(tmp_path, monkeypatch):
     return put
 
 
-def test_auto_takes_the_best_that_is_present(published):
+def test_auto_takes_the_best_that_is_present(published: Any) -> None:
     assert models.resolve("auto", "model", "cuda") == "moda-lite"
     assert models.resolve("auto", "renderer", "cuda") == "mesh"
     published("moda-base")
@@ -208,7 +212,7 @@ def test_auto_takes_the_best_that_is_present(published):
     assert models.resolve("auto", "renderer", "cpu") == "mesh"
 
 
-def test_names_nobody_knows():
+def test_names_nobody_knows() -> None:
     with pytest.raises(BadSetting, match="auto or one of moda-lite, moda-base; 'mesh'"):
         models.resolve("mesh", "model")
     with pytest.raises(BadSetting, match="auto or one of mesh, liveportrait"):
@@ -217,7 +221,7 @@ def test_names_nobody_knows():
         models.pick_device("tpu")
 
 
-def test_status_says_what_is_here(published, tmp_path):
+def test_status_says_what_is_here(published: Any, tmp_path: Path) -> None:
     rows = {row["name"]: row for row in models.status()}
     assert json.loads(json.dumps(rows)) == rows
     assert set(rows) == {"moda-lite", "moda-base", "mesh", "liveportrait", "face-parser"}
@@ -235,13 +239,13 @@ def test_status_says_what_is_here(published, tmp_path):
         assert row["how"]
 
 
-def test_damaged_weights_are_named(published):
+def test_damaged_weights_are_named(published: Any) -> None:
     published("liveportrait")  # zeros
     with pytest.raises(BadWeights, match=r"appearance_feature_extractor\.pth .* cannot be read"):
         models.load_renderer("liveportrait", "cpu")
 
 
-def test_the_registry_agrees_with_the_manifest():
+def test_the_registry_agrees_with_the_manifest() -> None:
     manifest = json.loads((Path(__file__).parent / "fixtures/parity/manifest.json").read_text())["files"]
     listed = {p: file for entry in models.REGISTRY.values() for file in entry.files for p in (file.path, *file.others)}
     for path, entry in manifest.items():
@@ -256,7 +260,7 @@ def test_the_registry_agrees_with_the_manifest():
         assert listed[path].size == count, path
 
 
-def test_liveportrait_comes_from_its_own_home_pinned(monkeypatch):
+def test_liveportrait_comes_from_its_own_home_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(weights.REVISION_VARIABLE, "another")
     for file in models.LIVEPORTRAIT.values():
         assert file.repository is not None and file.repository.name == "KlingTeam/LivePortrait"
@@ -265,7 +269,7 @@ def test_liveportrait_comes_from_its_own_home_pinned(monkeypatch):
     assert models.MODA.revision == "another"
 
 
-def test_files_are_found_in_either_layout(monkeypatch, tmp_path):
+def test_files_are_found_in_either_layout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """LivePortrait's own folders, MoDA's, and HuBERT as safetensors."""
     monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
@@ -278,7 +282,7 @@ def test_files_are_found_in_either_layout(monkeypatch, tmp_path):
         assert weights.find(file) == path
 
 
-def test_status_asks_nothing_of_the_network_and_does_not_load_torch():
+def test_status_asks_nothing_of_the_network_and_does_not_load_torch() -> None:
     """In a fresh interpreter in which opening a connection is fatal."""
     program = (
         "import socket, sys\n"
@@ -299,7 +303,7 @@ def test_status_asks_nothing_of_the_network_and_does_not_load_torch():
     assert done.returncode == 0, done.stderr
 
 
-def test_threads_that_compute_at_once_keep_their_own_number():
+def test_threads_that_compute_at_once_keep_their_own_number() -> None:
     """A thread that begins while another samples with one CPU thread still computes with as many as it states."""
     import torch
 

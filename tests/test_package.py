@@ -61,7 +61,7 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> No
 
 def test_the_wheel_has_the_command_and_its_types(wheel: zipfile.ZipFile) -> None:
     (entry,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
-    assert "moda = moda.cli.app:main" in wheel.read(entry).decode()
+    assert "moda = moda.__main__:main" in wheel.read(entry).decode()
     assert "moda/py.typed" in wheel.namelist()
 
 

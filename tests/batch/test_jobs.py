@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def jobs_of(folder: Path, text: str, name: str = "jobs.csv"):  # type: ignore[no-untyped-def]
+def jobs_of(folder: Path, text: str, name: str = "jobs.csv") -> Any:
     (folder / name).write_text(text, encoding="utf-8")
     return read_jobs(folder / name)
 
@@ -139,7 +140,7 @@ def test_ten_thousand_rows_with_one_percent_bad(folder: Path) -> None:
     assert time.process_time() - started < 20
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=200))
 def test_any_text_is_jobs_or_one_sentence(folder: Path, text: str) -> None:
     for name in ("jobs.csv", "jobs.jsonl"):

@@ -27,7 +27,7 @@ def test_a_video_of_another_speech_is_refused(other_video: Path) -> None:
         align_video(other_video, other)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(-6000, 9000), st.floats(0.1, 3.0))
 def test_offsets_to_the_sample(shift: int, gain: float) -> None:
     rng = np.random.default_rng(abs(shift))

@@ -192,7 +192,7 @@ def test_not_text() -> None:
         emotion_track(None, 10)  # type: ignore[arg-type]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.text(max_size=120)
     | st.lists(st.sampled_from(["not", "very", "happy", "sad", "a bit", "no", ",", "; !", "5", "3s-", "%"])).map(
@@ -323,7 +323,7 @@ def test_bad_times(text: str, part: str) -> None:
     assert message.endswith(".") and "\n" not in message and len(message) < 200
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(alphabet="0123456789s-:;,. happysad\n–", max_size=40), st.integers(0, 60))
 def test_any_timed_text_gives_rows_or_one_sentence(text: str, frames: int) -> None:
     try:

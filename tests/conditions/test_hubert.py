@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -196,7 +197,7 @@ def test_both_spellings_prefixes_and_half_precision(small: Hubert) -> None:
     assert (reference_features(half, waveform) - wanted).abs().max() < 0.05
 
 
-def test_files_that_do_not_fit_are_named(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsMissing, match="HuBERT"):
         Hubert.from_folder(tmp_path)
     state = small_state()

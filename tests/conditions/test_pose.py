@@ -70,7 +70,7 @@ def test_the_head_turns_about_its_neck() -> None:
     assert np.abs(prior[:, 1:3]).max() < 0.2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     pitch=st.floats(-30, 30), yaw=st.floats(-45, 45), roll=st.floats(-40, 40),
     size=st.floats(0, 200), seed=st.integers(0, 50),

@@ -37,7 +37,7 @@ def test_shape_and_type() -> None:
     assert np.isfinite(found).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(ends=st.tuples(st.integers(-60, 60), st.integers(-60, 60)))
 def test_any_stretch_is_that_part_of_the_whole(ends: tuple[int, int]) -> None:
     features = LogMelFeatures(babble(2.0), 50)
@@ -47,7 +47,7 @@ def test_any_stretch_is_that_part_of_the_whole(ends: tuple[int, int]) -> None:
         features[::2]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(cut=st.integers(min_value=8, max_value=70))
 def test_cutting_the_end_leaves_earlier_frames(cut: int) -> None:
     wave = babble(3.0, 1)

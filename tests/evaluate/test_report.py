@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -101,7 +102,7 @@ def test_a_take_is_measured_fast_enough_to_show_beside_it() -> None:
     assert time.process_time() - started < 0.4
 
 
-def test_a_take_file_is_measured_with_its_speech(tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_a_take_file_is_measured_with_its_speech(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import wave
 
     from moda.cli.app import run

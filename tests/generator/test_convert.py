@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -89,7 +91,7 @@ def test_missing_and_misshapen_keys_are_named(state: dict[str, torch.Tensor]) ->
         convert({"detector.conv.weight": torch.zeros(3)})
 
 
-def test_files(tmp_path, state: dict[str, torch.Tensor]) -> None:  # type: ignore[no-untyped-def]
+def test_files(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
     path = tmp_path / "net-200.pth"
     torch.save(state, path)
     model = load_published(path)
@@ -110,9 +112,9 @@ def test_files(tmp_path, state: dict[str, torch.Tensor]) -> None:  # type: ignor
         load_published(path)
 
 
-def test_pickles_with_code_are_not_run(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_pickles_with_code_are_not_run(tmp_path: Path) -> None:
     class Evil:
-        def __reduce__(self):  # type: ignore[no-untyped-def]
+        def __reduce__(self) -> Any:
             return (open, (str(tmp_path / "ran"), "w"))
 
     torch.save({"weight": Evil()}, tmp_path / "evil.pth")

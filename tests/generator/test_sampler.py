@@ -115,7 +115,7 @@ def take(
     return sample_clip(model, request, options or SamplingOptions(steps=4), watch)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(frames=st.integers(1, 400), joining=st.sampled_from(["anchored", "reference"]))
 def test_segments_cover_every_frame(frames: int, joining: str) -> None:
     options = SamplingOptions(joining=joining)

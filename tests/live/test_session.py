@@ -53,7 +53,7 @@ def pushed(live: LiveSession, sound: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate([live.push(sound[at : at + size]).array for at in range(0, len(sound), size)])
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 3000), min_size=1, max_size=30))
 def test_features_of_pieces_are_those_of_the_whole(sizes: list[int]) -> None:
     sound = np.random.default_rng(1).normal(0, 0.1, 24_000).astype(np.float32)

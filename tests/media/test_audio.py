@@ -204,7 +204,7 @@ def test_a_child_that_takes_too_long_is_killed() -> None:
         assert child.timed_out
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_mutated_files_end_in_speech_or_a_sentence(data: st.DataObject, sounds: dict[str, Path]) -> None:
     name = data.draw(st.sampled_from(sorted(sounds)))

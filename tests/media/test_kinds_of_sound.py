@@ -24,7 +24,6 @@ from tests.sounds import write_wav
 
 SIBLINGS = settings(
     max_examples=int(os.environ.get("MODA_SIBLINGS", "5")),
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -178,7 +178,7 @@ def test_without_the_internet_the_offline_voice_speaks_soon(monkeypatch: pytest.
         speak("Guten Tag", "de+Annie", offline=False)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(text=st.text(max_size=60), voice=st.sampled_from(["en-us+m1", "cmn", "ja", "hi+Andy", "fr"]))
 def test_any_text_ends_in_speech_or_a_sentence(text: str, voice: str) -> None:
     try:
@@ -220,7 +220,7 @@ def test_styled_letters_are_read_as_plain_ones_and_pictures_not_at_all() -> None
     assert speak("１２", "en", offline=True).digest == speak("12", "en", offline=True).digest
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=60))
 def test_cleaning_twice_changes_nothing_more(text: str) -> None:
     try:

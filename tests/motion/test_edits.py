@@ -128,7 +128,7 @@ def test_locked_lips_stay_true() -> None:
     assert locked[50, COLUMN["smile"]] > 0.6
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(any_edit(), min_size=1, max_size=5))
 def test_people_neither_jump_nor_leave_their_range(edits: list[Edit]) -> None:
     motion = talk()
@@ -143,7 +143,7 @@ def test_people_neither_jump_nor_leave_their_range(edits: list[Edit]) -> None:
         assert (curves(edited)[:, column] <= high + tolerance).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(any_edit(), min_size=1, max_size=4), st.booleans())
 def test_outside_of_their_stretches_nothing_changes(edits: list[Edit], limits: bool) -> None:
     motion = talk()
@@ -156,7 +156,7 @@ def test_outside_of_their_stretches_nothing_changes(edits: list[Edit], limits: b
     assert np.isfinite(edited.array).all() and np.array_equal(motion.array, talk().array)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(any_edit(), max_size=4), any_edit())
 def test_taking_the_last_edit_off_is_undo(edits: list[Edit], last: Edit) -> None:
     motion = talk()

@@ -182,7 +182,7 @@ def test_honest_templates_of_every_protocol_still_read(protocol: int, tmp_path: 
 GOOD = pickle.dumps(template(2), protocol=4)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), min_size=1, max_size=6),
     st.integers(0, len(GOOD)),
@@ -195,7 +195,7 @@ def test_damaged_templates_never_escape(changes: list[tuple[int, int]], end: int
         _read_or_refuse(version, ".pkl")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.binary(max_size=200))
 def test_random_bytes_never_escape(data: bytes) -> None:
     _read_or_refuse(data, ".pkl")
@@ -286,7 +286,7 @@ def test_unusual_compression_is_refused(compression: int, tmp_path: Path) -> Non
     assert "unusual" in refuse(archive(tmp_path / "x.npz", {"motion.npy": MOTION}, compression))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.data())
 def test_damaged_archives_never_escape(data: st.DataObject) -> None:
     buffer = io.BytesIO()
@@ -309,7 +309,7 @@ setting_keys = st.sampled_from(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.dictionaries(meta_keys, json_values, max_size=4), st.dictionaries(setting_keys, json_values, max_size=3))
 def test_any_remembered_settings_load_or_are_refused(meta: dict, remembered: dict) -> None:
     import tempfile

@@ -59,7 +59,7 @@ def test_triangles_cover_the_face_and_look_at_the_viewer() -> None:
     assert sorted(set(edges.values())) == [1, 2] and list(edges.values()).count(1) == 88
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(DEGREES, DEGREES, DEGREES, st.floats(20, 800), st.floats(-500, 3000))
 def test_pose_is_recovered_with_the_rotation_of_motion_space(
     pitch: float, yaw: float, roll: float, scale: float, place: float

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -149,7 +150,7 @@ def test_grey_pixels_with_a_profile_of_colours() -> None:
     assert np.abs(loaded - meant(pixels / 255, ADOBE, 1.8)).max() < 2.5
 
 
-def test_reported_pictures(shared_data) -> None:  # type: ignore[no-untyped-def]
+def test_reported_pictures(shared_data: Path) -> None:
     """Screenshots and cut-outs of a Mac or an iPhone: with transparency or a palette the same colours as without."""
     reports = shared_data / "reports"
     image = Image.open(reports / "p3_alpha.png")

@@ -51,7 +51,7 @@ SCALES, DEGREES, PLACES = st.floats(15, 900), st.floats(-179, 179), st.floats(-2
 SPECS = st.builds(CropSpec, st.integers(64, 1024), st.floats(1.0, 4.0), st.floats(-0.3, 0.3))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SCALES, DEGREES, PLACES, PLACES, SPECS)
 def test_matrices_are_inverse_similarities(scale: float, degrees: float, x: float, y: float, spec: CropSpec) -> None:
     o2c, c2o = crop_matrices(face(scale, degrees, x, y), spec)
@@ -62,7 +62,7 @@ def test_matrices_are_inverse_similarities(scale: float, degrees: float, x: floa
     assert np.linalg.det(part) > 0  # never mirrored
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SCALES, DEGREES, PLACES, PLACES)
 def test_a_face_looks_the_same_in_its_crop_however_it_lies(scale: float, degrees: float, x: float, y: float) -> None:
     landmarks = face(scale, degrees, x, y)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -222,7 +223,7 @@ def test_a_person_that_cannot_be_told_apart_is_one_sheet(
 
 
 @pytest.mark.slow
-def test_every_shared_portrait_composes_to_itself(shared_data) -> None:  # type: ignore[no-untyped-def]
+def test_every_shared_portrait_composes_to_itself(shared_data: Path) -> None:
     for path in sorted((shared_data / "portraits").iterdir()):
         if path.stem in ("s22", "s31"):
             continue

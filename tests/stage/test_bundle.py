@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def test_the_same_portrait_makes_the_same_bytes(astronaut: Sitter) -> None:
 
 
 @pytest.mark.parametrize("name", ["s9.jpg", "full_body_1.png", "art_20.jpg", "happy1.png"])
-def test_large_pictures_make_small_rigs_too(name: str, sit, shared_data: Path) -> None:  # type: ignore[no-untyped-def]
+def test_large_pictures_make_small_rigs_too(name: str, sit: Any, shared_data: Path) -> None:
     assert len(sit(shared_data / "portraits" / name).rig) < 1_500_000
 
 

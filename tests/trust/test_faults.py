@@ -11,8 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,7 +76,7 @@ def alive(process: int) -> bool:
     return False
 
 
-def until(condition, seconds: float = 60.0):  # type: ignore[no-untyped-def]
+def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Waits for something to become true, and gives it back."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -210,6 +211,37 @@ def test_a_full_temporary_folder_is_one_sentence(tmp_path: Path, monkeypatch: py
             with pytest.raises(UserError, match="temporary") as caught:
                 work()
             check_sentence(str(caught.value))
+    assert [p.name for p in tmp_path.iterdir()] == ["small"]
+
+
+def in_a_process(arguments: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "moda", *arguments], cwd=REPOSITORY, env={**os.environ, **environment},
+        capture_output=True, text=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+
+
+@linux
+@pytest.mark.slow
+def test_a_home_that_cannot_be_written_is_not_needed(given: Path, tmp_path: Path) -> None:
+    nowhere = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"), "/dev/null/home")
+    done = in_a_process([*render(given, "short", tmp_path / "out.mp4"), "--size", "128"], **nowhere)
+    assert done.returncode == 0, done.stderr
+    assert probe(tmp_path / "out.mp4").frames == load_speech(given / "short.wav").frames()
+
+
+@mountable
+@pytest.mark.slow
+def test_rendering_with_a_full_temporary_folder_ends_in_one_sentence(given: Path, tmp_path: Path) -> None:
+    with disk(tmp_path / "small", "size=16k") as small:
+        with contextlib.suppress(OSError), (small / "fill").open("wb", buffering=0) as fill:
+            while fill.write(bytes(512)):
+                pass
+        done = in_a_process([*render(given, "short", tmp_path / "out.mp4"), "--size", "128"], TMPDIR=str(small))
+        assert done.returncode == 2 and done.stdout == "", (done.stdout, done.stderr)
+        (line,) = done.stderr.strip().splitlines()
+        check_sentence(line)
+        assert "TMPDIR" in line
     assert [p.name for p in tmp_path.iterdir()] == ["small"]
 
 

@@ -50,7 +50,7 @@ def cases(kind: str) -> Callable[[Any], Any]:
     count = max(10, round(SHARES[kind] * CASES))
     held = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
     return settings(
-        max_examples=count, deadline=None, derandomize=True, database=None, suppress_health_check=held,
+        max_examples=count, derandomize=True, database=None, suppress_health_check=held,
         phases=[Phase.generate, Phase.shrink],
     )  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -26,7 +28,7 @@ def eyes_with(frames: list[int], depth: float = 1.0) -> np.ndarray:
 
 
 @given(gaps=st.lists(st.integers(12, 40), min_size=1, max_size=6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_every_blink_is_counted_once(gaps: list[int]) -> None:
     frames = [f for f in np.cumsum([10, *gaps]).tolist() if f < T - 10]
     found = find_blinks(eyes_with(frames), 0.05)
@@ -120,7 +122,7 @@ def test_pauses_are_found_and_the_mouth_in_them_measured() -> None:
     assert values["quiet_opening"] == pytest.approx(0.1, abs=0.02)
 
 
-def test_signals_survive_their_file_and_can_be_cut(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_signals_survive_their_file_and_can_be_cut(tmp_path: Path) -> None:
     signals = signals_of_motion(motion_with(jaw_open=np.linspace(0, 1, T)))
     signals.save(tmp_path / "s.npz", waveform=np.zeros(5))
     again = Signals.load(tmp_path / "s.npz")

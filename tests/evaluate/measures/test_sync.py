@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -112,7 +114,7 @@ def test_the_shipped_regressor_hears_speech() -> None:
     assert "LJSpeech" in Regressor.load().source
 
 
-def test_a_damaged_regressor_is_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_regressor_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "broken.npz"
     path.write_bytes(b"not an archive")
     with pytest.raises(BadSetting, match="cannot be read"):
@@ -122,7 +124,7 @@ def test_a_damaged_regressor_is_refused(tmp_path) -> None:  # type: ignore[no-un
         Regressor.load(path)
 
 
-def test_a_regressor_survives_its_file(tmp_path, heard: Regressor) -> None:  # type: ignore[no-untyped-def]
+def test_a_regressor_survives_its_file(tmp_path: Path, heard: Regressor) -> None:
     heard.save(tmp_path / "deep" / "r.npz")
     again = Regressor.load(tmp_path / "deep" / "r.npz")
     assert np.allclose(again.weights, heard.weights, atol=1e-6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ TEXT = "The weather was lovely yesterday, so we walked along the river until sun
 
 
 @pytest.fixture(scope="module")
-def heard():  # type: ignore[no-untyped-def]
+def heard() -> dict[str, Any]:
     from moda.media.transcript import transcribe
 
     return {voice: transcribe(speak(TEXT, voice, offline=True)).words for voice in ("joe", "kumo", "gongitsune")}
@@ -29,12 +30,12 @@ def plain(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("voice", ["joe", "kumo", "gongitsune"])
-def test_a_recogniser_understands_every_word(heard, voice: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_recogniser_understands_every_word(heard: dict[str, Any], voice: str) -> None:
     assert plain(" ".join(word.text for word in heard[voice])) == plain(TEXT)
 
 
 @pytest.mark.parametrize("voice", ["joe", "kumo"])
-def test_words_are_said_when_they_are_heard(heard, voice: str) -> None:  # type: ignore[no-untyped-def]
+def test_words_are_said_when_they_are_heard(heard: dict[str, Any], voice: str) -> None:
     """Whisper's own times are coarse (0.02 s steps, some 0.1 s of spread); the median shows no shift."""
     said = speak(TEXT, voice, offline=True).words
     assert [word.text for word in said] == TEXT.split()
@@ -56,7 +57,7 @@ def test_phonemes_cover_the_speech_and_loudness_is_one(voice: str) -> None:
     assert len(vowels) > 8 and np.median(loud) > 0.02
 
 
-def test_rate_and_pitch(heard) -> None:  # type: ignore[no-untyped-def]
+def test_rate_and_pitch(heard: dict[str, Any]) -> None:
     usual, slow, high = (speak("Seven men ran.", "joe", *given, offline=True) for given in ((), (0.6,), (1.0, 5.0)))
     assert slow.seconds - 0.37 > 1.35 * (usual.seconds - 0.37)
     assert abs(high.seconds - usual.seconds) < 0.15 * usual.seconds and high.words[-1].text == "ran."

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+from typing import Any
+
 import pytest
 import torch
 from torch.nn import functional
@@ -14,6 +17,7 @@ from moda.renderer.liveportrait.fourier import FourierConv3d
 from moda.renderer.liveportrait.generator import GeneratorConfig, PictureGenerator
 from moda.renderer.liveportrait.warping import WarpingConfig, WarpingModule
 from moda.renderer.liveportrait.winograd import Winograd, inside, padded_like, repeated_kernel, tiles
+from tests.renderer.liveportrait.conftest import Expected, SeededFiles
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -26,7 +30,7 @@ def layer(*shape: int, seed: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize(("inputs", "outputs", "side"), [(16, 32, 8), (5, 3, 4), (33, 17, 40)])
-def test_winograd_in_the_plane(inputs, outputs, side):
+def test_winograd_in_the_plane(inputs: Any, outputs: Any, side: Any) -> None:
     weight, bias = layer(outputs, inputs, 3, 3)
     x = random(1, inputs, side, side + 4)
     padded = padded_like((1, side, side + 4, inputs), x)
@@ -38,7 +42,7 @@ def test_winograd_in_the_plane(inputs, outputs, side):
 
 
 @pytest.mark.parametrize(("inputs", "outputs", "depth", "side"), [(6, 4, 5, 8), (14, 20, 2, 36)])
-def test_winograd_in_a_volume(inputs, outputs, depth, side):
+def test_winograd_in_a_volume(inputs: Any, outputs: Any, depth: Any, side: Any) -> None:
     weight, bias = layer(outputs, inputs, 3, 3, 3)
     x = random(1, inputs, depth, side, side)
     padded = padded_like((depth, side, side, inputs), x, slabs=1)
@@ -48,14 +52,14 @@ def test_winograd_in_a_volume(inputs, outputs, depth, side):
     torch.testing.assert_close(found, wanted, atol=2e-5, rtol=0)
 
 
-def test_winograd_refuses_sides_it_would_compute_wrongly():
+def test_winograd_refuses_sides_it_would_compute_wrongly() -> None:
     weight, bias = layer(2, 2, 3, 3)
     with pytest.raises(ValueError, match="multiples of 4"):
         Winograd(weight, bias)(torch.zeros(1, 8, 10, 2), torch.zeros(1, 6, 8, 2))
 
 
 @pytest.mark.parametrize(("repeat", "distinct"), [(1, 1), (2, 2), (4, 3)])
-def test_a_convolution_of_repeated_pixels(repeat, distinct):
+def test_a_convolution_of_repeated_pixels(repeat: Any, distinct: Any) -> None:
     weight, _ = layer(3, 5, 3, 3)
     x = random(1, 5, 6, 7)
     kernel, kinds = repeated_kernel(weight, repeat)
@@ -67,7 +71,7 @@ def test_a_convolution_of_repeated_pixels(repeat, distinct):
             torch.testing.assert_close(small[:, row, column], wanted[:, :, i::repeat, j::repeat], atol=1e-5, rtol=0)
 
 
-def test_tiles_of_a_doubled_frame():
+def test_tiles_of_a_doubled_frame() -> None:
     frame = random(1, 4, 6, 3)
     large = frame.repeat_interleave(2, 1).repeat_interleave(2, 2)
     doubled = tiles(frame, 0, 2, 2).reshape(4, 4, 1, 2, 3, 3)
@@ -75,7 +79,7 @@ def test_tiles_of_a_doubled_frame():
 
 
 @pytest.mark.parametrize(("taps", "depth"), [(7, 16), (7, 5), (3, 4)])
-def test_fourier(taps, depth):
+def test_fourier(taps: Any, depth: Any) -> None:
     weight, bias = layer(3, 5, taps, taps, taps)
     x, margin = random(1, 5, depth, 32, 16), taps // 2
     padded = functional.pad(x, (margin,) * 4)[0].permute(1, 2, 3, 0).contiguous()
@@ -84,13 +88,13 @@ def test_fourier(taps, depth):
     torch.testing.assert_close(found, wanted, atol=2e-5, rtol=0)
 
 
-def test_instance_norm():
+def test_instance_norm() -> None:
     x = random(1, 12, 16, 5) * 3 + 100
     wanted = functional.instance_norm(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
     torch.testing.assert_close(normalised(x), wanted, atol=1e-4, rtol=0)
 
 
-def test_a_small_generator():
+def test_a_small_generator() -> None:
     torch.manual_seed(3)
     plain = PictureGenerator(GeneratorConfig(features=12, width=24, middle_blocks=2, up_widths=(16, 8), hidden=6))
     features = random(2, 12, 16, 16)
@@ -98,7 +102,7 @@ def test_a_small_generator():
 
 
 @pytest.mark.parametrize("levels", [2, 4])
-def test_a_small_warping_module(levels):
+def test_a_small_warping_module(levels: Any) -> None:
     torch.manual_seed(4)
     config = WarpingConfig(
         keypoints=5, volume=Volume(4, 6), compressed=2, hourglass_width=4,
@@ -112,7 +116,7 @@ def test_a_small_warping_module(levels):
 
 
 @pytest.mark.slow
-def test_the_published_warping_module(files, expected, seeded):
+def test_the_published_warping_module(files: SeededFiles, expected: Expected, seeded: ModuleType) -> None:
     network = accelerate_warping(convert.load_warping(files.network("warping_module"), "W"))
     source = torch.from_numpy(seeded.tensor("lp/kp_source", (2, 21, 3), 0.35))
     driving = source + torch.from_numpy(seeded.tensor("lp/kp_delta", (2, 21, 3), 0.08))
@@ -124,7 +128,7 @@ def test_the_published_warping_module(files, expected, seeded):
 
 
 @pytest.mark.slow
-def test_the_published_generator(files, expected, seeded):
+def test_the_published_generator(files: SeededFiles, expected: Expected, seeded: ModuleType) -> None:
     network = accelerate_generator(convert.load_generator(files.network("spade_generator"), "G"))
     found = network(torch.from_numpy(seeded.tensor("lp/warped", (1, 256, 64, 64))))
     assert expected.difference("G/out", found) < 5e-5

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
 
 from moda.renderer.liveportrait import convert
 from moda.renderer.liveportrait.warping import identity_grid, shifted
+from tests.renderer.liveportrait.conftest import Expected, SeededFiles
 
 
 def from_name(seeded: ModuleType, name: str, shape: tuple[int, ...], scale: float = 1.0) -> torch.Tensor:
@@ -16,18 +18,18 @@ def from_name(seeded: ModuleType, name: str, shape: tuple[int, ...], scale: floa
 
 
 @pytest.fixture(scope="module")
-def keypoints(seeded):
+def keypoints(seeded: ModuleType) -> tuple[torch.Tensor, torch.Tensor]:
     source = from_name(seeded, "lp/kp_source", (2, 21, 3), 0.35)
     return source, source + from_name(seeded, "lp/kp_delta", (2, 21, 3), 0.08)
 
 
-def test_appearance(files, expected, seeded):
+def test_appearance(files: SeededFiles, expected: Expected, seeded: ModuleType) -> None:
     network = convert.load_appearance(files.network("appearance_feature_extractor"), "F")
     picture = torch.from_numpy(seeded.unit("lp/image", (1, 3, 256, 256)))
     assert expected.difference("F/out", network(picture)) < 1e-4
 
 
-def test_motion_extractor(files, expected, seeded):
+def test_motion_extractor(files: SeededFiles, expected: Expected, seeded: ModuleType) -> None:
     network = convert.load_motion_extractor(files.network("motion_extractor"), "M")
     pose = network(torch.from_numpy(seeded.unit("lp/image", (1, 3, 256, 256))))
     for name, value in pose._asdict().items():
@@ -36,7 +38,9 @@ def test_motion_extractor(files, expected, seeded):
         assert expected.difference(f"M/degrees/{name}", value) < 1e-4, name  # 3 degrees a bin
 
 
-def test_stitching_and_retargeting(files, expected, seeded, keypoints):
+def test_stitching_and_retargeting(
+    files: SeededFiles, expected: Expected, seeded: ModuleType, keypoints: tuple[torch.Tensor, torch.Tensor]
+) -> None:
     source, driving = (x.flatten(1) for x in keypoints)
     networks = convert.load_retargeting(files.retargeting(), "S")
     lip = torch.cat([source, from_name(seeded, "lp/lip_ratio", (2, 2))], dim=1)
@@ -47,7 +51,9 @@ def test_stitching_and_retargeting(files, expected, seeded, keypoints):
 
 
 @pytest.mark.slow
-def test_warping(files, expected, seeded, keypoints):
+def test_warping(
+    files: SeededFiles, expected: Expected, seeded: ModuleType, keypoints: tuple[torch.Tensor, torch.Tensor]
+) -> None:
     network = convert.load_warping(files.network("warping_module"), "W")
     volumes = from_name(seeded, "lp/feature_3d", (2, 32, 16, 64, 64))
     warped = [
@@ -60,13 +66,13 @@ def test_warping(files, expected, seeded, keypoints):
 
 
 @pytest.mark.slow
-def test_generator(files, expected, seeded):
+def test_generator(files: SeededFiles, expected: Expected, seeded: ModuleType) -> None:
     network = convert.load_generator(files.network("spade_generator"), "G")
     assert expected.difference("G/out", network(from_name(seeded, "lp/warped", (1, 256, 64, 64)))) < 5e-5
 
 
 @pytest.mark.parametrize("size", [(16, 64, 64), (5, 9, 4), (1, 3, 2)])
-def test_sampling_along_a_shift_is_what_grid_sample_does(size):
+def test_sampling_along_a_shift_is_what_grid_sample_does(size: Any) -> None:
     generator = torch.Generator().manual_seed(1)
     volume = torch.randn(1, 4, *size, generator=generator)
     shifts = torch.randn(2, 3, 3, generator=generator)

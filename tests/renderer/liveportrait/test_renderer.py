@@ -9,7 +9,8 @@ import itertools
 import os
 import threading
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,16 +27,16 @@ from moda.renderer.liveportrait.appearance import AppearanceConfig, AppearanceEn
 from moda.renderer.liveportrait.batches import as_tensor, keypoints
 from moda.renderer.liveportrait.generator import GeneratorConfig, PictureGenerator
 from moda.renderer.liveportrait.motion_extractor import MotionExtractor, MotionExtractorConfig
-from moda.renderer.liveportrait.renderer import LivePortraitRenderer
+from moda.renderer.liveportrait.renderer import LivePortraitRenderer, Prepared
 from moda.renderer.liveportrait.showing import Showing
 from moda.renderer.liveportrait.stitching import EYE_SIZES, LIP_SIZES, STITCHING_SIZES, KeypointMLP
 from moda.renderer.liveportrait.warping import WarpingConfig, WarpingModule
 from moda.renderer.window import upright_window
-from tests.renderer.liveportrait.conftest import driving
+from tests.renderer.liveportrait.conftest import Expected, SeededFiles, driving
 
 
 @pytest.fixture(scope="module")
-def networks(files):
+def networks(files: SeededFiles) -> convert.Networks:
     return convert.Networks(
         convert.load_appearance(files.network("appearance_feature_extractor"), "F"),
         convert.load_motion_extractor(files.network("motion_extractor"), "M"),
@@ -46,7 +47,7 @@ def networks(files):
 
 
 @pytest.fixture(scope="module")
-def portrait(seeded, expected):
+def portrait(seeded: ModuleType, expected: Expected) -> SimpleNamespace:
     """The seeded picture with the landmarks of the fixture: all of a portrait that this renderer reads."""
     image = seeded.picture("lp/picture", 400, 360)
     alpha = np.zeros(image.shape[:2], np.float32)
@@ -61,13 +62,15 @@ def motion() -> Motion:
     return driving("lp/drive", 2, (8, 10, 6))
 
 
-def test_the_crop_is_the_reference_s(portrait, expected):
+def test_the_crop_is_the_reference_s(portrait: SimpleNamespace, expected: Expected) -> None:
     crop = portrait.crop.network_input().astype(int)
     assert np.abs(crop - expected["composed/crop256"]).max() <= 3
 
 
 @pytest.mark.slow
-def test_two_frames_as_the_reference_renders_them(networks, portrait, motion, expected):
+def test_two_frames_as_the_reference_renders_them(
+    networks: convert.Networks, portrait: SimpleNamespace, motion: Motion, expected: Expected
+) -> None:
     renderer = LivePortraitRenderer(networks, "cpu")
     crop = SimpleNamespace(**vars(portrait.crop), network_input=lambda: expected["composed/crop256"])
     prepared = renderer.prepare(SimpleNamespace(image=portrait.image, crop=crop))
@@ -89,7 +92,7 @@ def test_two_frames_as_the_reference_renders_them(networks, portrait, motion, ex
 
 
 @pytest.fixture(scope="module")
-def small():
+def small() -> convert.Networks:
     """LivePortrait in miniature: the same code, sizes that take milliseconds."""
     torch.manual_seed(5)
     warping = WarpingConfig(volume=Volume(4, 4), compressed=2, hourglass_width=4, hourglass_levels=2, output=8)
@@ -115,21 +118,23 @@ def lively(frames: int, origin: str = "moda-lite") -> Motion:
 
 
 @pytest.fixture(scope="module")
-def renderer(small):
+def renderer(small: convert.Networks) -> LivePortraitRenderer:
     return LivePortraitRenderer(small, "cpu", batch_size=3)
 
 
 @pytest.fixture(scope="module")
-def prepared(renderer, portrait):
+def prepared(renderer: LivePortraitRenderer, portrait: SimpleNamespace) -> Prepared:
     return renderer.prepare(portrait)
 
 
-def test_it_is_a_renderer(renderer):
+def test_it_is_a_renderer(renderer: LivePortraitRenderer) -> None:
     assert isinstance(renderer, Renderer)
     assert renderer.name == "liveportrait"
 
 
-def test_frames_do_not_depend_on_batches_or_on_where_one_starts(small, portrait, prepared, renderer):
+def test_frames_do_not_depend_on_batches_or_on_where_one_starts(
+    small: convert.Networks, portrait: SimpleNamespace, prepared: Prepared, renderer: LivePortraitRenderer
+) -> None:
     motion = lively(5)
     whole = list(renderer.frames(prepared, motion))
     assert [frame.shape for frame in whole] == [(512, 512, 3)] * 5
@@ -141,14 +146,16 @@ def test_frames_do_not_depend_on_batches_or_on_where_one_starts(small, portrait,
     assert len(list(renderer.frames(prepared, motion, start=4, stop=99))) == 1
 
 
-def test_the_fast_way_makes_the_same_pictures(small, portrait, prepared, renderer):
+def test_the_fast_way_makes_the_same_pictures(
+    small: convert.Networks, portrait: SimpleNamespace, prepared: Prepared, renderer: LivePortraitRenderer
+) -> None:
     plain = LivePortraitRenderer(small, "cpu", fast=False)
     motion = lively(2)
     for found, wanted in zip(renderer.frames(prepared, motion), plain.frames(plain.prepare(portrait), motion)):
         assert np.abs(found.astype(int) - wanted).max() <= 1
 
 
-def test_sizes(prepared, renderer, portrait):
+def test_sizes(prepared: Prepared, renderer: LivePortraitRenderer, portrait: SimpleNamespace) -> None:
     motion = lively(1)
     assert next(renderer.frames(prepared, motion, size=256)).shape == (256, 256, 3)
     assert next(renderer.frames(prepared, motion, size=700)).shape == (700, 700, 3)
@@ -156,7 +163,7 @@ def test_sizes(prepared, renderer, portrait):
     assert whole.shape == portrait.image.shape
 
 
-def test_what_is_shown_is_upright_and_in_the_picture(portrait):
+def test_what_is_shown_is_upright_and_in_the_picture(portrait: SimpleNamespace) -> None:
     """The crop is turned and reaches beyond the picture; the frame shows the picture itself around it."""
     image, grey = portrait.image, np.full((512, 512, 3), 77, np.uint8)
     x, y, side = upright_window(portrait)
@@ -170,7 +177,9 @@ def test_what_is_shown_is_upright_and_in_the_picture(portrait):
 
 
 @pytest.mark.parametrize(("shape", "wanted"), [((3000, 1500), (1920, 960)), ((401, 361), (400, 360))])
-def test_whole_pictures_are_limited_as_the_reference_limits_them(portrait, shape, wanted):
+def test_whole_pictures_are_limited_as_the_reference_limits_them(
+    portrait: SimpleNamespace, shape: Any, wanted: Any
+) -> None:
     large = SimpleNamespace(**{**vars(portrait), "image": np.full((*shape, 3), 9, np.uint8)})
     frame = Showing(large, 512, True)(np.full((512, 512, 3), 77, np.uint8))
     assert frame.shape == (*wanted, 3) and frame[-1, -1, 0] == 9
@@ -180,21 +189,21 @@ def test_whole_pictures_are_limited_as_the_reference_limits_them(portrait, shape
     assert frame[round(row * height), round(column * width), 0] == 77
 
 
-def test_alpha_is_the_person_s(prepared, renderer):
+def test_alpha_is_the_person_s(prepared: Prepared, renderer: LivePortraitRenderer) -> None:
     frame = next(renderer.frames(prepared, lively(1), whole=True, alpha=True))
     assert frame.shape[2] == 4 and frame[200, 180, 3] == 255 and frame[10, 10, 3] == 0
     plain = next(renderer.frames(prepared, lively(1), whole=True))
     assert np.array_equal(frame[..., :3], plain)
 
 
-def test_frames_come_one_by_one(prepared, renderer):
+def test_frames_come_one_by_one(prepared: Prepared, renderer: LivePortraitRenderer) -> None:
     """An hour of motion gives its first frame at once: nothing is computed ahead but one batch."""
     assert next(renderer.frames(prepared, lively(90_000))).shape == (512, 512, 3)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="reads the process's memory from /proc")
-def test_ten_minutes_take_no_more_memory_than_ten_seconds(prepared, renderer):
+def test_ten_minutes_take_no_more_memory_than_ten_seconds(prepared: Prepared, renderer: LivePortraitRenderer) -> None:
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -208,7 +217,7 @@ def test_ten_minutes_take_no_more_memory_than_ten_seconds(prepared, renderer):
     assert seen[1] - seen[0] < 0.02 * seen[0]
 
 
-def test_cancelling(prepared, renderer):
+def test_cancelling(prepared: Prepared, renderer: LivePortraitRenderer) -> None:
     answers = itertools.chain([False] * 3, itertools.repeat(True))
     frames = renderer.frames(prepared, lively(9), cancel=lambda: next(answers))
     with pytest.raises(Cancelled):
@@ -217,11 +226,16 @@ def test_cancelling(prepared, renderer):
     assert count < 3
 
 
-def test_scarce_memory_makes_smaller_batches(renderer, prepared, caplog, monkeypatch):
+def test_scarce_memory_makes_smaller_batches(
+    renderer: LivePortraitRenderer,
+    prepared: Prepared,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Memory for two frames, then for none; the next video tries the full batch again."""
     room, tried, real = 2, [], batches.pictures
 
-    def scarce(networks, learnt, motion, frames):
+    def scarce(networks: convert.Networks, learnt: Any, motion: Motion, frames: Any) -> Any:
         tried.append(len(frames))
         if len(frames) > room:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -238,12 +252,14 @@ def test_scarce_memory_makes_smaller_batches(renderer, prepared, caplog, monkeyp
         next(many.frames(prepared, lively(5)))
 
 
-def test_the_next_batch_is_computed_while_the_last_is_used(renderer, prepared, monkeypatch):
+def test_the_next_batch_is_computed_while_the_last_is_used(
+    renderer: LivePortraitRenderer, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A network that waits until somebody uses what it made before: without overlap nobody ever would."""
     used = threading.Semaphore(0)
     order = []
 
-    def slow(networks, learnt, motion, frames):
+    def slow(networks: convert.Networks, learnt: Any, motion: Motion, frames: Any) -> Any:
         order.append(("begun", frames.start))
         if frames.start:
             assert used.acquire(timeout=20), "the batch before was not handed over while this one is computed"
@@ -257,7 +273,7 @@ def test_the_next_batch_is_computed_while_the_last_is_used(renderer, prepared, m
     assert order == [(what, start) for start in (0, 3, 6) for what in ("begun", "done")]
 
 
-def test_a_weight_too_large_for_half_precision_is_named(small):
+def test_a_weight_too_large_for_half_precision_is_named(small: convert.Networks) -> None:
     large = copy.deepcopy(small)
     large.generator.first.weight.data[0, 0, 0, 0] = 5e4
     with pytest.raises(BadWeights, match=r"generator has a weight of 5e\+04 \(first\.weight\).*bfloat16"):
@@ -265,7 +281,9 @@ def test_a_weight_too_large_for_half_precision_is_named(small):
     LivePortraitRenderer(large, "cpu", precision="bfloat16")
 
 
-def test_half_precision_is_close(small, portrait, prepared, renderer):
+def test_half_precision_is_close(
+    small: convert.Networks, portrait: SimpleNamespace, prepared: Prepared, renderer: LivePortraitRenderer
+) -> None:
     half = LivePortraitRenderer(small, "cpu", precision="bfloat16")
     motion = lively(1)
     found, wanted = next(half.frames(half.prepare(portrait), motion)), next(renderer.frames(prepared, motion))
@@ -273,7 +291,9 @@ def test_half_precision_is_close(small, portrait, prepared, renderer):
     assert small.generator.first.weight.dtype == torch.float32  # the networks given stay as they were
 
 
-def test_bad_settings(small, portrait, renderer, prepared):
+def test_bad_settings(
+    small: convert.Networks, portrait: SimpleNamespace, renderer: LivePortraitRenderer, prepared: Prepared
+) -> None:
     with pytest.raises(BadSetting, match="at least 1, not 0"):
         LivePortraitRenderer(small, "cpu", batch_size=0)
     with pytest.raises(BadSetting, match="auto or one of float32, float16, bfloat16"):
@@ -289,7 +309,7 @@ def test_bad_settings(small, portrait, renderer, prepared):
         renderer.frames(odd, lively(1))  # at once, not with the first frame
 
 
-def test_the_face_parser_s_mask(tmp_path, small, portrait):
+def test_the_face_parser_s_mask(tmp_path: Path, small: convert.Networks, portrait: SimpleNamespace) -> None:
     """facexlib's network with weights of no meaning: the plumbing, and the refusal of other files."""
     from facexlib.parsing.bisenet import BiSeNet
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,11 +16,12 @@ from moda.portrait.measures import eye_distance, eye_openness, lip_gap
 from moda.renderer.mesh.drawing.compiled import PLANNED
 from moda.renderer.mesh.drawing.viewport import build_viewport
 from moda.renderer.mesh.renderer import MeshRenderer
+from tests.renderer.mesh.conftest import Sitter
 
 Track = Callable[[np.ndarray], np.ndarray]
 
 
-def still_frame(sitter, size: int = 512) -> np.ndarray:  # type: ignore[no-untyped-def]
+def still_frame(sitter: str, size: int = 512) -> np.ndarray:
     prepared = sitter.prepared
     return build_viewport(prepared.layers, prepared.region, prepared.window, size, False, prepared.field.moves).base[
         ..., :3
@@ -35,7 +38,7 @@ def test_the_reference_motion_shows_the_portrait(name: str, request: pytest.Fixt
     assert np.percentile(difference, 99.5) <= 6
 
 
-def test_jaw_open_opens_the_lips_in_proportion(hopper, track: Track) -> None:  # type: ignore[no-untyped-def]
+def test_jaw_open_opens_the_lips_in_proportion(hopper: Sitter, track: Track) -> None:
     wanted = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
     frames = hopper.render(*({"jaw_open": float(v)} for v in wanted))
     gaps = np.array([lip_gap(track(frame)) for frame in frames])
@@ -44,13 +47,13 @@ def test_jaw_open_opens_the_lips_in_proportion(hopper, track: Track) -> None:  #
     assert 0.20 < gaps[-1] < 0.42, gaps
 
 
-def test_an_open_smile_can_close(astronaut, track: Track) -> None:  # type: ignore[no-untyped-def]
+def test_an_open_smile_can_close(astronaut: Sitter, track: Track) -> None:
     at_rest, closed = astronaut.render({}, {"jaw_open": 0.0, "lips_press": 0.3})
     assert lip_gap(track(at_rest)) > 0.12
     assert lip_gap(track(closed)) < 0.05
 
 
-def test_blink_closes_the_eyes_step_by_step_and_hides_the_iris(astronaut, track: Track) -> None:  # type: ignore[no-untyped-def]
+def test_blink_closes_the_eyes_step_by_step_and_hides_the_iris(astronaut: Sitter, track: Track) -> None:
     steps = [0.0, 0.35, 0.7, 1.0]
     frames = astronaut.render(*({"blink_left": v, "blink_right": v} for v in steps))
     openness = np.array([eye_openness(track(frame)) for frame in frames])
@@ -65,14 +68,14 @@ def test_blink_closes_the_eyes_step_by_step_and_hides_the_iris(astronaut, track:
         assert dark[1] > dark[0] + 25, "skin must cover the iris"
 
 
-def test_one_eye_can_wink(astronaut, track: Track) -> None:  # type: ignore[no-untyped-def]
+def test_one_eye_can_wink(astronaut: Sitter, track: Track) -> None:
     rest, wink = astronaut.render({}, {"blink_left": 1.0})
     before, after = eye_openness(track(rest)), eye_openness(track(wink))
     assert after[0] < 0.6 * before[0]
     assert after[1] > 0.8 * before[1]
 
 
-def test_gaze_moves_the_iris(astronaut, track: Track) -> None:  # type: ignore[no-untyped-def]
+def test_gaze_moves_the_iris(astronaut: Sitter, track: Track) -> None:
     left, right = (track(frame) for frame in astronaut.render({"gaze_x": -0.8}, {"gaze_x": 0.8}))
     for iris, corners in ((468, [33, 133]), (473, [362, 263])):
         centre = [(m[iris, 0] - m[corners, 0].mean()) / eye_distance(m) for m in (left, right)]
@@ -80,7 +83,7 @@ def test_gaze_moves_the_iris(astronaut, track: Track) -> None:  # type: ignore[n
 
 
 @pytest.mark.parametrize("name", ["pitch", "yaw", "roll"])
-def test_pose_turns_the_head_the_way_of_the_convention(hopper, track: Track, name: str) -> None:  # type: ignore[no-untyped-def]
+def test_pose_turns_the_head_the_way_of_the_convention(hopper: Sitter, track: Track, name: str) -> None:
     from moda.portrait.canonical import fit_pose
 
     index = {"pitch": 0, "yaw": 1, "roll": 2}[name]
@@ -88,7 +91,7 @@ def test_pose_turns_the_head_the_way_of_the_convention(hopper, track: Track, nam
     assert 7.0 < plus - minus < 19.0
 
 
-def test_expressions_move_brows_and_mouth_corners(hopper, track: Track) -> None:  # type: ignore[no-untyped-def]
+def test_expressions_move_brows_and_mouth_corners(hopper: Sitter, track: Track) -> None:
     from moda.portrait.measures import brow_height, smile_corner
 
     rest, smile, frown, raised = (
@@ -99,7 +102,7 @@ def test_expressions_move_brows_and_mouth_corners(hopper, track: Track) -> None:
     assert (brow_height(raised) > brow_height(rest) + 0.006).all()  # glasses hold the brows back
 
 
-def test_the_same_motion_gives_the_same_bytes_wherever_it_starts(hopper) -> None:  # type: ignore[no-untyped-def]
+def test_the_same_motion_gives_the_same_bytes_wherever_it_starts(hopper: Sitter) -> None:
     frames = [{"jaw_open": 0.1 * k, "yaw": 2.0 * k, "blink_left": 0.2 * k, "smile": 0.1 * k} for k in range(5)]
     whole_run = hopper.render(*frames)
     again = hopper.render(*frames)
@@ -128,7 +131,7 @@ def test_the_plate_stands_still_to_the_bit(name: str, request: pytest.FixtureReq
     assert uncovered.sum() > 500, "the head moves before its background"
 
 
-def test_a_straight_line_behind_the_head_stays_straight(astronaut) -> None:  # type: ignore[no-untyped-def]
+def test_a_straight_line_behind_the_head_stays_straight(astronaut: Sitter) -> None:
     """Stripes painted behind the person, close to the hair, do not move when the head turns."""
     from moda.portrait.portrait import learn_face
 
@@ -147,7 +150,7 @@ def test_a_straight_line_behind_the_head_stays_straight(astronaut) -> None:  # t
     assert (behind & (portrait.matte.alpha > 0)).any()
 
 
-def test_a_whole_picture_at_rest_is_the_picture_to_the_bit(astronaut) -> None:  # type: ignore[no-untyped-def]
+def test_a_whole_picture_at_rest_is_the_picture_to_the_bit(astronaut: Sitter) -> None:
     image = astronaut.portrait.image
     rest, moved = astronaut.render({}, {"yaw": 10.0, "jaw_open": 0.9, "roll": 6.0}, whole=True)
     assert (rest == image).all()
@@ -158,7 +161,7 @@ def test_a_whole_picture_at_rest_is_the_picture_to_the_bit(astronaut) -> None:  
     assert np.abs(moved.astype(int) - image).mean() > 0.5
 
 
-def test_the_person_over_its_own_plate_is_the_portrait(astronaut) -> None:  # type: ignore[no-untyped-def]
+def test_the_person_over_its_own_plate_is_the_portrait(astronaut: Sitter) -> None:
     """What is drawn once something moves fits what is shown at rest: hardly moved, hardly changed."""
     rest, cut = still_frame(astronaut), astronaut.render({}, alpha=True)[0]
     prepared = astronaut.prepared
@@ -173,12 +176,12 @@ def test_the_person_over_its_own_plate_is_the_portrait(astronaut) -> None:  # ty
 
 
 @pytest.mark.parametrize("size", [256, 1080])
-def test_other_sizes(hopper, size: int) -> None:  # type: ignore[no-untyped-def]
+def test_other_sizes(hopper: Sitter, size: int) -> None:
     (frame,) = hopper.render({"jaw_open": 0.5, "yaw": 5.0}, size=size)
     assert frame.shape == (size, size, 3)
 
 
-def test_extreme_motion_is_held_back(hopper, track: Track) -> None:  # type: ignore[no-untyped-def]
+def test_extreme_motion_is_held_back(hopper: Sitter, track: Track) -> None:
     wild = {"yaw": 80.0, "pitch": -60.0, "roll": 70.0, "jaw_open": 5.0, "blink_left": 9.0, "smile": 7.0, "pucker": 4.0}
     (frame,) = hopper.render(wild)
     still = still_frame(hopper)
@@ -186,14 +189,14 @@ def test_extreme_motion_is_held_back(hopper, track: Track) -> None:  # type: ign
     assert np.abs(frame.astype(int) - still).mean() < 60
 
 
-def test_bad_size_and_cancel(hopper) -> None:  # type: ignore[no-untyped-def]
+def test_bad_size_and_cancel(hopper: Sitter) -> None:
     with pytest.raises(BadSetting):
         hopper.render({}, size=33)
     with pytest.raises(Cancelled):
         hopper.render({}, {}, cancel=lambda: True)
 
 
-def test_memory_does_not_grow_with_the_number_of_frames(hopper) -> None:  # type: ignore[no-untyped-def]
+def test_memory_does_not_grow_with_the_number_of_frames(hopper: Sitter) -> None:
     motion = hopper.motion(*({"jaw_open": 0.02 * (k % 40), "yaw": 0.2 * (k % 30)} for k in range(70)))
     stream = hopper.renderer.frames(hopper.prepared, motion)
     for _ in range(10):
@@ -208,7 +211,7 @@ def test_memory_does_not_grow_with_the_number_of_frames(hopper) -> None:  # type
     assert late - early < 2_000_000
 
 
-def test_what_is_compiled_ahead_is_what_frames_call(hopper, astronaut) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_compiled_ahead_is_what_frames_call(hopper: Sitter, astronaut: Sitter) -> None:
     for function, signature in PLANNED:
         function.compile(signature)
     known = {function.__name__: len(function.signatures) for function, _ in PLANNED}
@@ -219,7 +222,7 @@ def test_what_is_compiled_ahead_is_what_frames_call(hopper, astronaut) -> None: 
     assert {function.__name__: len(function.signatures) for function, _ in PLANNED} == known
 
 
-def test_shoulders_breathe_only_when_asked(hopper) -> None:  # type: ignore[no-untyped-def]
+def test_shoulders_breathe_only_when_asked(hopper: Sitter) -> None:
     breathing = hopper.renderer.prepare(hopper.portrait)
     motion = hopper.motion(*({} for _ in range(28)))
     first, *_, last = hopper.renderer.frames(breathing, motion)
@@ -230,7 +233,7 @@ def test_shoulders_breathe_only_when_asked(hopper) -> None:  # type: ignore[no-u
     assert (still_first == still_last).all()
 
 
-def test_a_still_background_is_still_to_the_bit_and_a_loose_one_sways(hopper) -> None:  # type: ignore[no-untyped-def]
+def test_a_still_background_is_still_to_the_bit_and_a_loose_one_sways(hopper: Sitter) -> None:
     motion = hopper.motion({}, {"yaw": 12.0, "pitch": 6.0, "jaw_open": 0.6}, {"yaw": -12.0, "roll": 8.0})
     held = list(hopper.renderer.frames(hopper.prepared, motion, whole=True))
     loose = hopper.renderer.prepare(hopper.portrait, breathing=False, background_still=False)
@@ -249,7 +252,7 @@ def test_a_still_background_is_still_to_the_bit_and_a_loose_one_sways(hopper) ->
 
 
 @pytest.mark.parametrize(("size", "least"), [(256, 0.8), (512, 0.9)])
-def test_the_skin_stays_as_sharp_as_the_portrait(size: int, least: float, hopper, track: Track) -> None:  # type: ignore[no-untyped-def]
+def test_the_skin_stays_as_sharp_as_the_portrait(size: int, least: float, hopper: Sitter, track: Track) -> None:
     """A portrait shown at and below its own size, at rest and turned: sampling takes no detail off it."""
     from moda.evaluate.measures.pictures import detail_at, eye_distance
 
@@ -261,7 +264,7 @@ def test_the_skin_stays_as_sharp_as_the_portrait(size: int, least: float, hopper
         assert least < ratio < 1.35
 
 
-def test_a_covered_mouth_moves_as_one_and_shows_no_inside(hopper) -> None:  # type: ignore[no-untyped-def]
+def test_a_covered_mouth_moves_as_one_and_shows_no_inside(hopper: Sitter) -> None:
     """A mask drawn over mouth and chin keeps its one colour, and the chin still carries it down."""
     from dataclasses import replace
 
@@ -284,7 +287,7 @@ def test_a_covered_mouth_moves_as_one_and_shows_no_inside(hopper) -> None:  # ty
     assert lowest(opened) > lowest(rest) + 3
 
 
-def test_a_shouting_mouth_closes_with_its_own_lips(shared_data, track: Track) -> None:  # type: ignore[no-untyped-def]
+def test_a_shouting_mouth_closes_with_its_own_lips(shared_data: Path, track: Track) -> None:
     from tests.renderer.mesh.conftest import Sitter, open_portrait
 
     portrait = open_portrait(shared_data / "reports" / "shout.png")
@@ -297,7 +300,7 @@ def test_a_shouting_mouth_closes_with_its_own_lips(shared_data, track: Track) ->
 
 
 @pytest.mark.parametrize(("lamp", "strongest"), [((1.0, 0.2, 0.15), 0), ((0.3, 0.9, 0.35), 1), ((0.25, 0.45, 1.0), 2)])
-def test_teeth_and_tongue_take_the_colour_of_the_light(lamp, strongest, hopper) -> None:  # type: ignore[no-untyped-def]
+def test_teeth_and_tongue_take_the_colour_of_the_light(lamp: Any, strongest: Any, hopper: Sitter) -> None:
     from moda.renderer.mesh.analysis.teeth import measure_tones
 
     portrait = hopper.portrait

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from moda.portrait.canonical import canonical_face, mirror_map
@@ -43,7 +43,6 @@ def test_displacements_keep_their_anchors_and_are_symmetric() -> None:
     assert fields["jaw_open"][14, 1] - fields["jaw_open"][13, 1] == pytest.approx(0.300)
 
 
-@settings(deadline=None)
 @given(st.floats(-1e3, 1e3), st.floats(1.0, 50.0))
 def test_hold_is_gentle(value: float, limit: float) -> None:
     held = float(hold(value, limit))
