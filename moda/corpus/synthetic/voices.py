@@ -15,6 +15,7 @@ import wave
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -121,7 +122,7 @@ class Espeak:
         self._samples: list[np.ndarray] = []
         self._events: list[tuple[float, str]] = []
 
-        def collect(samples, count, events):
+        def collect(samples: Any, count: int, events: Any) -> int:
             if samples and count > 0:
                 self._samples.append(np.ctypeslib.as_array(samples, (count,)).copy())
             place = 0

@@ -21,7 +21,7 @@ from tests.renderer.mesh.conftest import Sitter
 Track = Callable[[np.ndarray], np.ndarray]
 
 
-def still_frame(sitter: str, size: int = 512) -> np.ndarray:
+def still_frame(sitter: Sitter, size: int = 512) -> np.ndarray:
     prepared = sitter.prepared
     return build_viewport(prepared.layers, prepared.region, prepared.window, size, False, prepared.field.moves).base[
         ..., :3
