@@ -143,6 +143,10 @@ def _cue(inside: str, place: int) -> Cue:
         strength, said = float(found[1]), said[: found.start()]
     if said in GESTURES:
         return Cue(place, "gesture", said, _gesture_strength(said, strength), _gesture_length(said, length))
+    if said == "pause" or said.startswith("pause "):
+        raise BadText(f"A pause is written [pause 0.5] and lasts up to {MAX_PAUSE:g} s.")
+    if numbered := re.match(rf"({'|'.join(GESTURES)})\s+[-+.\d]", said):
+        raise BadText(f"[{numbered[1]}] is scaled as in [{numbered[1]} 0.5] and lasts as in [{numbered[1]} for 2s].")
     if strength is not None and not 0 <= strength <= 1.5:
         raise BadText(f"The strength of [{inside.strip()[:40]}] must be 0 to 1.5.")
     cue = Cue(place, "emotion", said, 1.0 if strength is None else strength, length)

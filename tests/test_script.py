@@ -50,6 +50,7 @@ def test_text_and_cues_part() -> None:
         ("[smyle] hi", "did you mean [smile"),
         ("[nodd] hi", "[nod]"), ("[clap] hi", "not known"),
         ("[xqzt] hi", "not known"), ("[pause 99] hi", "10 s"),
+        ("[pause 1e9] hi", "[pause 0.5]"), ("[pause nan] hi", "[pause 0.5]"), ("[smile -3] hi", "[smile 0.5]"),
         ("[smile 9] hi", "strength of [smile]"), ("[nod for 99s] hi", "0.1 to 10 s"),
         ("[nod]" * 201 + "hi", "200 cues"),
     ],

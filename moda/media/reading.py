@@ -47,7 +47,9 @@ _MONEY = {  # one, several, for each sign
 _SHORT = {
     "en": {"e.g.": "for example", "i.e.": "that is", "etc.": "et cetera", "vs.": "versus", "approx.": "approximately",
            "Dr.": "Doctor", "Mr.": "Mister", "Mrs.": "Missis", "Ms.": "Miz", "Prof.": "Professor", "Jr.": "junior",
-           "St.": "Saint", "No.": "number"},
+           "St.": "Saint", "No.": "number", "Jan.": "January", "Feb.": "February", "Aug.": "August",
+           "Sept.": "September", "Oct.": "October", "Nov.": "November", "Dec.": "December", "Mon.": "Monday",
+           "Tue.": "Tuesday", "Wed.": "Wednesday", "Thu.": "Thursday", "Fri.": "Friday"},
     "de": {"z.B.": "zum Beispiel", "z. B.": "zum Beispiel", "d.h.": "das heißt", "usw.": "und so weiter",
            "Dr.": "Doktor", "Prof.": "Professor", "bzw.": "beziehungsweise", "ca.": "circa", "Nr.": "Nummer"},
     "fr": {"M.": "Monsieur", "Mme": "Madame", "Mlle": "Mademoiselle", "Dr": "Docteur", "p. ex.": "par exemple"},
@@ -56,12 +58,21 @@ _SHORT = {
     "pt": {"Sr.": "senhor", "Sra.": "senhora", "Dr.": "doutor", "Dra.": "doutora", "etc.": "etcétera"},
     "nl": {"bijv.": "bijvoorbeeld", "enz.": "enzovoort", "Dhr.": "de heer", "Mevr.": "mevrouw"},
 }  # fmt: skip
+_UNITS = {
+    "km": "kilometres", "m": "metres", "cm": "centimetres", "mm": "millimetres", "kg": "kilograms", "g": "grams",
+    "km/h": "kilometres an hour", "mph": "miles an hour", "°C": "degrees Celsius", "°F": "degrees Fahrenheit",
+    "GB": "gigabytes", "MB": "megabytes", "kB": "kilobytes", "Hz": "hertz", "kHz": "kilohertz", "min": "minutes",
+}  # fmt: skip
+"""English ones, behind a number; the other languages' voices know their own."""
+_PARTS = {"1/2": "one half", "1/3": "one third", "2/3": "two thirds", "1/4": "one quarter", "3/4": "three quarters"}
 _AND = {"en": "and", "de": "und", "fr": "et", "es": "y", "it": "e", "pt": "e", "nl": "en"}
 
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _NUMERIC = re.compile(r"\b(\d{1,2})([./])(\d{1,2})\2(\d{4})\b")
 _CLOCK = re.compile(r"\b([01]?\d|2[0-3]):([0-5]\d)\b(?!:)")
 _SUM = re.compile(r"(?P<a>[$€£¥])\s?(?P<n>\d[\d,.]*\d|\d)|(?P<m>\d[\d,.]*\d|\d)\s?(?P<b>[$€£¥])")
+_UNIT = re.compile(rf"(?<=\d)\s?({'|'.join(sorted(map(re.escape, _UNITS), key=len, reverse=True))})(?![\w/])")
+_PART = re.compile(rf"(?<![\d/])({'|'.join(_PARTS)})(?![\d/])")
 
 
 def reading(text: str, language: str) -> Reading:
@@ -78,6 +89,9 @@ def reading(text: str, language: str) -> Reading:
     )  # fmt: skip
     read = _replaced(read, _CLOCK, lambda m: _clock(base, m))
     read = _replaced(read, _SUM, lambda m: _sum(base, m))
+    if base == "en":
+        read = _replaced(read, _UNIT, lambda m: " " + _UNITS[m[1]])
+        read = _replaced(read, _PART, lambda m: _PARTS[m[0]])
     short = _SHORT[base]
     pattern = re.compile(
         r"(?<!\w)(" + "|".join(re.escape(name) for name in sorted(short, key=len, reverse=True)) + r")(?!\w)"
@@ -166,7 +180,9 @@ def _parts(text: str) -> list[tuple[int, str]]:
     places = [0]
     for match in _SENTENCE_END.finditer(text):
         last = text[places[-1] : match.start()].split()[-1:]
-        short = bool(last) and (last[0].lower() in _ABBREVIATED or re.fullmatch(r"[^\W\d_]\.", last[0]) is not None)
+        initials = re.fullmatch(r"([^\W\d_]\.)+", last[0]) if last else None
+        goes_on = text[match.end() : match.end() + 1].islower()  # "in the U.S. on Monday", not "at nine a.m. We left"
+        short = bool(last) and (last[0].lower() in _ABBREVIATED or bool(initials and (len(last[0]) == 2 or goes_on)))
         if not short:
             places.append(match.end())
     return [(a, text[a:b]) for a, b in pairwise([*places, len(text)]) if text[a:b].strip()]

@@ -331,6 +331,8 @@ def _resolve(voice: str, text: str) -> _Asked:
         gender = "" if asked.lower() == "auto" else asked.lower()
         language = guess_language(text)
         code = to_espeak(language, codes)
+        if code is None and to_online(language, gender) is None:
+            raise BadText("No voice speaks the language of this text: write it in Latin letters, or name a voice.")
         return _Asked(to_online(language, gender), () if code is None else _offline(code, gender), code or "", gender)
     language, _, variant = asked.partition("+")
     code = to_espeak(language, codes)

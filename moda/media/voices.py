@@ -64,13 +64,19 @@ _SCRIPTS = {
 
 # The commonest short words and the letters that a language has to itself; enough to tell one sentence's language.
 _WORDS = {
-    "en-us": "the and is of to you that it in was for are with this have not be what hello i my we they",
-    "de": "der die das und ist nicht ich ein eine zu mit den von es auf wir sie für auch wie hallo guten",
+    "en-us": "the and is of to you that it in was for are with this have not be what hello i my we they he she his her "
+    "our your at on by from as or if so but an me no do can will would there here all about up out who when how good "
+    "which were had has been did",
+    "de": "der die das und ist nicht ich ein eine zu mit den von es auf wir sie für auch wie hallo guten "
+    "sich im dem er aber noch nach bei über hat sind dass wenn man kann nur sehr wird werden einen einer oder mein am "
+    "um als an so war was will vom zum zur durch danke bitte",
     "fr-fr": "le la les et est un une des je vous que pas pour dans ce qui nous avec sur bonjour il elle au",
     "es": "el la los las y es un una que no por para con se lo como está pero hola muy yo del más",
     "it": "il lo la gli e è un una che non per con sono di del della ciao questo ma come mi anche",
     "pt-br": "o a os as e é um uma que não para com em do da você eu mas como está isso olá muito",
-    "nl": "de het een en is niet ik van dat je we zijn met op voor maar ook hallo goed wat",
+    "nl": "de het een en is niet ik van dat je we zijn met op voor maar ook hallo goed wat "
+    "die er te om naar bij hij zij ze haar hem heeft werd wordt dit deze nog al kan door over uit of meer was in aan "
+    "als mijn geen veel dank",
     "sv": "och det är jag en ett att inte på som för med har vi du hej kan av den",
     "da": "og det er jeg en et at ikke på som for med har vi du hej kan af den hvad",
     "nb": "og det er jeg en et at ikke på som for med har vi du hei kan av den hva",
@@ -89,7 +95,8 @@ _LETTERS = {"ß": "de", "ñ": "es", "¿": "es", "¡": "es", "ã": "pt-br", "õ":
 
 
 def guess_language(text: str) -> str:
-    """espeak-ng code of the language that a text is most likely written in; "en-us" where nothing speaks against."""
+    """espeak-ng code of the language that a text is most likely written in; "en-us" where nothing speaks against, and
+    "und" where it is written in a script that no voice reads."""
     letters = [letter for letter in text if letter.isalpha()][:2000]
     scripts = Counter(unicodedata.name(letter, "").split(" ")[0].split("-")[0] for letter in letters)
     if scripts["HIRAGANA"] + scripts["KATAKANA"] > 0.1 * max(1, scripts["CJK"]) and scripts["LATIN"] < len(letters) / 2:
@@ -100,7 +107,7 @@ def guess_language(text: str) -> str:
     if script == "ARABIC":
         return "fa" if re.search("[پچژگ]", text) else "ar"
     if script != "LATIN":
-        return _SCRIPTS.get(script, "en-us")
+        return _SCRIPTS.get(script, "und")
     score = _score(text)
     best, points = score.most_common(1)[0]
     return best if points > score["en-us"] else "en-us"
@@ -118,7 +125,8 @@ def sentence_language(sentence: str, around: str) -> str:
 def _score(text: str) -> Counter[str]:
     """How many common words and letters of its own each language of Latin script finds in a text."""
     score: Counter[str] = Counter()
-    words = Counter(re.findall(r"[^\W\d_]+", text.lower()[:4000]))
+    plain = re.sub(r"\b(?:[^\W\d_]\.)+", " ", text.lower()[:4000])  # "e.g." holds no Italian "and"
+    words = Counter(re.findall(r"[^\W\d_]+", plain))
     for language, common in _WORDS.items():
         score[language] = sum(words[word] for word in common.split())
     for letter, language in _LETTERS.items():

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moda.media.reading import reading, sentences
+from moda.media.voices import guess_language
 
 
 @pytest.mark.parametrize(
@@ -45,3 +46,28 @@ def test_no_letter_is_lost_and_no_part_is_too_long(text: str) -> None:
     parts = sentences(text, 50)
     assert all(text[place : place + len(part)] == part and len(part) <= 50 for place, part in parts)
     assert "".join("".join(part for _, part in parts).split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("written", "spoken"),
+    [("5 km, 20°C", "5 kilometres, 20 degrees Celsius"), ("1/2 of it", "one half of it"), ("on Jan. 5th", "on January 5th"),
+     ("Mon. or Tue.", "Monday or Tuesday"), ("5 more", "5 more"), ("11/25", "11/25"), ("90 km/h", "90 kilometres an hour")],
+)  # fmt: skip
+def test_units_parts_and_days(written: str, spoken: str) -> None:
+    assert reading(written, "en-us").text == spoken
+
+
+def test_initials_inside_a_sentence_do_not_end_it() -> None:
+    assert [text.strip() for _, text in sentences("They met in the U.S. on Monday. At 9 a.m. We left.")] == [
+        "They met in the U.S. on Monday.", "At 9 a.m.", "We left.",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("Dr. Smith paid $25.50 on 2024-03-05 at 10:05.", "en-us"), ("Call 555-0199, e.g. on Mon. or Tue.", "en-us"),
+     ("Chapter IV, No. 7, vs. Mr. Jones, etc.", "en-us"), ("Das war so in der Stadt.", "de"), ("Hola", "es"),
+     ("Dat was in die tijd niet meer zo.", "nl")],
+)  # fmt: skip
+def test_the_language_of_short_texts(text: str, language: str) -> None:
+    assert guess_language(text) == language

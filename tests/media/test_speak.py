@@ -68,6 +68,12 @@ def test_texts_that_cannot_be_spoken(text: str) -> None:
     assert str(caught.value).endswith(".") and len(str(caught.value)) < 200
 
 
+@pytest.mark.parametrize("text", ["བཀྲ་ཤིས་བདེ་ལེགས།", "ᏣᎳᎩ ᎦᏬᏂᎯᏍᏗ"])
+def test_a_language_that_no_voice_speaks_is_told(text: str) -> None:
+    with pytest.raises(BadText, match="No voice speaks the language"):
+        speak(text, offline=True)
+
+
 def test_the_limit_is_five_thousand_letters() -> None:
     assert clean("a" * 5000) == "a" * 5000
     with pytest.raises(BadText, match="5,001"):
