@@ -179,6 +179,39 @@ def test_speech_from_a_text(studio: Any) -> None:
     assert "s of speech" in studio.said("#speech-say")
 
 
+def test_a_typed_script_is_played(studio: Any, astronaut: Path) -> None:
+    """From the text to the take, as a visitor without the internet sees it."""
+    studio.add_portrait(astronaut)
+    studio.page.click("#typed > button")
+    studio.page.fill("#speech-text textarea", "Hello [smyle] there")
+    studio.see("#script-read .error")
+    assert "did you mean [smile]?" in studio.text("#script-read")
+    studio.page.fill("#speech-text textarea", "Hello [smile] there. [a bit worried] Is it safe?")
+    studio.see("#script-read li >> nth=1")
+    assert "fear" in studio.text("#script-read")
+    studio.page.focus("#speech-text textarea")
+    studio.page.keyboard.press("End")
+    studio.page.click("#typed [data-cue=nod]")
+    assert studio.page.input_value("#speech-text textarea").endswith("safe? [nod] ")
+    assert "without the internet by joe" in studio.text("#cast")
+    studio.page.fill("#voice input", "English (America) · joe")
+    studio.page.keyboard.press("Enter")
+    studio.page.click("#speak")
+    said = studio.said("#speech-say")
+    assert "spoken by joe, a neural voice" in said and "[smile] at 0." in said
+    studio.page.wait_for_function("document.querySelector('#control-emotion input, #control-emotion textarea').value")
+    studio.preview()
+    studio.page.wait_for_function(
+        "document.querySelector('moda-lanes')?.shadowRoot.querySelectorAll('.chips li').length === 2"
+    )
+
+
+def test_what_a_file_says_of_itself(studio: Any) -> None:
+    studio.page.click("button[role=tab]:has-text('About')")
+    studio.page.set_input_files("#verify input[type=file]", str(REPOSITORY / "docs" / "sample.mp4"))
+    assert "AI-generated with" in studio.said("#verify-say")
+
+
 def test_speech_from_the_microphone(studio: Any) -> None:
     studio.page.click("#speech [aria-label='Record audio']")
     studio.page.click("#speech .record-button")

@@ -50,8 +50,10 @@ def test_no_letter_is_lost_and_no_part_is_too_long(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("written", "spoken"),
-    [("5 km, 20°C", "5 kilometres, 20 degrees Celsius"), ("1/2 of it", "one half of it"), ("on Jan. 5th", "on January 5th"),
-     ("Mon. or Tue.", "Monday or Tuesday"), ("5 more", "5 more"), ("11/25", "11/25"), ("90 km/h", "90 kilometres an hour")],
+    [("5 km, 20°C", "5 kilometres, 20 degrees Celsius"), ("1/2 of it", "one half of it"),
+     ("on Jan. 5th", "on January 5th"),
+     ("Mon. or Tue.", "Monday or Tuesday"), ("5 more", "5 more"), ("11/25", "11/25"),
+     ("90 km/h", "90 kilometres an hour")],
 )  # fmt: skip
 def test_units_parts_and_days(written: str, spoken: str) -> None:
     assert reading(written, "en-us").text == spoken
