@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from moda.media.audio import load_speech
+from tests.browser.conftest import SPEECH
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -208,7 +209,7 @@ def test_a_typed_script_is_played(studio: Any, astronaut: Path) -> None:
 
 def test_what_a_file_says_of_itself(studio: Any) -> None:
     studio.page.click("button[role=tab]:has-text('About')")
-    studio.page.set_input_files("#verify input[type=file]", str(REPOSITORY / "docs" / "sample.mp4"))
+    studio.page.set_input_files("#verify input[type=file]", str(SPEECH.parents[2] / "docs" / "sample.mp4"))
     assert "AI-generated with" in studio.said("#verify-say")
 
 
