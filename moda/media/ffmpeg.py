@@ -24,7 +24,7 @@ from typing import IO
 from moda.errors import FfmpegUnusable, UserError
 
 FORMATS = (
-    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,eac3,flac,flv,gif,ivf,m4v,matroska,webm,mov,mp3,mpc,mpc8,mpeg,"
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dts,eac3,flac,flv,gif,ivf,m4v,matroska,webm,mov,mp3,mpc,mpc8,mpeg,"
     "mpegts,mpegvideo,mxf,ogg,tta,voc,w64,wav,wv"
 )
 """Container formats that may be opened: none of them is a playlist or refers to other files."""

@@ -16,7 +16,7 @@ from moda.settings import CONTROLS
 from moda.studio import messages, placeholders
 from moda.studio.events import PRIVATE, Reporter, guarded, making, session_of, starts, stop_button, stops
 from moda.studio.make import Make
-from moda.studio.service import Engine
+from moda.studio.service import Engine, Superseded
 from moda.studio.sessions import Session
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ class Compare:
     def shown(self, session: Session) -> dict[Any, Any]:
         """What the page shows of the session's comparison."""
         made = session.comparison
-        assert made is not None
+        if made is None:  # its portrait or speech was replaced since
+            raise Superseded
         session.shown["comparison"] = made
         return {
             self.say: messages.good(f"{len(made.rows)} variants with the same speech and the same noise.", made.notes),
@@ -167,6 +168,18 @@ class Compare:
                 engine.compare(session, asked, model, report, job.cancelled)
             return self.shown(session)
 
+        outputs = list(self.cleared())
+        event = starts(
+            self.start, run, outputs, self.say, consent=make.consent, model=make.motion.model,
+            pose_file=make.motion.pose_file, vary=self.first, values=self.values, vary_second=self.second,
+            values_second=self.more, height=self.size, **make.settings,
+        )  # fmt: skip
+        self.settle(engine, event)
+        stops(self.stop, engine, self.say, [event])
+
+    def settle(self, engine: Engine, event: Any) -> Any:
+        """After an event that shows a comparison: takes it back where its inputs were replaced meanwhile."""
+
         def still_true(request: gr.Request) -> Any:
             session = session_of(engine, request)
             if not session.stale("comparison"):
@@ -174,14 +187,7 @@ class Compare:
             del session.shown["comparison"]
             return self.cleared()
 
-        outputs = list(self.cleared())
-        event = starts(
-            self.start, run, outputs, self.say, consent=make.consent, model=make.motion.model,
-            pose_file=make.motion.pose_file, vary=self.first, values=self.values, vary_second=self.second,
-            values_second=self.more, height=self.size, **make.settings,
-        )  # fmt: skip
-        event.then(still_true, None, outputs, queue=False, show_progress="hidden", **PRIVATE)
-        stops(self.stop, engine, self.say, [event])
+        return event.then(still_true, None, list(self.cleared()), queue=False, show_progress="hidden", **PRIVATE)
 
 
 def packed(folder: Path) -> Path:

@@ -96,7 +96,11 @@ def working(engine: Engine, request: gr.Request, kind: str, reporter: Reporter |
         if job.superseded:
             raise Superseded from None
         if job.expired:
-            raise Busy("This took longer than one request may; please use shorter speech.") from None
+            job.fault = "This took longer than one request may; please use shorter speech."
+            raise Busy(job.fault) from None
+        raise
+    except UserError as fault:
+        job.fault = str(fault)
         raise
     finally:
         engine.visitors.end(job)

@@ -58,7 +58,7 @@ def build(engine: Engine | None = None) -> gr.Blocks:
         make.connect(served, cleared)
         compare.connect(served, make)
         live.connect(served, make, live_tab, cleared)
-        reconnect.connect(page, make, served)
+        reconnect.connect(page, make, compare, served)
         api.build(served, public)
 
         def leave(request: gr.Request) -> None:

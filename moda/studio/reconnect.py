@@ -5,19 +5,22 @@ The page keeps a secret ticket in the tab's own storage, which outlives a reload
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from moda.studio import messages
-from moda.studio.events import PRIVATE, guarded, session_of, visitor_of
+from moda.studio.compare import Compare
+from moda.studio.events import PRIVATE, STOPPED, guarded, session_of, visitor_of
 from moda.studio.make import Make
 from moda.studio.service import Engine
+from moda.studio.sessions import Session
 from moda.studio.steps.video import controls_of
 
 BACK = "The page was loaded anew. Everything made before is here again."
-GOES_ON = "The page was loaded anew. Everything made before is here again, and your video is still being rendered."
+GOES_ON = "The page was loaded anew. Everything made before is here again, and {} still being worked on."
 POLL_SECONDS = 0.2
 TICKET = """async () => {
     const name = "moda-studio-ticket", opened = performance.getEntriesByType("navigation")[0];
@@ -43,14 +46,40 @@ TICKET = """async () => {
 """A tab that was duplicated has the ticket too, but the first tab holds its lock: it gets one of its own."""
 
 
-def connect(page: gr.Blocks, make: Make, engine: Engine) -> None:
+@dataclass(frozen=True)
+class Awaited:
+    """A kind of work that goes on while a page is loaded anew, and where its result is shown."""
+
+    kind: str
+    """Of the job, see `Visitors.begin`."""
+    name: str
+    say: gr.HTML
+    outputs: list[Any]
+    shown: Callable[[Session], dict[Any, Any]]
+    """What the page shows of the finished work."""
+    after: Callable[[Engine, Any], Any]
+    """What follows an event that shows it."""
+
+
+def connect(page: gr.Blocks, make: Make, compare: Compare, engine: Engine) -> None:
     """The event of a page that opens, and what follows when something of it is still being worked on."""
     ticket, back, webgl = gr.Textbox(visible=False), gr.Checkbox(visible=False), gr.Checkbox(visible=False)
-    again = gr.State("")
     motion, video = make.motion, make.video
+
+    def moving(session: Session) -> dict[Any, Any]:
+        return {**make.cleared(), **motion.shown(engine, session), motion.say: ""}
+
+    def filmed(session: Session) -> dict[Any, Any]:
+        return {**video.shown(session), **video.saved(engine, session)}
+
+    awaited = (
+        Awaited("plan", "the motion", motion.say, list(make.cleared()), moving, make.follow),
+        Awaited("render", "the video", video.say, list(make.video.cleared()), filmed, make.settle),
+        Awaited("compare", "the comparison", compare.say, list(compare.cleared()), compare.shown, compare.settle),
+    )
     outputs: list[Any] = [
         make.portrait.picture, *make.portrait.outputs(), make.speech.speech, make.speech.say,
-        *make.settings.values(), *make.cleared(), motion.takes, again,
+        *make.settings.values(), *make.cleared(), *compare.cleared(), motion.takes,
     ]  # fmt: skip
 
     def come_back(ticket: str, back: bool, webgl: bool, request: gr.Request) -> Any:
@@ -59,7 +88,7 @@ def connect(page: gr.Blocks, make: Make, engine: Engine) -> None:
         found: dict[Any, Any] = {motion.say: gr.skip()}
         if session is None:
             return found
-        found[again] = visitor_of(request)
+        session.awaited = engine.visitors.running(visitor_of(request))
         if session.picture is not None and session.portrait is not None:
             found |= {make.portrait.picture: str(engine.shown_picture(session)), **make.portrait.shown(engine, session)}
         if session.sound is not None and session.speech is not None:
@@ -67,33 +96,44 @@ def connect(page: gr.Blocks, make: Make, engine: Engine) -> None:
         if session.take is not None:
             found |= {**controls_of(make.settings, session.takes[0].settings), **motion.shown(engine, session)}
             found[motion.takes] = len(session.takes)
-            rendering = any(job.kind == "render" for job in engine.visitors.running(visitor_of(request)))
-            found[motion.say] = messages.note(GOES_ON if rendering else BACK)
         if session.video is not None:
             found |= video.shown(session)
+        if session.comparison is not None:
+            found |= compare.shown(session)
+        if len(found) > 1:
+            working = [one.name for one in awaited if any(job.kind == one.kind for job in session.awaited)]
+            goes_on = GOES_ON.format(" and ".join(working) + (" is" if len(working) == 1 else " are"))
+            found[motion.say] = messages.note(goes_on if working else BACK)
         return found
-
-    @guarded(video.say)
-    def wait_for_video(request: gr.Request, progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008 - Gradio's way
-        """The video that was being rendered when the page was loaded anew."""
-        session = session_of(engine, request)
-        jobs = [job for job in engine.visitors.running(visitor_of(request)) if job.kind == "render"]
-        if not jobs:
-            return {video.say: gr.skip()}
-        while not jobs[0].done.wait(POLL_SECONDS):
-            share, words = jobs[0].progress
-            progress(share, desc=words)
-        time.sleep(POLL_SECONDS)
-        if session.video is None:
-            return {video.say: messages.note("The rendering was stopped; press Render video to start it again.")}
-        return {**video.shown(session), **video.saved(engine, session)}
 
     arrived = page.load(
         come_back, [ticket, back, webgl], outputs, js=TICKET, queue=False, show_progress="hidden", **PRIVATE
     )
     make.follow(engine, arrived)
-    waited = arrived.success(
-        wait_for_video, None, [video.video, video.say, video.empty, video.save_video, *video.saves.values()],
-        show_progress_on=[video.say], concurrency_id="waiting", concurrency_limit=32, **PRIVATE,
-    )  # fmt: skip
-    make.settle(engine, waited)
+    for one in awaited:
+        waited = arrived.success(
+            _wait_for(one, engine), None, one.outputs, show_progress_on=[one.say], concurrency_id="waiting",
+            concurrency_limit=32, **PRIVATE,
+        )  # fmt: skip
+        one.after(engine, waited)
+
+
+def _wait_for(one: Awaited, engine: Engine) -> Callable[..., Any]:
+    """An event that waits for the work that was going on when the page was loaded anew, and shows what came of it."""
+
+    @guarded(one.say)
+    def wait(request: gr.Request, progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008 - Gradio's way
+        session = session_of(engine, request)
+        jobs = [job for job in session.awaited if job.kind == one.kind]
+        if not jobs:
+            return {one.say: gr.skip()}
+        while not jobs[0].done.wait(POLL_SECONDS):
+            share, words = jobs[0].progress
+            progress(share, desc=words)
+        if jobs[0].superseded:
+            return {one.say: gr.skip()}
+        if jobs[0].fault:
+            return {one.say: messages.error(jobs[0].fault)}
+        return {one.say: messages.note(STOPPED)} if jobs[0].stopped else one.shown(session)
+
+    return wait

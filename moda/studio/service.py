@@ -41,7 +41,6 @@ INLINE_BYTES = 1 << 19
 
 
 BROWSER_PICTURES = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "AVIF")
-BROWSER_SOUNDS = (".mp3", ".ogg", ".oga", ".opus", ".flac", ".webm")
 
 
 class Superseded(Cancelled):
@@ -238,9 +237,7 @@ class Engine:
         if session.sound is None:
             raise Superseded
         upload = Path(session.sound.path)
-        if upload.suffix.lower() in BROWSER_SOUNDS or _plain_wave(upload):
-            return upload
-        return self.heard(session)
+        return upload if _plays_everywhere(upload) else self.heard(session)
 
     def perform(
         self,
@@ -455,13 +452,25 @@ class Engine:
         return take
 
 
-def _plain_wave(path: Path) -> bool:
-    """Whether a file is uncompressed sound of at most 32 bits."""
+def _plays_everywhere(path: Path) -> bool:
+    """Whether every browser plays a sound file: by what is in it, as its name may say anything."""
     try:
-        with wave.open(str(path)) as opened:
-            return opened.getsampwidth() <= 4
-    except (OSError, EOFError, wave.Error):
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError:
         return False
+    if head[:4] == b"RIFF":
+        try:
+            with wave.open(str(path)) as opened:
+                return opened.getsampwidth() <= 4
+        except (OSError, EOFError, wave.Error):
+            return False
+    if head[:4] == b"OggS":
+        return any(codec in head[:512] for codec in (b"vorbis", b"OpusHead", b"FLAC"))
+    if head[:4] == b"\x1a\x45\xdf\xa3":
+        return b"webm" in head[:64]
+    frame = head[0] == 0xFF and head[1] & 0xE6 == 0xE2 if len(head) > 1 else False  # MPEG audio of layer III
+    return head[:4] == b"fLaC" or frame or (head[:3] == b"ID3" and path.suffix.lower() == ".mp3")
 
 
 def address_of(path: Path) -> str:

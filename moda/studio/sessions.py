@@ -85,6 +85,8 @@ class Session:
     comparison: Comparison | None = None
     shown: dict[str, object] = field(default_factory=dict)
     """What the page was last given to show, by part: "takes", "video", "comparison"."""
+    awaited: list[Job] = field(default_factory=list)
+    """What was being worked on when the page was last loaded anew."""
     made: int = 0
     seen: float = 0.0
     left: float | None = None
@@ -145,6 +147,8 @@ class Job:
         self.kind = kind
         self.superseded = False
         """Whether what it works on was replaced."""
+        self.fault = ""
+        """Why it failed, in a sentence for the visitor."""
         self.progress = (0.0, "")
         """How far it is, 0 to 1, and that in words."""
         self.done = threading.Event()
@@ -157,13 +161,17 @@ class Job:
         self._stop.set()
 
     @property
+    def stopped(self) -> bool:
+        return self._stop.is_set()
+
+    @property
     def expired(self) -> bool:
         """Whether it took longer than one request may."""
         return self._clock() > self._deadline
 
     def cancelled(self) -> bool:
         """The cancel callback of the pipeline."""
-        return self._stop.is_set() or self.expired
+        return self.stopped or self.expired
 
 
 def after(seconds: float, call: Callable[[], None]) -> None:

@@ -13,7 +13,7 @@ from moda.settings import CONTROLS, Settings
 from moda.studio import events, messages, placeholders
 from moda.studio.components import control, renderer_choice
 from moda.studio.events import LIGHT, PRIVATE, Cleared, Reporter, guarded, session_of
-from moda.studio.service import Engine, read_settings_or_take
+from moda.studio.service import Engine, Superseded, read_settings_or_take
 from moda.studio.sessions import Session
 from moda.studio.steps.motion import Follow, MotionStep
 
@@ -113,7 +113,8 @@ class VideoStep:
     def shown(self, session: Session) -> dict[Any, Any]:
         """What the page shows of the session's video."""
         result = session.video
-        assert result is not None
+        if result is None:  # its portrait, speech or take was replaced since
+            raise Superseded
         session.shown["video"] = result
         return {
             self.video: gr.update(value=str(result.output), visible=True),
