@@ -26,6 +26,7 @@ from moda.cli.options import (
     SpeechFile,
     check_input,
     check_inputs,
+    files_in,
     keep_inputs,
     load,
     read_cues,
@@ -34,7 +35,7 @@ from moda.cli.options import (
 )
 from moda.cli.settings_options import with_settings
 from moda.console import progress_on_stderr
-from moda.errors import BadMotionFile, BadPicture
+from moda.errors import BadMotionFile, BadPicture, BadSpeech, BadVideo
 from moda.settings import Settings
 
 if TYPE_CHECKING:
@@ -74,10 +75,10 @@ def generate(
 
     check_inputs(portrait, speech, settings)
     check_input(take, "take", BadMotionFile)
-    keep_inputs(output, portrait, speech)
+    keep_inputs(output, portrait, speech, take, *files_in(settings))
     check_video(output, bool(settings.get("alpha")))
     if save_motion is not None:
-        keep_inputs(save_motion, take)
+        keep_inputs(save_motion, take, *files_in(settings))
         check_output(save_motion, ".npz")
     with progress_on_stderr() as report:
         if take is not None:
@@ -175,7 +176,7 @@ def render(
 
     check_inputs(portrait, speech)
     check_input(take, "take", BadMotionFile)
-    keep_inputs(output, portrait, take, speech)
+    keep_inputs(output, portrait, take, speech, *files_in(settings))
     check_video(output, bool(settings.get("alpha")))
     planned = Take.load(take)
     if settings:
@@ -260,12 +261,18 @@ def export(
     from moda.media.output import check_output
     from moda.motion.takes import Take
 
+    check_inputs(portrait, speech)
+    check_input(take, "take", BadMotionFile)
+    keep_inputs(output, portrait, take, speech, edits)
     check_output(output, check_ending(output))
     planned = Take.load(take)
     if edits is not None:
         planned = planned.edited_from(edits)
     head = load(None, "mesh", "cpu")
-    written = head.export(head.portrait(portrait, face=face), planned, head.speech(speech), output)
+    face_of = head.portrait(portrait, face=face)
+    written = head.export(face_of, planned, head.speech(speech), output)
+    for note in face_of.hints:
+        print(note, file=sys.stderr)
     show({"output": str(written), "bytes": written.stat().st_size}, f"{written}", json)
 
 
@@ -285,7 +292,7 @@ def idle(
     from moda.media.output import check_output, check_video
 
     check_input(portrait, "portrait", BadPicture)
-    keep_inputs(output, portrait)
+    keep_inputs(output, portrait, *files_in(settings))
     check_video(output, bool(settings.get("alpha")))
     if save_motion is not None:
         check_output(save_motion, ".npz")
@@ -318,13 +325,18 @@ def perform(
     """The motion of a filmed face as a take."""
     from moda.media.output import check_output
 
+    check_input(portrait, "portrait", BadPicture)
+    check_input(video, "film", BadVideo)
+    check_input(speech, "speech file", BadSpeech)
+    keep_inputs(output, portrait, video, speech)
     check_output(output, ".npz")
     chosen = Settings.from_mapping(settings)
     with progress_on_stderr() as report:
         head = load(None if speech is None else model, "mesh", device)
-        take = head.perform(head.portrait(portrait, face=face), video, chosen, speech=speech, progress=report)
+        face_of = head.portrait(portrait, face=face)
+        take = head.perform(face_of, video, chosen, speech=speech, progress=report)
     take.save(output)
-    for note in take.notes:
+    for note in (*face_of.hints, *take.notes):
         print(note, file=sys.stderr)
     facts = {"output": str(output), "frames": len(take.motion), "fps": take.motion.fps, "seconds": take.timings}
     show(facts, f"{output}  {len(take.motion)} frames, {take.motion.seconds:.2f} s", json)

@@ -72,6 +72,12 @@ def keep_inputs(output: Path, *inputs: Path | None) -> None:
                 raise BadSetting(f"The output {shortened(output)!r} is one of the inputs: give it another name.")
 
 
+def files_in(settings: Mapping[str, Any]) -> list[Path]:
+    """The files that settings name: a film for the head's pose, a picture behind."""
+    prior, background = settings.get("pose_prior", POSE_PRIORS[0]), settings.get("background", "")
+    return [Path(name) for name in ("" if prior in POSE_PRIORS else prior, background) if name]
+
+
 def shortened(path: Path) -> str:
     """A file's name as a sentence can bear it."""
     return path.name if len(path.name) <= 80 else f"{path.name[:60]}..."

@@ -2,8 +2,8 @@
 
 Lips are redder than the skin around them, or at least of another brightness; the line between them is dark; the upper
 lip is darker than the lower; chin and cheeks are much alike; what shows one even surface has no lips. The regression
-was fitted on 87 drawn covers over 17 portraits and on 107 uncovered faces. Held against it: 250 covers of 17 other kinds
-(cloth masks, scarves, cups, flowers, phones, tape, red microphones) over the faces of 15 people who were not
+was fitted on 87 drawn covers over 17 portraits and on 107 uncovered faces. Held against it: 250 covers of 17 other
+kinds (cloth masks, scarves, cups, flowers, phones, tape, red microphones) over the faces of 15 people who were not
 covered before, 248 noticed (228 in grey, 250 in darkened pictures), none of 288 uncovered views of them taken for one.
 """
 

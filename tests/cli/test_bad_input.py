@@ -25,6 +25,8 @@ def inputs(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("me.png", "speech.wav"):
         (folder / name).write_bytes((files / name).read_bytes())
     (folder / "speech.mp4").write_bytes((files / "speech.wav").read_bytes())
+    for name in ("film.mp4", "back.webp", "curves.csv"):
+        (folder / name).write_bytes(b"something")
     (folder / "folder").mkdir()
     (folder / "text.png").write_text("not a picture", encoding="utf-8")
     (folder / "empty.png").write_bytes(b"")
@@ -104,6 +106,11 @@ def test_bad_input_is_one_line_and_exit_code_2(inputs: Path, call: Call, change:
         (["generate", "me.png", "speech.wav", "-o", "out.mp4", "--size", "301"], "multiple of 2"),
         (["preview", "me.png", "gone.wav", "-o", "preview"], "'gone.wav' was not found"),
         (["render", "me.png", "gone.npz", "speech.wav", "-o", "out.mp4"], "'gone.npz' was not found"),
+        (["generate", "me.png", "speech.wav", "-o", "film.mp4", "--pose-prior", "film.mp4"], "one of the inputs"),
+        (["generate", "me.png", "speech.wav", "-o", "back.webp", "--background", "back.webp"], "one of the inputs"),
+        (["export", "me.png", "curves.csv", "speech.wav", "-o", "curves.csv"], "one of the inputs"),
+        (["export", "me.png", "curves.csv", "gone.wav", "-o", "a.html"], "'gone.wav' was not found"),
+        (["perform", "me.png", "gone.mp4", "-o", "a.npz"], "'gone.mp4' was not found"),
         (["compare", "me.png", "gone.wav", "-o", "comparison", "--vary", "seed=1,2"], "'gone.wav' was not found"),
         (["batch", "gone.csv", "-o", "clips"], "gone.csv"),
         (["evaluate", "gone.mp4"], "gone.mp4"),
