@@ -31,12 +31,13 @@ from moda.generator.network import MoDA, MoDAConfig
 from moda.generator.noise_scale import NoiseScale
 from moda.generator.sampler import ClipRequest, SamplingOptions, sample_clip
 from moda.motion.space import Motion, neutral_reference
+from moda.precision import choose_dtype
 from moda.renderer.liveportrait import batches
 from moda.renderer.liveportrait.appearance import AppearanceEncoder
 from moda.renderer.liveportrait.convert import Networks, Retargeting
 from moda.renderer.liveportrait.generator import PictureGenerator
 from moda.renderer.liveportrait.motion_extractor import MotionExtractor
-from moda.renderer.liveportrait.precision import PRECISIONS, Placed, place
+from moda.renderer.liveportrait.precision import Placed, place
 from moda.renderer.liveportrait.stitching import EYE_SIZES, LIP_SIZES, STITCHING_SIZES, KeypointMLP
 from moda.renderer.liveportrait.warping import WarpingModule
 
@@ -129,7 +130,7 @@ def plan(bench: Bench, seconds: float, runs: int) -> None:
         request = ClipRequest(features, torch.eye(9)[4], torch.zeros(config.identity_dim), torch.zeros(70), seed=3)
         exact: dict[str, torch.Tensor] = {}
         for precision in ("float32", "bfloat16", "float16"):
-            network = copy.deepcopy(model).to(PRECISIONS[precision])
+            network = copy.deepcopy(model).to(choose_dtype(precision, precision))
             for name, options in schedules.items():
                 facts = {"what": "planning", "model": title, "precision": precision, "schedule": name}
                 made = bench.measure(facts, partial(sample_clip, network, request, options), seconds, "rtf", runs)
@@ -168,7 +169,7 @@ def render(bench: Bench, runs: int, sizes: tuple[int, ...]) -> None:
     picture = np.random.default_rng(1).integers(0, 255, (256, 256, 3), dtype=np.uint8)
     precisions = ("float16", "bfloat16", "float32") if bench.device.type == "cuda" else ("float32",)
     for precision in precisions:
-        placed = place(networks, bench.device, PRECISIONS[precision])
+        placed = place(networks, bench.device, choose_dtype(precision, precision))
         learnt = batches.learn(placed, picture, bench.device, "relative", True)
         for size in sizes:
             frames = size * (4 if bench.device.type == "cuda" else 1)

@@ -18,6 +18,7 @@ from moda.media.loudness import contour, is_the_same
 from moda.motion.space import FPS
 from moda.motion.takes import Take
 from moda.motion.trims import trim
+from moda.precision import AUTO
 from moda.result import RenderResult
 from moda.settings import CONTROLS, MAX_SEED, POSE_PRIORS, Limits, Settings
 
@@ -57,8 +58,13 @@ class TalkingHead:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
-    def load(cls, model: str | None = "auto", renderer: str = "auto", device: str = "auto") -> TalkingHead:
+    def load(
+        cls, model: str | None = "auto", renderer: str = "auto", device: str = "auto", precision: str = AUTO
+    ) -> TalkingHead:
         """Loads by name; "auto" takes the best that is present, model None only renders takes.
+
+        precision: float32, float16 or bfloat16 for the networks that sample and draw; auto samples in float32 and
+        draws as suits the device.
 
         Raises WeightsMissing when published weights are asked for by name and cannot be had, BadSetting for an
         unknown name.
@@ -66,7 +72,8 @@ class TalkingHead:
         from moda.models import load_model, load_renderer, pick_device
 
         chosen = pick_device(device)
-        return cls(None if model is None else load_model(model, chosen), load_renderer(renderer, chosen), chosen)
+        sampler = None if model is None else load_model(model, chosen, precision)
+        return cls(sampler, load_renderer(renderer, chosen, precision), chosen)
 
     def portrait(self, source: Any, face: int | None = None, point: tuple[float, float] | None = None) -> Portrait:
         """Reads a picture (path, PIL image or array) and everything about the face in it.

@@ -21,6 +21,7 @@ from moda.cli.options import (
     Output,
     OutputFolder,
     PortraitFile,
+    Precision,
     RendererName,
     ScriptText,
     SpeechFile,
@@ -61,6 +62,7 @@ def generate(
     model: Model = "auto",
     renderer: RendererName = "auto",
     device: Device = "auto",
+    precision: Precision = "auto",
     face: FaceIndex = None,
     take: Annotated[Path | None, typer.Option(help="Render this take's motion again; trims may change.")] = None,
     save_motion: Annotated[Path | None, typer.Option(help="Also write the take (.npz).")] = None,
@@ -87,13 +89,13 @@ def generate(
             known = Take.load(take)
             planned = known.trimmed(known.settings.changed(**settings)) if settings else known
             its_own = model == "auto" and known.model.startswith("moda-")
-            head = load(known.model if its_own else model, renderer, device)
+            head = load(known.model if its_own else model, renderer, device, precision)
             face_of = head.portrait(portrait, face=face)
             sound = head.speech(speech)
         else:
             directed, emotion, words = read_cues(cues) if cues is not None else ((), "", ())
             chosen = Settings.from_mapping({"emotion": emotion, **settings} if emotion else settings)
-            head = load(model, renderer, device)
+            head = load(model, renderer, device, precision)
             face_of = head.portrait(portrait, face=face)
             sound = head.speech(speech)
             sound = with_script_of(sound, script) if script else sound
@@ -118,6 +120,7 @@ def preview(
     settings: dict[str, Any],
     model: Model = "auto",
     device: Device = "auto",
+    precision: Precision = "auto",
     face: FaceIndex = None,
     edits: EditsFile = None,
     cues: CueSheet = None,
@@ -132,7 +135,7 @@ def preview(
     directed, emotion, _ = read_cues(cues) if cues is not None else ((), "", ())
     chosen = Settings.from_mapping({"emotion": emotion, **settings} if emotion else settings)
     with progress_on_stderr() as report:
-        head = load(model, "mesh", device)
+        head = load(model, "mesh", device, precision)
         face_of = head.portrait(portrait, face=face)
         sound = head.speech(speech)
         sound = with_script_of(sound, script) if script else sound
@@ -168,6 +171,7 @@ def render(
     face: FaceIndex = None,
     renderer: RendererName = "auto",
     device: Device = "auto",
+    precision: Precision = "auto",
     json: AsJson = False,
 ) -> None:
     """A take to a video: exactly the motion that was previewed, never sampled again."""
@@ -183,7 +187,7 @@ def render(
         planned = planned.trimmed(planned.settings.changed(**settings))
     if edits is not None:
         planned = planned.edited_from(edits)
-    head = load(None, renderer, device)
+    head = load(None, renderer, device, precision)
     with progress_on_stderr() as report:
         result = head.render(head.portrait(portrait, face=face), planned, head.speech(speech), output, progress=report)
     for note in (*result.hints, *result.notes):

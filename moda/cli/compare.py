@@ -15,6 +15,7 @@ from moda.cli.options import (
     FaceIndex,
     Model,
     OutputFolder,
+    Precision,
     RendererName,
     check_inputs,
     load,
@@ -42,6 +43,7 @@ def compare(
     model: Model = "auto",
     renderer: RendererName = "auto",
     device: Device = "auto",
+    precision: Precision = "auto",
     face: FaceIndex = None,
     json: AsJson = False,
 ) -> None:
@@ -60,6 +62,7 @@ def compare(
                 facts["model"]["name"] if model == "auto" else model,
                 facts["renderer"] if renderer == "auto" else renderer,
                 device,
+                precision,
             )
             made = repeat(head, again, output, progress=report)
         else:
@@ -71,7 +74,7 @@ def compare(
             )
             check_inputs(portrait, speech, settings)
             request.variants()  # what cannot be compared is told before a model is loaded
-            head = load(model, renderer, device)
+            head = load(model, renderer, device, precision)
             source: Any = portrait if face is None else head.portrait(portrait, face=face)
             made = compare_all(head, source, speech, request, output, progress=report)
     for note in made.notes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moda.errors import BadPicture, BadSetting, BadSpeech, BadVideo, UserError
+from moda.precision import AUTO, check_precision
 from moda.settings import POSE_PRIORS
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Model = Annotated[str, typer.Option(help="moda-lite, moda-base or auto (the best that is present).")]
 RendererName = Annotated[str, typer.Option(help="mesh, liveportrait or auto (the best that is present).")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Precision = Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16: of the networks.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where the result goes; parents are created.")]
 OutputFolder = Annotated[Path, typer.Option("-o", "--output", help="Folder for the results; it is created.")]
@@ -83,11 +85,12 @@ def shortened(path: Path) -> str:
     return path.name if len(path.name) <= 80 else f"{path.name[:60]}..."
 
 
-def load(model: str | None, renderer: str, device: str) -> TalkingHead:
+def load(model: str | None, renderer: str, device: str, precision: str = AUTO) -> TalkingHead:
     """The models of a command; imported here, as torch takes its time."""
+    check_precision(precision)
     from moda.pipeline import TalkingHead
 
-    return TalkingHead.load(model=model, renderer=renderer, device=device)
+    return TalkingHead.load(model=model, renderer=renderer, device=device, precision=precision)
 
 
 def show(facts: dict[str, Any], sentence: str, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from moda.assets import asset
 from moda.errors import BadSetting, InstallationIncomplete
 from moda.models.weights import FOLDER_VARIABLE, Repository, WeightFile, fetch, find
+from moda.precision import AUTO, check_precision, choose_dtype
 
 if TYPE_CHECKING:
     from moda.models.motion_model import MotionModel
@@ -198,20 +199,28 @@ def resolve(name: str, kind: Kind, device: str = "cpu") -> str:
     return name
 
 
-def load_model(name: str = "auto", device: str = "cpu") -> MotionModel:
-    """A motion model by name, on ``device``. Raises BadSetting, WeightsMissing or BadWeights."""
+def load_model(name: str = "auto", device: str = "cpu", precision: str = AUTO) -> MotionModel:
+    """A motion model by name, on ``device``; ``precision`` of its network, auto is float32, as it was published.
+    Raises BadSetting, WeightsMissing or BadWeights."""
+    check_precision(precision)
+    model: MotionModel
     if resolve(name, "model", device) == "moda-lite":
         from moda.models.lite import LiteModel
 
-        return LiteModel(lite_folder(), device)
-    from moda.models.base import load_base
+        model = LiteModel(lite_folder(), device)
+    else:
+        from moda.models.base import load_base
 
-    paths = {file: fetch(file) for file in REGISTRY["moda-base"].files}
-    return load_base(paths[NETWORK], paths[HUBERT[0]].parent, paths[MOTION_EXTRACTOR], device)
+        paths = {file: fetch(file) for file in REGISTRY["moda-base"].files}
+        model = load_base(paths[NETWORK], paths[HUBERT[0]].parent, paths[MOTION_EXTRACTOR], device)
+    model.network.to(choose_dtype(precision, "float32"))
+    return model
 
 
-def load_renderer(name: str = "auto", device: str = "cpu", **options: Any) -> Renderer:
-    """A renderer by name. ``options`` go to its constructor. Raises BadSetting, WeightsMissing or BadWeights."""
+def load_renderer(name: str = "auto", device: str = "cpu", precision: str = AUTO, **options: Any) -> Renderer:
+    """A renderer by name. ``precision``: of liveportrait's networks, auto is half precision on CUDA. ``options`` go to
+    its constructor. Raises BadSetting, WeightsMissing or BadWeights."""
+    check_precision(precision)
     if resolve(name, "renderer", device) == "mesh":
         from moda.renderer.mesh.renderer import MeshRenderer
 
@@ -220,7 +229,8 @@ def load_renderer(name: str = "auto", device: str = "cpu", **options: Any) -> Re
     from moda.renderer.liveportrait.convert import load_networks
     from moda.renderer.liveportrait.renderer import LivePortraitRenderer
 
-    return LivePortraitRenderer(load_networks(paths), device=device, parser=find(FACE_PARSER), **options)
+    options |= {"device": device, "precision": precision, "parser": find(FACE_PARSER)}
+    return LivePortraitRenderer(load_networks(paths), **options)
 
 
 def status() -> list[dict[str, Any]]:

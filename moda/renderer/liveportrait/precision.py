@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from moda.errors import BadSetting, BadWeights
+from moda.errors import BadWeights
 from moda.renderer.liveportrait.appearance import AppearanceEncoder
 from moda.renderer.liveportrait.convert import Networks, Retargeting
 from moda.renderer.liveportrait.motion_extractor import MotionExtractor
@@ -34,21 +34,11 @@ BYTES_PER_FRAME = 200_000_000
 """GPU memory that a frame of a batch needs in half precision, weights aside (`bench.gpu` on an H200: 0.19 GiB)."""
 LARGEST_WEIGHT = 3e4
 """Half precision ends at 65504; a weight near it overflows with the first activation above 2."""
-PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
-def default_dtype(device: torch.device) -> torch.dtype:
+def usual_precision(device: torch.device) -> str:
     """float16 on CUDA, as the reference; float32 elsewhere."""
-    return torch.float16 if device.type == "cuda" else torch.float32
-
-
-def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """The precision of that name; ``auto``: see `default_dtype`. Raises BadSetting."""
-    if precision == "auto":
-        return default_dtype(device)
-    if precision not in PRECISIONS:
-        raise BadSetting(f"The precision must be auto or one of {', '.join(PRECISIONS)}, not {precision!r}.")
-    return PRECISIONS[precision]
+    return "float16" if device.type == "cuda" else "float32"
 
 
 def free_batch(wanted: int, device: torch.device, dtype: torch.dtype = torch.float16) -> int:

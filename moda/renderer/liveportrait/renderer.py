@@ -12,11 +12,12 @@ import torch
 
 from moda.errors import BadSetting, WeightsMissing
 from moda.motion.space import Motion
+from moda.precision import choose_dtype
 from moda.renderer.base import Renderer, View
 from moda.renderer.liveportrait.batches import Learnt, crops, learn
 from moda.renderer.liveportrait.convert import Networks, load_networks
 from moda.renderer.liveportrait.drive import choose_mode
-from moda.renderer.liveportrait.precision import choose_dtype, default_batch, place
+from moda.renderer.liveportrait.precision import default_batch, place, usual_precision
 
 if TYPE_CHECKING:
     from moda.portrait.portrait import Portrait
@@ -56,7 +57,7 @@ class LivePortraitRenderer(Renderer):
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.device = torch.device(device)
-        self.dtype = choose_dtype(precision, self.device)
+        self.dtype = choose_dtype(precision, usual_precision(self.device))
         if batch_size is not None and batch_size < 1:
             raise BadSetting(f"The renderer's batch size must be at least 1, not {batch_size}.")
         self.parser = parser
