@@ -405,6 +405,7 @@ class TalkingHead:
                         writer = open_writer(
                             Path(output), motion.fps, (frame.shape[1], frame.shape[0]), sound, made, frames=len(motion),
                             alpha=settings.alpha, captions=srt(captions) if settings.captions else "",
+                            gpu=self.device.startswith("cuda"),
                         )  # fmt: skip
                     writer.write(frame)
                     if progress is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -87,11 +88,14 @@ def test_a_text_is_spoken_as_its_plain_letters(name: str, plain: str, reports: P
     assert speak(text, "en", offline=True).digest == speak(plain, "en", offline=True).digest
 
 
-def test_a_table_from_a_spreadsheet_is_read(reports: Path) -> None:
+def test_a_table_from_a_spreadsheet_is_read(reports: Path, tmp_path: Path) -> None:
     from moda.batch.jobs import read_jobs
 
-    (job,) = read_jobs(reports / "excel_sep.csv")
-    assert (job.portrait.name, Path(str(job.speech)).name) == ("p.png", "s.wav")
+    shutil.copy(reports / "excel_sep.csv", tmp_path)
+    shutil.copy(reports / "two_people.png", tmp_path / "p.png")
+    shutil.copy(reports / "speech_2.6s.wav", tmp_path / "s.wav")
+    (job,) = read_jobs(tmp_path / "excel_sep.csv")
+    assert (job.fault, job.portrait, job.speech) == ("", tmp_path / "p.png", tmp_path / "s.wav")
 
 
 def test_a_name_that_the_console_lacks_letters_for(reports: Path, tmp_path: Path) -> None:

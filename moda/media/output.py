@@ -14,6 +14,7 @@ from moda.errors import BadSetting, OutputFailed
 from moda.media.atomic import PartialFile
 from moda.media.audio import RATE, Speech
 from moda.media.captions import Caption, srt, vtt
+from moda.media.encoding import NVENC_LONGEST, nvenc_works
 from moda.media.formats import Target, target_of
 from moda.media.png_sequence import PngSequence
 from moda.media.provenance import voice_comment
@@ -57,11 +58,13 @@ def open_writer(
     frames: int,
     alpha: bool = False,
     captions: str = "",
+    gpu: bool = False,
 ) -> VideoWriter | PngSequence:
-    """The writer for a video of this name; see `VideoWriter` and `PngSequence`."""
+    """The writer for a video of this name; see `VideoWriter` and `PngSequence`. gpu: encode there where that works."""
     if target_of(path, alpha).format.is_sequence:
         return PngSequence(path, size, metadata, alpha=alpha)
-    return VideoWriter(path, fps, size, audio, metadata, frames=frames, alpha=alpha, captions=captions)
+    gpu = gpu and max(size) <= NVENC_LONGEST and nvenc_works()
+    return VideoWriter(path, fps, size, audio, metadata, frames=frames, alpha=alpha, captions=captions, gpu=gpu)
 
 
 def check_folder(folder: Path) -> Path:

@@ -59,6 +59,7 @@ class VideoWriter(FrameWriter):
     alpha: frames are (H, W, 4) uint8, straight (not premultiplied) RGBA, and the video is transparent.
     captions: text of an SRT file, for a subtitle track that players can switch on, where the container has them.
     crf, preset, threads: x264's quality (19 = visually lossless), speed and threads (0 = let it choose).
+    gpu: encode H.264 on an NVIDIA GPU (see `encoding.nvenc_works`).
 
     Leaving the block by an exception removes everything that was written. Raises OutputFailed where the file
     cannot be written, BadSetting for an impossible size, rate, name or format, FfmpegUnusable.
@@ -78,6 +79,7 @@ class VideoWriter(FrameWriter):
         crf: int = 19,
         preset: str = "veryfast",
         threads: int = 0,
+        gpu: bool = False,
     ) -> None:
         self.path = Path(path)
         self.frames = 0
@@ -103,7 +105,7 @@ class VideoWriter(FrameWriter):
             planar = encoding.planar(form, alpha)
             if planar:
                 width, height = width // 2 * 2, height // 2 * 2
-            arguments = encoding.encode(form, (width, height), rate, alpha, crf, preset, threads)
+            arguments = encoding.encode(form, (width, height), rate, alpha, crf, preset, threads, gpu)
             self._child = Child(
                 [*arguments, *self._first_container()], stdin=subprocess.PIPE, seconds=None, memory=None
             )

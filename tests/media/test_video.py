@@ -53,6 +53,24 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     assert [item.name for item in path.parent.iterdir()] == [path.name]
 
 
+def test_a_gpu_encodes_where_one_can() -> None:
+    """The arguments differ in the encoder alone; whether it works is tried, and never taken from a list."""
+    from fractions import Fraction
+
+    from moda.media.encoding import encode, nvenc_works
+    from moda.media.formats import MP4, WEBM
+
+    plain = encode(MP4, (256, 256), Fraction(25), False, 19, "veryfast", 0)
+    fast = encode(MP4, (256, 256), Fraction(25), False, 19, "veryfast", 0, gpu=True)
+    codec = plain.index("-c:v")
+    assert fast[:codec] == plain[:codec] and fast[fast.index("-c:v") + 1] == "h264_nvenc"
+    assert fast[fast.index("-bf") + 1] == "0" and "-crf" not in fast and fast[fast.index("-cq") + 1] == "19"
+    assert encode(WEBM, (256, 256), Fraction(25), False, 19, "veryfast", 0, gpu=True) == encode(
+        WEBM, (256, 256), Fraction(25), False, 19, "veryfast", 0
+    )
+    assert nvenc_works() in (True, False)  # and raises nothing on a machine without a GPU
+
+
 def test_brightness_is_as_steady_as_what_was_written(tmp_path: Path) -> None:
     image = skimage.data.astronaut()
     with VideoWriter(tmp_path / "a.mp4", 25, (512, 512)) as video:
