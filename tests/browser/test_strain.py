@@ -195,7 +195,8 @@ def test_going_back_and_loading_anew_lose_nothing(
     studio.page.goto(f"{patient}/gradio_api/info")
     studio.page.go_back()
     studio.see("#motion-say .note")
-    assert studio.text("#figures") == first and "pixels wide" in studio.said("#portrait-say")
+    studio.page.wait_for_function("first => document.querySelector('#figures').innerText === first", arg=first)
+    assert "pixels wide" in studio.said("#portrait-say")
     studio.wait_motion()
 
     studio.page.click("text=Model and sampling")
