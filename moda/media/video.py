@@ -251,7 +251,7 @@ def _feed(frames: queue.Queue[np.ndarray | None], pipe: IO[bytes], planar: bool)
         try:
             if planar:
                 frame = to_yuv420(frame[: len(frame) // 2 * 2, : frame.shape[1] // 2 * 2])
-            view = memoryview(frame).cast("B")
+            view = frame.data.cast("B")
             while view:
                 view = view[pipe.write(view) or 0 :]
         except (OSError, ValueError):  # ValueError: the pipe was closed by abort()
