@@ -238,3 +238,35 @@ def test_jaws_read_as_in_python(stage: Stage, hopper: Sitter) -> None:
     wanted = read_actions(motion.expression, motion.neutral)[:, INDEX["jaw_open"]]
     assert np.allclose(found, wanted, atol=1e-4)
     assert len(motion_bytes(motion)) < 400 * len(motion) + 4000
+
+
+def test_late_live_frames_are_waited_for_and_caught_up(stage: Stage, hopper: Sitter) -> None:
+    """Pieces of three frames; one comes 300 ms late: nothing is skipped, and the delay shrinks again afterwards."""
+    motion = faces(hopper, *[{}] * 3)
+    stage.rig(hopper.rig)
+    told = stage.call(
+        """
+        stage.start(Float32Array.from(given[0]), Float32Array.from(given[1]));
+        const live = stage.live, rows = Uint8Array.from(atob(given[2]), (one) => one.charCodeAt(0));
+        const piece = (first) => { const made = new Uint8Array(4 + rows.length); made.set(rows, 4);
+          new DataView(made.buffer).setUint32(0, first, true); return made.buffer; };
+        const began = [], seen = [];
+        for (let k = 0; k < 200; k++) {
+          const now = 1000 + 120 * k;
+          live.push(piece(3 * k), now + (k === 20 ? 300 : 0));
+          for (let at = 0; at < 120; at += 20) seen.push(live.at(now + at)[1]);
+          began.push(live.began);
+        }
+        const held = live.steady = true;
+        const before = live.began;
+        for (let k = 200; k < 260; k++) { live.push(piece(3 * k), 1000 + 120 * k); live.at(1000 + 120 * k); }
+        live.drop(3 * 259);
+        return { began, seen, held, moved: live.began - before, last: live.last };
+        """,
+        [motion.reference.tolist(), motion.neutral.tolist(), encoded(motion.array.astype("<f2").tobytes())],
+    )
+    began, seen = np.array(told["began"]), np.array(told["seen"])
+    assert np.allclose(began[:20], began[0]) and began[20] - began[19] > 250
+    assert began[-1] - began[0] < 60 and (np.diff(began[21:]) <= 0).all()
+    assert np.diff(seen).max() <= 2
+    assert told["moved"] == 0 and told["last"] == 3 * 259 - 1
