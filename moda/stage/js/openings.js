@@ -40,6 +40,7 @@ function heights(curve, left, ax, ay, span, samples) {
   for (let i = 0; i < us.length; i++) {
     const dx = curve.x[i] - left[0], dy = curve.y[i] - left[1];
     us[i] = dx * ax + dy * ay;
+    if (i > 0) us[i] = Math.max(us[i], us[i - 1]); // a curve that turns back ends in a wall
     vs[i] = dy * ax - dx * ay;
   }
   const out = new Float64Array(samples);

@@ -62,7 +62,7 @@ export class Puppet {
   /** Absolute action values -> what must change in the picture. */
   relative(values, atRest) {
     const { index } = this;
-    const { gap, smiling, jawGap, limits } = this.header;
+    const { gap, smiling, jawGap, jawBend, limits } = this.header;
     const out = values.map((v, k) => v - atRest[k]);
     const jaw = index.jaw_open;
     const own = gap / jawGap;
@@ -82,6 +82,9 @@ export class Puppet {
     if (out[smile] > 0) out[smile] *= 1 - 0.65 * smiling;
     const glum = 1.4 * out[index.frown] + 0.5 * out[index.brow_furrow];
     out[smile] -= 1.4 * smiling * clip(glum, 0, 1);
+    const [knee, most] = jawBend.map((bound) => Math.max(bound - own, 0));
+    const over = Math.max(out[jaw] - knee, 0);
+    out[jaw] -= most > knee ? over - (most - knee) * Math.tanh(over / (most - knee)) : over;
     for (const [name, [low, high]] of Object.entries(limits)) {
       // A mouth that is wide open in the picture still closes.
       out[index[name]] = clip(out[index[name]], name === "jaw_open" ? Math.min(low, -own) : low, high);

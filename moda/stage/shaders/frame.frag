@@ -131,7 +131,11 @@ void mouth(inout vec3 colour, vec2 p) {
   if (!mouthShown) return;
   float gap = lipBottom - lipTop;
   if (gap <= 0.0) return;
-  float cover = clamp01((v - lipTop) * mouthSharp + 0.5) * clamp01((lipBottom - v) * mouthSharp + 0.5);
+  // Across the rims, which are steep near the corners.
+  float first = min(floor(at), float(LIP_SAMPLES - 2));
+  vec2 slope = (lineAt(first + 1.0, 0).xy - lineAt(first, 0).xy) * float(LIP_SAMPLES - 1) / mouthWidth;
+  vec2 inwards = vec2(v - lipTop, lipBottom - v) / sqrt(1.0 + slope * slope);
+  float cover = clamp01(inwards.x * mouthSharp + 0.5) * clamp01(inwards.y * mouthSharp + 0.5);
   cover *= smoothed(clamp01((gap / mouthUnit - 0.002) / 0.024)) * mouthAlpha;
   if (cover < 0.004) return;
   vec3 inside = cavity * (0.55 + 0.75 * clamp01((v - lipTop) / max(gap, 1.0)));

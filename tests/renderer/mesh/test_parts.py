@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moda.motion.actions import ACTIONS, GAP_PER_JAW, INDEX
 from moda.portrait.canonical import canonical_face, mirror_map
 from moda.renderer.mesh.analysis import displacements, teeth, topology
 from moda.renderer.mesh.analysis.curves import spline_matrix
-from moda.renderer.mesh.analysis.deform import action_fields
+from moda.renderer.mesh.analysis.deform import action_fields, round_corners
 from moda.renderer.mesh.drawing import compose, rasteriser
+from moda.renderer.mesh.drawing.aperture_kernels import MouthShape, paint_mouth
 from moda.renderer.mesh.drawing.pose import hold
+from moda.renderer.mesh.drawing.rig import relative_actions
 
 
 def test_mesh_covers_the_face_once() -> None:
@@ -41,6 +44,45 @@ def test_displacements_keep_their_anchors_and_are_symmetric() -> None:
         flip = np.array([1.0 if name in displacements.CARRIED else -1.0, 1.0, 1.0])
         assert np.abs(field[mirror] - field * flip).max() < 0.006, name
     assert fields["jaw_open"][14, 1] - fields["jaw_open"][13, 1] == pytest.approx(0.300)
+
+
+@pytest.mark.parametrize("opening", [0.5, 1.0])
+def test_an_opened_mouth_is_round_at_its_corners(opening: float) -> None:
+    face = canonical_face().astype(float)
+    jaw = round_corners(action_fields(face)["jaw_open"][None])[0]
+    opened = face + opening * jaw
+    for row, side in ((topology.LIP_UPPER_INNER, 1.0), (topology.LIP_LOWER_INNER, -1.0)):
+        steps = np.diff(opened[list(row), :2], axis=0)
+        turns = side * np.cross(steps[:-1], steps[1:])
+        assert (turns[[0, 1, 2, -3, -2, -1]] > 0).all(), (row, turns)
+    assert np.array_equal(jaw[[13, 14, 61, 78]], action_fields(face)["jaw_open"][[13, 14, 61, 78]])
+
+
+@given(st.floats(-0.5, 3.0), st.floats(-0.5, 3.0), st.sampled_from([0.0, 0.05, 0.2, 0.4]))
+def test_no_mouth_opens_wider_than_people_do(one: float, other: float, gap: float) -> None:
+    knee, most = displacements.JAW_BEND
+    values = np.zeros((2, len(ACTIONS)))
+    values[:, INDEX["jaw_open"]] = sorted((one, other))
+    less, more = relative_actions(values, np.zeros(len(ACTIONS)), gap)[:, INDEX["jaw_open"]]
+    own = gap / GAP_PER_JAW
+    assert less <= more + 1e-9
+    assert more + own <= max(most, own) + 1e-9
+    if 0.0 <= one <= knee and one == min(one, other):
+        assert less + own == pytest.approx(one, abs=1e-6)
+
+
+def test_steep_edges_of_the_mouth_are_smooth() -> None:
+    shape = MouthShape(**dict.fromkeys(MouthShape._fields, 0.0))._replace(
+        left=10.3, top=60.2, along_x=1.0, width=40.0, unit=100.0, opacity=1.0, sharpness=0.9, middle=20.0
+    )  # fmt: skip
+    at = np.linspace(0, 1, 97)
+    wall = 45.0 * np.minimum(1.0, 6.0 * np.minimum(at, 1 - at))  # rises by 6.75 px a px
+    frame = np.full((120, 64, 3), 200, np.uint8)
+    none, sheet = np.full((97, 2), -9.0), np.zeros((4, 4, 4), np.float32)
+    paint_mouth(frame, -wall, wall, none, none, sheet, sheet, sheet, np.zeros((2, 3), np.float32), shape)
+    rows = frame[22:50, :30, 0]
+    assert (rows == 200).any(1).all() and (rows < 10).any(1).all()
+    assert ((rows > 20) & (rows < 180)).any(1).mean() > 0.7
 
 
 @given(st.floats(-1e3, 1e3), st.floats(1.0, 50.0))

@@ -16,6 +16,10 @@ from moda.renderer.mesh.analysis import displacements, topology
 EPSILON = 1e-4
 SEALED = 0.5
 """IOD around the middle of the mouth within which something before it moves as one."""
+ARCH = (0.5, 0.76)
+"""Where the second and third point of each lip go between the corner (0) and the fourth point (1): on an arch that
+leaves the corner steeply, as that of an opened mouth does. The bending energy alone takes the second one along with the
+corner, which makes a notch."""
 
 
 def cotangent_laplacian(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -62,6 +66,17 @@ def sealed_mouth(fields: np.ndarray) -> np.ndarray:
         pull = stiffness[np.ix_(free, fixed)] @ fields[k, fixed]
         sealed[k, free] = np.linalg.solve(stiffness[np.ix_(free, free)], -pull)
     return sealed
+
+
+def round_corners(fields: np.ndarray) -> np.ndarray:
+    """Displacements (A, 468, 3) with the lips' points next to the corners on a round arch (in a copy)."""
+    rounded = fields.copy()
+    rows = (*topology.LIP_UPPER_ROWS, *topology.LIP_LOWER_ROWS, topology.LIP_UPPER_INNER, topology.LIP_LOWER_INNER)
+    for row in rows:
+        for corner, second, third, fourth in (row[:4], row[:-5:-1]):
+            for point, share in zip((second, third), ARCH):
+                rounded[:, point] = (1 - share) * fields[:, corner] + share * fields[:, fourth]
+    return rounded
 
 
 def action_fields(canonical: np.ndarray) -> dict[str, np.ndarray]:

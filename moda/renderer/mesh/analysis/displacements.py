@@ -145,3 +145,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "gaze_y": (-1.0, 1.0),
 }
 """Where each action is held; beyond these the picture stops looking right."""
+
+JAW_BEND = (0.65, 1.0)
+"""Opening of the mouth in units of jaw_open up to which it is drawn as wanted, and which it never passes: drawn
+1.15 times as far, that is as far as filmed people open theirs when they speak."""

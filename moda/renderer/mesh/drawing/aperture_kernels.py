@@ -109,6 +109,12 @@ def smooth(t: float) -> float:
 
 
 @jit()
+def slant(slope: float) -> float:
+    """Length of a step along a line that rises by ``slope`` a px."""
+    return np.sqrt(1.0 + slope * slope)
+
+
+@jit()
 def bilinear(sheet: np.ndarray, row: int, column: int, down: float, right: float, channel: int) -> float:
     """The sheet (h, w, c) between pixel (row, column) and its neighbours; down, right 0..1."""
     above = sheet[row, column, channel] * (1 - right) + sheet[row, column + 1, channel] * right
@@ -335,6 +341,7 @@ def paint_mouth(
     """
     height, width = frame.shape[0], frame.shape[1]
     n, unit = top.shape[0], mouth.unit
+    per_px = (n - 1) / max(mouth.width, 1e-6)
     low, high = 1e9, -1e9
     for i in range(n):
         low = min(low, top[i], bottom[i])
@@ -358,7 +365,10 @@ def paint_mouth(
             gap = lip_bottom - lip_top
             if gap <= 0.0:
                 continue
-            cover = clamp01((v - lip_top) * mouth.sharpness + 0.5) * clamp01((lip_bottom - v) * mouth.sharpness + 0.5)
+            # Across the rims, which are steep near the corners.
+            above = (v - lip_top) / slant((top[i + 1] - top[i]) * per_px)
+            below = (lip_bottom - v) / slant((bottom[i + 1] - bottom[i]) * per_px)
+            cover = clamp01(above * mouth.sharpness + 0.5) * clamp01(below * mouth.sharpness + 0.5)
             cover *= smooth(clamp01((gap / unit - 0.002) / 0.024)) * mouth.opacity
             if cover < 0.004:
                 continue

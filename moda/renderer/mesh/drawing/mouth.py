@@ -49,7 +49,8 @@ def draw_mouth(
     along = (right - left) / max(span, 1e-6)
     down = np.array([-along[1], along[0]])
     u = np.linspace(0, span, LIP_SAMPLES)
-    rims = [np.interp(u, (line - left) @ along, (line - left) @ down) for line in (top, bottom)]
+    # Lips that turn back at a corner (a wide "oh") end there in a wall.
+    rims = [np.interp(u, np.maximum.accumulate((line - left) @ along), (line - left) @ down) for line in (top, bottom)]
     largest = float((rims[1] - rims[0]).max())
     if mouth.gap > 0.0 and largest < SEAM_UP_TO * unit:
         draw_seam(frame, 0.5 * (top + bottom), unit, mouth.seam, 1.0 - max(largest, 0.0) / (SEAM_UP_TO * unit))

@@ -10,7 +10,7 @@ import numpy as np
 from moda.motion.actions import ACTIONS, GAP_PER_JAW, INDEX
 from moda.portrait.canonical import Pose, canonical_face
 from moda.renderer.mesh.analysis import displacements
-from moda.renderer.mesh.analysis.deform import action_fields, sealed_mouth
+from moda.renderer.mesh.analysis.deform import action_fields, round_corners, sealed_mouth
 from moda.renderer.mesh.analysis.geometry import FaceMesh
 from moda.renderer.mesh.analysis.topology import (
     EYES,
@@ -36,8 +36,9 @@ def _fields() -> np.ndarray:
     """(A, 468, 3) in IOD, head frame, in the order of TABLE_ACTIONS, as far as they are drawn."""
     fields = action_fields(canonical_face().astype(np.float64))
     stacked = np.stack([displacements.DRAWN.get(name, 1.0) * fields[name] for name in TABLE_ACTIONS])
-    stacked.setflags(write=False)
-    return stacked
+    drawn = round_corners(stacked)
+    drawn.setflags(write=False)
+    return drawn
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,9 @@ def relative_actions(values: np.ndarray, at_rest: np.ndarray, gap: float, smilin
         k = INDEX[name]
         if name == "jaw_open":
             low = min(low, -own)  # a mouth that is wide open in the picture still closes
+            knee, most = (max(bound - own, 0.0) for bound in displacements.JAW_BEND)
+            over = np.maximum(relative[:, k] - knee, 0.0)
+            relative[:, k] -= over - (most - knee) * np.tanh(over / (most - knee)) if most > knee else over
         relative[:, k] = np.clip(relative[:, k], low, high)
     return relative
 
