@@ -28,6 +28,7 @@ PAGE = REPOSITORY / "docs" / "benchmarks.md"
 BENCHES: dict[str, tuple[list[str], list[str]]] = {
     "endtoend": (["bench.endtoend"], ["bench.endtoend", "--seconds", "1", "2", "--sizes", "256", "--cores", "1"]),
     "studio": (["bench.studio"], ["bench.studio", "--seconds", "2"]),
+    "stage": (["bench.stage", "--frames", "12"], ["bench.stage", "--frames", "2"]),
     "scale": (["bench.scale"], ["bench.scale", "--jobs", "2", "--seconds", "1", "--variants", "2", "--compared", "1"]),
     "planning": (
         ["bench.reference_planning", "--repeats", "2"],

@@ -22,7 +22,7 @@ def page(found: dict[str, dict[str, Any]]) -> str:
     """The whole page; `found` maps a bench to what `bench.__main__` stored for it."""
     parts = [HEAD]
     for name, section in (
-        ("endtoend", end_to_end), ("studio", studio), ("scale", scale), ("planning", planning),
+        ("endtoend", end_to_end), ("studio", studio), ("stage", stage), ("scale", scale), ("planning", planning),
         ("rendering", rendering), ("solvers", solvers),
     ):  # fmt: skip
         result = found.get(name)
@@ -129,15 +129,25 @@ def studio(numbers: dict[str, Any]) -> str:
     names = {
         "up": "`python app.py` until the server answers", "page drawn": "page opened until it is drawn",
         "portrait example": "a click on the first portrait example until it is answered",
-        "first preview": "first preview: summary", "first preview 2": "and its plot",
-        "first preview 3": "and the face moves",
-        "preview": "later previews: summary", "preview 2": "and their plot", "preview 3": "and the face moves",
+        "first preview": "first preview: summary", "first preview 2": "and the face moves",
+        "preview": "later previews: summary", "preview 2": "and the face moves",
         "trim": "a trim until the face has it", "trim 2": "and the new summary",
         "render": "Render video until it plays",
     }  # fmt: skip
     return text + table(
         ["", "s"], [[words, f"{numbers[name]:.2f}"] for name, words in names.items() if name in numbers]
     )
+
+
+def stage(numbers: dict[str, Any]) -> str:
+    text = "## The stage\n\nDrawn in headless Chromium by software, 512 pixels, against the mesh renderer.\n\n"
+    return text + table(
+        ["portrait", "rig, s", "kB", "a frame, ms", "95th percentile", "worst PSNR of the face, dB", "worst SSIM",
+         "page, MB", "kB a second more"],
+        [[name, f"{row['rig_seconds']:.2f}", f"{row['rig_bytes'] / 1000:.0f}", row["frame_ms"], row["frame_ms_95"],
+          row["psnr_worst"], row["ssim_worst"], f"{row['page_bytes'] / 1e6:.2f}",
+          f"{row['page_bytes_per_second'] / 1000:.0f}"] for name, row in numbers.items()],
+    )  # fmt: skip
 
 
 def scale(numbers: dict[str, Any]) -> str:

@@ -67,7 +67,7 @@ class Make:
         def results(session: Session) -> dict[Any, Any]:
             return self.motion.moving(engine, session) if session.takes else cleared()
 
-        self.portrait.connect(engine, cleared, results)
+        self.motion.connect_rig(engine, self.portrait.connect(engine, cleared, results))
         self.speech.connect(engine, cleared, results, self.motion.settings["emotion"])
         page = self.settings
         self.motion.connect(

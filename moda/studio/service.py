@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 MAX_SETTINGS_BYTES = 1 << 16
 INLINE_BYTES = 1 << 19
-"""Motion up to this size (about a minute) goes to the page in the answer, longer motion as a file."""
+"""Motion up to this size (about a minute) goes to the page in the answer, longer motion in pieces."""
 
 
 BROWSER_PICTURES = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "AVIF")
@@ -88,6 +88,7 @@ class Engine:
             try:
                 self.plan(session, Settings(steps=2), 1)
                 self.quick_clip(session, 0)
+                self.rig(session)
                 figure([session.takes[0].motion], session.speech)
                 evaluate_take(session.takes[0], session.speech)
             finally:
@@ -313,9 +314,13 @@ class Engine:
             session.rig = path
         return session.rig
 
+    def rig_alone(self, session: Session) -> dict[str, Any]:
+        """What the stage may get ready before there is a motion; it takes nothing off the stage."""
+        return {"rig": address_of(self.rig(session)), "early": True}
+
     def stage(self, session: Session) -> dict[str, Any]:
         """What the stage shows: the rig, the sound and the motion of every take; nothing where one is missing."""
-        from moda.stage.chunks import motion_bytes
+        from moda.stage.chunks import FRAMES, chunk_bytes, motion_bytes
 
         if session.portrait is None or session.speech is None or not session.takes:
             return {}
@@ -323,13 +328,16 @@ class Engine:
         for number, take in enumerate(session.takes):
             edits = [edit.as_dict() for edit in take.edits]
             shown: dict[str, Any] = {"name": f"Take {number + 1}", "edits": edits, "rules": asdict(take.rules)}
-            data = motion_bytes(take.edited([]).motion)  # the stage lays the edits over it itself
+            motion = take.edited([]).motion  # the stage lays the edits over it itself
+            data = motion_bytes(motion)
             if len(data) <= INLINE_BYTES:
                 shown["data"] = base64.b64encode(data).decode("ascii")
             else:
-                path = session.path("motion.bin")
-                path.write_bytes(data)
-                shown["url"] = address_of(path)
+                folder = session.path("motion").parent
+                pieces = [folder / f"motion-{k}.bin" for k in range(-(-len(motion) // FRAMES))]
+                for k, piece in enumerate(pieces):
+                    piece.write_bytes(chunk_bytes(motion, k))
+                shown["pieces"] = [address_of(piece) for piece in pieces]
             takes.append(shown)
         return {
             "rig": address_of(self.rig(session)),

@@ -11,12 +11,16 @@
     if (!answer.ok) throw new Error(`${answer.status}`);
     return answer.arrayBuffer();
   };
-  const motionOf = async (take) =>
-    take.url ? fetched(take.url) : Uint8Array.from(atob(take.data), (letter) => letter.charCodeAt(0)).buffer;
+  // A long take comes piece by piece: the face moves when the first is there.
+  const motionOf = (take) =>
+    take.pieces
+      ? { fetch: (piece) => fetched(take.pieces[piece]) }
+      : Uint8Array.from(atob(take.data), (letter) => letter.charCodeAt(0)).buffer;
 
   const put = async (wanted) => {
     const face = stage();
     if (!face || told) return;
+    if (wanted && wanted.early && shown.motions.length) return;
     if (!wanted || !wanted.takes || !wanted.takes.length) {
       if (!face.hidden && face.pause) face.pause();
       face.hidden = lanes().hidden = true;
@@ -36,14 +40,14 @@
       await face.setSound(wanted.sound ? await fetched(wanted.sound) : null);
       shown.sound = wanted.sound;
     }
-    const motions = wanted.takes.map((take) => take.url || take.data);
+    const motions = wanted.takes.map((take) => take.data || take.pieces[0]);
     const same = wanted.version === shown.version && shown.motions.length === motions.length;
     if (same) {
       for (let k = 0; k < motions.length; k++)
-        if (motions[k] !== shown.motions[k]) await face.setMotion(k, await motionOf(wanted.takes[k]));
+        if (motions[k] !== shown.motions[k]) await face.setMotion(k, motionOf(wanted.takes[k]));
     } else {
       lanes().reset();
-      await face.setTakes(await Promise.all(wanted.takes.map(async (take) => ({ name: take.name, motion: await motionOf(take) }))));
+      await face.setTakes(wanted.takes.map((take) => ({ name: take.name, motion: motionOf(take) })));
     }
     if (!same) {
       for (const [k, take] of wanted.takes.entries()) {

@@ -24,6 +24,7 @@ def test_from_upload_to_a_playing_video_and_back(
     studio.page.fill("#control-seed input", "11")
     said = studio.preview()
     assert "blinks a minute" in said and "lip sync" in said
+    studio.page.click("#all-trajectories > button")
     studio.see("#plot .js-plotly-plot")
     studio.wait_motion()
 
@@ -55,7 +56,6 @@ def test_from_upload_to_a_playing_video_and_back(
     assert "seed 11" in other.said("#restore-say")
     assert other.page.input_value("#control-seed input") == "11"
     assert other.page.input_value("#control-head_motion input[type=number]") == "0"
-    other.see("#plot .js-plotly-plot")
     assert not other.page.query_selector("moda-stage[data-takes]")
     other.add_portrait(astronaut)
     other.add_speech(speech)
@@ -97,6 +97,7 @@ def test_the_playhead_runs_with_the_stage_and_a_click_on_the_plot_seeks(
     studio.add_speech(speech)
     studio.preview()
     studio.wait_motion()
+    studio.page.click("#all-trajectories > button")
     studio.see("#plot .nsewdrag")
     at = "document.querySelector('#playhead').getBoundingClientRect().left"
     studio.page.evaluate("document.querySelector('moda-stage').play()")
@@ -276,6 +277,7 @@ def test_takes_can_be_compared_and_chosen(studio: Any, astronaut: Path, speech: 
     assert studio.page.locator("#choose input").count() == 3
     studio.page.locator("#choose input").nth(1).check()
     studio.page.wait_for_function("before => document.querySelector('#figures').innerText !== before", arg=first)
+    studio.page.click("#all-trajectories > button")
     studio.page.locator("#overlay input").check()
     studio.page.wait_for_function("document.querySelector('#plot').textContent.includes('take 2')")
 

@@ -57,6 +57,8 @@ class MotionStep:
     clip: gr.Video
     """The chosen take where a browser cannot show the stage."""
     trims: gr.Column
+    more: gr.Accordion
+    """Every trajectory as a figure, for whoever wants numbers; the lanes are for shaping."""
     plot: gr.Plot
 
     @classmethod
@@ -129,12 +131,15 @@ class MotionStep:
                     settings |= {name: control(name, info=None) for name in TRIMS}
             stage = gr.HTML({}, html_template="", js_on_load=ON_STAGE, elem_id="stage-data")
             gr.HTML(LANES, elem_id="lanes-box")
-            plot = gr.Plot(label="Trajectories", visible=False, elem_id="plot", show_label=False)
+            with gr.Accordion(
+                "All trajectories as a figure", open=False, visible=False, elem_id="all-trajectories"
+            ) as more:
+                plot = gr.Plot(label="Trajectories", visible=False, elem_id="plot", show_label=False)
         return cls(
             settings=settings, understood=understood, dice=dice, takes=takes, pose_file=pose_file, model=model,
             film=film, lips=lips, perform=perform,
             plan=plan, stop=stop, say=say, empty=empty, figures=figures, choose=choose, overlay=overlay,
-            stage=stage, clip=clip, trims=trims, plot=plot,
+            stage=stage, clip=clip, trims=trims, more=more, plot=plot,
         )  # fmt: skip
 
     def cleared(self) -> dict[Any, Any]:
@@ -149,6 +154,7 @@ class MotionStep:
             self.overlay: gr.update(visible=False, value=False),
             # Empty, but there: the browser then has Plotly, which takes it seconds to load, before it is wanted.
             self.plot: gr.update(visible="hidden", value=Figure(layout={"template": None})),
+            self.more: gr.update(visible=False),
             self.trims: gr.update(visible=False),
             self.stage: {},
             self.clip: gr.update(visible=False, value=None),
@@ -165,6 +171,7 @@ class MotionStep:
             **self.moving(engine, session),
             **self.drawn(session, overlay),
             self.trims: gr.update(visible=True),
+            self.more: gr.update(visible=True),
             self.choose: gr.update(
                 choices=[(f"Take {k + 1} · seed {one.settings.seed}", k) for k, one in enumerate(takes)],
                 value=chosen, visible=several,
@@ -309,6 +316,20 @@ class MotionStep:
             self.perform, perform_film, [speech, *cleared()], self.say, consent=consent, film=self.film,
             lips=self.lips, model=self.model, **page,
         )  # fmt: skip
+
+    def connect_rig(self, engine: Engine, event: Any) -> None:
+        """After an event that brings a portrait: its rig goes to the page, so that a preview finds it there."""
+
+        @guarded(self.say)
+        def warm(request: gr.Request) -> Any:
+            session = session_of(engine, request)
+            if not session.webgl or session.portrait is None:
+                return {self.say: gr.skip()}
+            return {self.stage: engine.rig_alone(session)}
+
+        event.success(
+            warm, None, [self.stage, self.say], show_progress="hidden", trigger_mode="always_last", **PRIVATE, **LIGHT
+        )
 
     def connect_clip(self, engine: Engine, event: Any) -> Any:
         """After an event that brings or changes takes: the clip of the chosen one, where there is no stage."""

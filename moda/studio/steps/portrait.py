@@ -90,8 +90,11 @@ class PortraitStep:
         """What `shown` may change."""
         return [self.crop, self.empty, self.say, self.faces, self.face]
 
-    def connect(self, engine: Engine, cleared: Cleared, results: Callable[[Session], dict[Any, Any]]) -> None:
-        """cleared: what the results show when the portrait is another; results: and what where there is a take."""
+    def connect(self, engine: Engine, cleared: Cleared, results: Callable[[Session], dict[Any, Any]]) -> Any:
+        """cleared: what the results show when the portrait is another; results: and what where there is a take.
+
+        Returns the event that brings a portrait.
+        """
 
         def seen(session: Session, choosing: bool) -> dict[Any, Any]:
             return {**results(session), **self.shown(engine, session, choosing)}
@@ -137,13 +140,14 @@ class PortraitStep:
 
         outputs = [*self.outputs(), *cleared()]
         common: dict[str, Any] = {"show_progress_on": [self.say], **PRIVATE, **READING}
-        self.picture.change(
+        opened = self.picture.change(
             open_picture, [self.picture], [self.picture, *outputs], trigger_mode="always_last", **common
         )
         for who, button in self.examples.items():
             button.click(_example(engine, who), None, [self.picture], show_progress="hidden", **PRIVATE)
         self.faces.select(click_face, None, outputs, **common)
         self.face.input(choose_face, [self.face], outputs, **common)
+        return opened
 
 
 def _example(engine: Engine, who: str) -> Callable[[gr.Request], str]:
