@@ -105,6 +105,7 @@ def test_the_playhead_runs_with_the_stage_and_a_click_on_the_plot_seeks(
     before = studio.page.evaluate(at)
     studio.page.wait_for_function(f"Math.abs({at} - {before}) > 2")
     studio.page.evaluate("document.querySelector('moda-stage').pause()")
+    studio.page.locator("#plot .nsewdrag").first.scroll_into_view_if_needed()
     lane = studio.page.locator("#plot .nsewdrag").first.bounding_box()
     studio.page.mouse.click(lane["x"] + 0.75 * lane["width"], lane["y"] + lane["height"] / 2)
     studio.page.wait_for_function(f"Math.abs({at} - {lane['x'] + 0.75 * lane['width']}) < 3")
