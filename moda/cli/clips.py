@@ -35,12 +35,15 @@ from moda.cli.options import (
     with_script_of,
 )
 from moda.cli.settings_options import with_settings
-from moda.console import progress_on_stderr
+from moda.console import Progress, progress_on_stderr
 from moda.errors import BadMotionFile, BadPicture, BadSpeech, BadVideo
 from moda.settings import Settings
 
 if TYPE_CHECKING:
-    from moda.pipeline import RenderResult
+    from moda.media.audio import Speech
+    from moda.motion.takes import Take
+    from moda.pipeline import RenderResult, TalkingHead
+    from moda.portrait.portrait import Portrait
 
 SENTENCE = (
     "{output}  {frames} frames, {duration:.2f} s of video at {real_time_factor:.2f} of real time, "
@@ -72,7 +75,6 @@ def generate(
     json: AsJson = False,
 ) -> None:
     """Portrait and speech to a talking-head video."""
-    from moda.finishing import with_words
     from moda.media.output import check_output, check_video
 
     check_inputs(portrait, speech, settings)
@@ -93,15 +95,11 @@ def generate(
             face_of = head.portrait(portrait, face=face)
             sound = head.speech(speech)
         else:
-            directed, emotion, words = read_cues(cues) if cues is not None else ((), "", ())
-            chosen = Settings.from_mapping({"emotion": emotion, **settings} if emotion else settings)
+            sheet = read_cues(cues) if cues is not None else NO_CUES
+            Settings.from_mapping(settings)  # a bad one is refused before anything is loaded
             head = load(model, renderer, device, precision)
             face_of = head.portrait(portrait, face=face)
-            sound = head.speech(speech)
-            sound = with_script_of(sound, script) if script else sound
-            sound = with_words(replace(sound, words=words) if words else sound, chosen)
-            planned = head.plan(face_of, sound, chosen, progress=report)
-            planned = planned.edited(directed) if directed else planned
+            planned, sound = _planned(head, face_of, speech, settings, sheet, script, report)
         if edits is not None:
             planned = planned.edited_from(edits)
         if save_motion is not None:
@@ -110,6 +108,30 @@ def generate(
     for note in (*face_of.hints, *planned.notes, *result.notes):
         print(note, file=sys.stderr)
     _show_result(result, json)
+
+
+NO_CUES: tuple[tuple[Any, ...], str, tuple[Any, ...]] = ((), "", ())
+
+
+def _planned(
+    head: TalkingHead,
+    face_of: Portrait,
+    speech: Path,
+    settings: dict[str, Any],
+    sheet: tuple[tuple[Any, ...], str, tuple[Any, ...]],
+    script: str,
+    report: Progress,
+) -> tuple[Take, Speech]:
+    """A take of a recording and what was heard; sheet: edits, emotion and words of a cue sheet."""
+    from moda.finishing import with_words
+
+    directed, emotion, words = sheet
+    chosen = Settings.from_mapping({"emotion": emotion, **settings} if emotion else settings)
+    sound = head.speech(speech)
+    sound = with_script_of(sound, script) if script else sound
+    sound = with_words(replace(sound, words=words) if words else sound, chosen)
+    take = head.plan(face_of, sound, chosen, progress=report)
+    return (take.edited(directed) if directed else take), sound
 
 
 @with_settings(ALL_GROUPS)
@@ -132,15 +154,12 @@ def preview(
 
     check_inputs(portrait, speech, settings)
     check_folder(output)
-    directed, emotion, _ = read_cues(cues) if cues is not None else ((), "", ())
-    chosen = Settings.from_mapping({"emotion": emotion, **settings} if emotion else settings)
+    sheet = read_cues(cues) if cues is not None else NO_CUES
+    Settings.from_mapping(settings)  # as above
     with progress_on_stderr() as report:
         head = load(model, "mesh", device, precision)
         face_of = head.portrait(portrait, face=face)
-        sound = head.speech(speech)
-        sound = with_script_of(sound, script) if script else sound
-        take = head.plan(face_of, sound, chosen, progress=report)
-        take = take.edited(directed) if directed else take
+        take, sound = _planned(head, face_of, speech, settings, sheet, script, report)
         if edits is not None:
             take = take.edited_from(edits)
         files = head.write_preview(take, face_of, sound, output, progress=report)

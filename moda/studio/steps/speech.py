@@ -74,12 +74,8 @@ class SpeechStep:
             )  # fmt: skip
             say = gr.HTML("", elem_id="speech-say")
             with gr.Accordion("Or type what should be said", open=False, elem_id="typed", elem_classes="scripted"):
-                text = gr.Textbox(
-                    label="Text", lines=3, max_length=limits.max_text, elem_id="speech-text",
-                    placeholder="Hello [smile] and welcome! [pause 0.5] This is [nod] my first talking portrait.",
-                )  # fmt: skip
-                gr.HTML(PALETTE, js_on_load=ON_PALETTE)
-                read = gr.HTML("", elem_id="script-read", elem_classes="read")
+                example = "Hello [smile] and welcome! [pause 0.5] This is [nod] my first talking portrait."
+                text, read = _script_box("Text", example, limits.max_text, "speech-text", "script-read")
                 voice = gr.Dropdown(voices(), value="auto", label="Voice", elem_id="voice")
                 cast = gr.HTML(cast_of("", "auto"), elem_id="cast")
                 with gr.Row():
@@ -87,12 +83,10 @@ class SpeechStep:
                     pitch = gr.Slider(-12, 12, 0, step=1, label="Pitch", min_width=120)
                 speak = gr.Button("Speak this text", size="sm", elem_id="speak")
             with gr.Accordion("Words and cues of a recording", open=False, elem_id="recorded", elem_classes="scripted"):
-                words = gr.Textbox(
-                    label="What is said in it", lines=3, max_length=limits.max_text, elem_id="speech-words",
-                    placeholder="The words as they are said, [smile] with cues between them.",
-                )  # fmt: skip
-                gr.HTML(PALETTE, js_on_load=ON_PALETTE)
-                words_read = gr.HTML("", elem_id="words-read", elem_classes="read")
+                example = "The words as they are said, [smile] with cues between them."
+                words, words_read = _script_box(
+                    "What is said in it", example, limits.max_text, "speech-words", "words-read"
+                )
                 with gr.Row(elem_classes="go"):
                     hear = gr.Button(
                         "Listen for the words (English)", size="sm", elem_id="hear", visible=transcript.available()
@@ -245,3 +239,10 @@ def voices() -> list[tuple[str, str]]:
         label = f"{language_name(voice.language)} · {short_name(voice)} · {who}, {voice.kind}, {voice.licence}"
         named.append((voice.kind != "neural", language_name(voice.language), order, label, voice.name))
     return first + [(label, name) for *_, label, name in sorted(named)]
+
+
+def _script_box(label: str, example: str, longest: int, elem_id: str, read_id: str) -> tuple[gr.Textbox, gr.HTML]:
+    """A text with its palette of cues, and where it is shown how the text was read."""
+    text = gr.Textbox(label=label, lines=3, max_length=longest, elem_id=elem_id, placeholder=example)
+    gr.HTML(PALETTE, js_on_load=ON_PALETTE)
+    return text, gr.HTML("", elem_id=read_id, elem_classes="read")
