@@ -1,4 +1,4 @@
-"""`moda train lite|corpus|network|holdout|plot`: make the corpus, train moda-lite, measure it.
+"""`moda train lite|corpus|network|lips|holdout|plot`: make the corpus, train moda-lite, measure it.
 
 `python -m moda.training` is the same, for `accelerate launch --module`.
 """
@@ -107,6 +107,23 @@ def plot(
 
 
 @app.command()
+def lips(
+    run: Run = RUN,
+    start: Annotated[Path, typer.Option(help="Folder of the moda-lite to go on from.")] = ASSETS,
+    out: Annotated[Path, typer.Option(help="Where the weights go.")] = ASSETS,
+    seed: Seed = 0, workers: Workers = 2, threads: Threads = 1,
+) -> None:  # fmt: skip
+    """Teach a trained model the lips of footage, in rounds; its head, eyes and feelings stay. Goes on where stopped."""
+    import torch
+
+    from moda.training.rounds import learn_lips
+
+    torch.set_num_threads(max(1, threads))
+    taught = learn_lips(run, start, run / "corpus", seed, workers, say=lambda line: print(line, flush=True))
+    taught.save_pretrained(out, torch.float16)
+
+
+@app.command()
 def lite(
     run: Run = RUN, out: Annotated[Path, typer.Option(help="Where the weights go.")] = ASSETS,
     hours: Hours = HOURS, steps: Steps = STEPS, seed: Seed = 0, workers: Workers = 2, threads: Threads = 1,
@@ -114,10 +131,14 @@ def lite(
     """Everything: corpus, training, weights (half precision) into OUT, held-out measures."""
     import torch
 
+    from moda.corpus.footage.filmed import footage_folder
     from moda.generator.network import MoDA
 
     corpus(run, hours, seed, workers)
     train(run, steps, seed, threads)
-    MoDA.from_pretrained(run / "model").save_pretrained(out, torch.float16)
+    if footage_folder() is None:
+        MoDA.from_pretrained(run / "model").save_pretrained(out, torch.float16)
+    else:
+        lips(run, run / "model", out, seed, workers, threads)
     holdout(out, run, None, True)
     plot(run / "plots", out, run)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from moda.corpus.synthetic.behaviour import assemble, perform, random_rest
 from moda.corpus.synthetic.coarticulation import FILMED_CLOSURES, LIPS, Coarticulation, with_closures
 from moda.corpus.synthetic.pools import COARTICULATION, POOLS, PoolOptions, load_pool, prepare_pools
 from moda.corpus.synthetic.styles import colour, habits, random_identity, random_mixture
+from moda.corpus.synthetic.taught import Teacher, Teaching, at_the_dips
 from moda.corpus.synthetic.texts import HELD_OUT_LANGUAGE, READS_ALOUD, SENTENCES, random_text
 from moda.corpus.synthetic.voices import SAMPLE_RATE, VARIANTS, Espeak, Phone, Utterance
 from moda.motion.space import FPS, normalise
@@ -30,10 +31,11 @@ SHARES = {"footage": 0.26, "recording": 0.28, "neural": 0.14, "debian": 0.04, "e
 """Where items come from; a source that is absent leaves its share to espeak."""
 SPLICED = {"footage": 4, "neural": 2}
 """How many utterances at most one item joins, where not three."""
-AMPLITUDE = {"footage": 1.12}
-AMPLITUDE_SPREAD = 0.18
-"""How far mouths move against the filmed speaker's, 1 where not named, and the spread of that between items (of its
-logarithm). While he speaks his opening varies by 7 % of the eye distance, people's by 8."""
+AMPLITUDE_SPREAD = 0.16
+"""How much mouths' movement differs between items: spread of the logarithm."""
+FILMED_LATE = 2
+"""Columns of 10 ms by which filmed lips run behind their sound: tracked faces of the GRID corpus follow the sound 20 to
+25 ms later than what is known of phonemes lets expect, and people see lips that lead sooner forgiven."""
 TRIMMED = 0.75
 """Share of filmed clips that are cut to what is said; they begin and end with a second of silence."""
 MAX_SECONDS = 16.0
@@ -41,10 +43,12 @@ MAX_SECONDS = 16.0
 
 @dataclass(frozen=True)
 class CorpusOptions(PoolOptions):
-    """hours of performances, and the share of each source, on top of how the pools are made."""
+    """hours of performances, the share of each source, and who teaches the lips that nobody filmed (else what footage
+    taught of coarticulation does), on top of how the pools are made."""
 
     hours: float = 8.0
     shares: tuple[tuple[str, float], ...] = tuple(SHARES.items())
+    teaching: Teaching | None = None
 
 
 def speaking_languages() -> list[str]:
@@ -69,6 +73,9 @@ class Performer:
         self.names = list(shares)
         self.chances = np.array([shares[n] for n in self.names]) / sum(shares.values())
         self.languages = speaking_languages()
+        self.teacher = Teacher(options.teaching) if options.teaching is not None else None
+        if self.teacher is not None and not self.teacher.performs:
+            self.teacher.listen(self.pools["recording"] or self._some_espeak())
 
     def item(self, index: int) -> dict[str, np.ndarray]:
         """One performance: columns, motion, mixture, identity, rest, source."""
@@ -84,20 +91,36 @@ class Performer:
             wave = augment.conditions(wave, rng)
         warp = 1.0 if clean else round(float(np.exp(rng.normal(0, 0.09))), 2)
         cols = columns(wave, COLUMNS_PER_FRAME * frames + AFTER, float(np.clip(warp, 0.8, 1.25)))
-        return {"columns": cols.astype(np.float16), **act(heard, rng), "source": np.array(self.names.index(source))}
+        if utterance.lips is not None:
+            cols = np.concatenate([np.repeat(cols[:1], FILMED_LATE, 0), cols[:-FILMED_LATE]])
+        borrowed = self.teacher is not None and self.teacher.performs and utterance.lips is not None
+        acted = self.teacher.performance(utterance.waveform, heard.actions, rng) if borrowed else act(heard, rng)
+        return {"columns": cols.astype(np.float16), **acted, "source": np.array(self.names.index(source))}
 
     def _articulated(self, utterance: Utterance, frames: int, rng: np.random.Generator) -> Articulation:
-        """What the mouth does: as filmed, or as footage taught."""
-        amount = AMPLITUDE.get(utterance.engine, 1.0) * float(np.exp(rng.normal(0, AMPLITUDE_SPREAD)))
+        """What the mouth does: as filmed, as a teacher's does, or as footage taught."""
         if utterance.lips is not None:
             heard = articulate(utterance.phones, frames)
             lips = utterance.lips[np.clip(np.arange(frames), 0, len(utterance.lips) - 1)].astype(np.float32)
-            heard = heard._replace(actions=with_closures(lips, utterance.phones, FILMED_CLOSURES), names=LIPS)
+            by = FILMED_LATE * 0.01  # the phones are where the sound is: their closures belong to the late lips
+            late = [
+                replace(phone, start=phone.start + by, end=phone.end + by)
+                for phone in at_the_dips(utterance.phones, utterance.waveform)
+            ]
+            heard = heard._replace(actions=with_closures(lips, late, FILMED_CLOSURES), names=LIPS)
+        elif self.teacher is not None and utterance.engine != "quiet":
+            heard = articulate(utterance.phones, frames)
+            heard = heard._replace(actions=self.teacher.lips(utterance, frames, rng), names=LIPS)
         else:
             sound = columns(utterance.waveform, COLUMNS_PER_FRAME * frames + AFTER)
             heard = self.coarticulation(utterance.phones, sound, frames)
+        amount = float(np.exp(rng.normal(0, AMPLITUDE_SPREAD)))
         factors = np.array([1.0 if name == "lips_press" else amount for name in LIPS], np.float32)
         return heard._replace(actions=heard.actions * factors)
+
+    def _some_espeak(self) -> list[Utterance]:
+        rng = np.random.default_rng([self.options.seed, 7])
+        return [self._espeak(rng, rng) for _ in range(12)]
 
     def _speech(self, source: str, rng: np.random.Generator) -> Utterance:
         said: list[Utterance] = []
@@ -168,8 +191,11 @@ def write_shard(performer: Performer, indices: Iterable[int], folder: Path) -> f
 MEAN_SECONDS = 10.0
 
 
-def _work(folder: Path, options: CorpusOptions, shards: list[int], attempt: int) -> None:
-    performer = Performer(folder, options, attempt)
+def _work(pools: Path, folder: Path, options: CorpusOptions, shards: list[int], attempt: int) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    performer = Performer(pools, options, attempt)
     for shard in shards:
         target = folder / f"shard-{shard:04d}"
         start = shard * ITEMS_PER_SHARD
@@ -177,9 +203,11 @@ def _work(folder: Path, options: CorpusOptions, shards: list[int], attempt: int)
         print(f"{target.name}: {hours:.2f} h", flush=True)
 
 
-def build(folder: Path, options: CorpusOptions) -> None:
-    """Make the whole corpus in `folder`; what is there already is kept. Raises RuntimeError after six crashes."""
-    prepare_pools(folder, options)
+def build(folder: Path, options: CorpusOptions, pools: Path | None = None) -> None:
+    """Make the whole corpus in `folder` from the speech in `pools` (default: the same folder), which is made first;
+    what is there already is kept. Raises RuntimeError after six crashes."""
+    pools = pools or folder
+    prepare_pools(pools, options)
     count = max(1, round(options.hours * 3600 / MEAN_SECONDS / ITEMS_PER_SHARD))
     context = multiprocessing.get_context("spawn")
     for attempt in range(6):
@@ -187,7 +215,9 @@ def build(folder: Path, options: CorpusOptions) -> None:
         if not left:
             return
         shares = [left[w :: options.workers] for w in range(options.workers)]
-        workers = [context.Process(target=_work, args=(folder, options, share, attempt)) for share in shares if share]
+        workers = [
+            context.Process(target=_work, args=(pools, folder, options, share, attempt)) for share in shares if share
+        ]
         for worker in workers:
             worker.start()
         for worker in workers:

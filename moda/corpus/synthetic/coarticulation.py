@@ -48,9 +48,9 @@ LINGER = 6
 """Frames for which lips are still, or already, on their way."""
 PRESS = 0.55
 """How firmly lips are pressed in a closure."""
-FILMED_CLOSURES = 0.7
+FILMED_CLOSURES = 0.95
 """How far filmed lips are brought together where their phones say p, b or m: a camera that sees 25 moments a second
-misses the middle of every other closure."""
+misses the middle of every other closure, and what it misses a network unlearns."""
 UNCERTAIN = 0.35
 """An action that correlates less with real lips is left as it is given: its gain would be the gain of noise."""
 
