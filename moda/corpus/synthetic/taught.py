@@ -34,11 +34,9 @@ from moda.performance.fitting import FITTED, gap_row
 FloatArray = npt.NDArray[np.float32]
 COLUMNS = [INDEX[name] for name in LIPS]
 LOWEST = np.array([-1.0 if name == "mouth_left" else 0.0 for name in LIPS], np.float32)
-SPREAD = 0.085
-"""Standard deviation of the opening of speaking lips, in eye distances, to which a teacher's lips are scaled: people
-show 0.079 on film, and a network trained on it falls a little short."""
-SHARPEN = 0.6
-"""How much of what is quicker than `SMOOTHER` is added to sampled lips."""
+SPREAD = 0.079
+"""Standard deviation of the opening of speaking lips, in eye distances, to which a teacher's lips are scaled: people's,
+as followed on film."""
 SMOOTHER = np.array([1, 4, 6, 4, 1], np.float32) / 16
 LOUD = 0.5
 """Peak that a waveform is brought to before the teacher hears it."""
@@ -55,12 +53,14 @@ REACH = 0.05
 class Teaching:
     """Who teaches: a folder of moda-lite, and the guidance to speech with which it is asked.
 
-    performs: filmed lips are set into performances sampled from it (head, gaze, blinks, brows, feelings), instead of
-    made-up ones around which the lips of other voices are sampled from it.
+    sharpen: how much of what is quicker than `SMOOTHER` is added to its lips. performs: filmed lips are set into
+    performances sampled from it (head, gaze, blinks, brows, feelings), instead of made-up ones around which the lips of
+    other voices are sampled from it.
     """
 
     model: Path
     guidance: float = 2.0
+    sharpen: float = 0.6
     performs: bool = False
 
 
@@ -70,7 +70,7 @@ class Teacher:
     def __init__(self, teaching: Teaching) -> None:
         self.network = MoDA.from_pretrained(teaching.model)
         self.options = SamplingOptions(guidance=Guidance(speech=teaching.guidance), noise=LiteModel.noise)
-        self.performs = teaching.performs
+        self.performs, self.sharpen = teaching.performs, teaching.sharpen
         self.amount = 1.0
 
     def listen(self, utterances: Sequence[Utterance]) -> None:
@@ -91,7 +91,7 @@ class Teacher:
         """Sharpened lips (frames, 9) for a waveform (N,) at 16 kHz, as the network gives them."""
         request = ClipRequest(_heard(waveform, frames), plain_mixture("none"), IDENTITY_MEAN, resting_frame(), seed)
         motion = denormalise(sample_clip(self.network, request, self.options).numpy())
-        return np.maximum(sharpened(read_actions(motion[:, EXPRESSION])[:, COLUMNS]), LOWEST)
+        return np.maximum(sharpened(read_actions(motion[:, EXPRESSION])[:, COLUMNS], self.sharpen), LOWEST)
 
     def lips(self, utterance: Utterance, frames: int, rng: np.random.Generator) -> FloatArray:
         """Lips (frames, 9) of an utterance, of people's spread, that meet where its phones say so."""
@@ -132,7 +132,7 @@ def _heard(waveform: FloatArray, frames: int) -> FloatArray:
     return log_mel_features((waveform * min(level, 1e3)).astype(np.float32), frames)
 
 
-def sharpened(lips: FloatArray, amount: float = SHARPEN) -> FloatArray:
+def sharpened(lips: FloatArray, amount: float) -> FloatArray:
     """Lips (T, 9) with `amount` of their quick part added once more; what is constant stays."""
     reach = len(SMOOTHER) // 2
     padded = np.pad(lips, ((reach, reach), (0, 0)), "edge")

@@ -1,0 +1,108 @@
+"""Lips that a network taught by films gives: closures where the sound keeps quiet, people's spread, films intact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from moda.assets import asset
+from moda.corpus.synthetic.build import FILMED_LATE, CorpusOptions, Performer
+from moda.corpus.synthetic.coarticulation import LIPS
+from moda.corpus.synthetic.pools import save_pool
+from moda.corpus.synthetic.taught import COLUMNS, REACH, SPREAD, Teacher, Teaching, at_the_dips, sharpened
+from moda.corpus.synthetic.voices import Espeak, Phone, Utterance
+from moda.motion.actions import INDEX, read_actions
+from moda.motion.space import EXPRESSION, denormalise
+from moda.performance.fitting import FITTED, gap_row
+
+MODEL = asset("moda-lite")
+JAW, PRESS = LIPS.index("jaw_open"), LIPS.index("lips_press")
+
+
+def hissing(seconds: float, quiet: tuple[float, float]) -> np.ndarray:
+    wave = np.random.default_rng(0).normal(0, 0.2, round(seconds * 16000))
+    wave[round(quiet[0] * 16000) : round(quiet[1] * 16000)] *= 0.01
+    return wave.astype(np.float32)
+
+
+@settings(deadline=None)
+@given(st.floats(-0.035, 0.035))
+def test_a_closure_moves_onto_the_dip_and_nothing_else_moves(wrong: float) -> None:
+    wave = hissing(1.2, (0.56, 0.62))
+    said = (Phone(0.2, 0.5, "a"), Phone(0.55 + wrong, 0.63 + wrong, "b"), Phone(0.66, 1.0, "a"))
+    first, closure, last = at_the_dips(said, wave)
+    assert (first, last) == (said[0], said[2])
+    assert (closure.start + closure.end) / 2 == pytest.approx(0.59, abs=0.02)
+    assert closure.end - closure.start == pytest.approx(0.08)
+
+
+def test_a_closure_without_a_dip_moves_no_farther_than_an_alignment_errs() -> None:
+    wave = np.random.default_rng(1).normal(0, 0.2, 16000).astype(np.float32)
+    (closure,) = at_the_dips((Phone(0.5, 0.56, "m"),), wave)
+    assert abs(closure.start - 0.5) <= REACH
+
+
+@settings(deadline=None)
+@given(st.floats(-1, 1), st.integers(3, 60))
+def test_sharpening_keeps_what_rests_and_grows_what_is_quick(level: float, frames: int) -> None:
+    still = np.full((frames, 9), level, np.float32)
+    np.testing.assert_allclose(sharpened(still, 0.6), still, atol=1e-6)
+    quick = still + 0.1 * (-1.0) ** np.arange(frames)[:, None]
+    assert sharpened(quick, 0.6)[:, 0].std() > 1.4 * quick[:, 0].std() - 1e-6 or frames < 8
+
+
+@pytest.fixture(scope="module")
+def spoken() -> list[Utterance]:
+    espeak = Espeak()
+    texts = ("Poppa bought Mabel a big map of Bombay.", "My puppy jumped up and bumped a pump.", "Bob may hope.")
+    return [espeak.speak(text, "en-us", "+f2", 150) for text in texts]
+
+
+def test_a_teachers_lips_meet_at_bilabials_and_have_peoples_spread(spoken: list[Utterance]) -> None:
+    teacher = Teacher(Teaching(MODEL, 2.0))
+    teacher.listen(spoken)
+    gap = np.array([gap_row()[FITTED.index(name)] if name in FITTED else 0.0 for name in LIPS])
+    spreads = []
+    for utterance in spoken:
+        frames = len(utterance.waveform) // 640
+        lips = teacher.lips(utterance, frames, np.random.default_rng(0))
+        assert lips.shape == (frames, len(LIPS))
+        spreads.append(np.maximum(lips @ gap, 0).std())
+        for phone in at_the_dips(utterance.phones, utterance.waveform):
+            if phone.symbol in ("b", "p", "m") and phone.end < frames / 25:
+                around = slice(max(0, int(phone.start * 25)), int(phone.end * 25) + 1)
+                assert lips[around, JAW].min() < 0.05 or lips[around, PRESS].max() > 0.4, phone
+    assert np.mean(spreads) == pytest.approx(SPREAD, rel=0.25)
+
+
+def test_films_lips_are_set_into_a_sampled_performance(spoken: list[Utterance]) -> None:
+    teacher = Teacher(Teaching(MODEL, 1.5, performs=True))
+    wave = spoken[0].waveform
+    frames = len(wave) // 640
+    filmed = np.abs(np.random.default_rng(2).normal(0.1, 0.05, (frames, len(LIPS)))).astype(np.float32)
+    seen_plain = False
+    for seed in range(6):
+        made = teacher.performance(wave, filmed, np.random.default_rng(seed))
+        if made["mixture"][-1] < 1:
+            continue
+        seen_plain = True
+        shown = read_actions(denormalise(made["motion"].astype(np.float32))[:, EXPRESSION])
+        np.testing.assert_allclose(shown[:, COLUMNS], filmed, atol=0.02)
+        assert shown[:, INDEX["brow_raise"]].std() > 0.005  # the rest is alive
+    assert seen_plain
+
+
+def test_filmed_lips_come_earlier_than_the_camera_saw_them(tmp_path: Path, spoken: list[Utterance]) -> None:
+    frames = len(spoken[1].waveform) // 640
+    lips = np.zeros((frames, len(LIPS)), np.float32)
+    filmed = Utterance(spoken[1].waveform, spoken[1].phones, "footage", "en-us", "s1", lips)
+    save_pool([filmed], tmp_path / "footage.npz")
+    performer = Performer(tmp_path, CorpusOptions(seed=1, shares=(("footage", 1.0), ("espeak", 0.0))))
+    item = performer.item(0)
+    assert len(item["columns"]) >= 4 * len(item["motion"])
+    first = item["columns"][: FILMED_LATE + 1]
+    np.testing.assert_array_equal(first, np.repeat(first[:1], FILMED_LATE + 1, 0))
