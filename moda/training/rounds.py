@@ -32,7 +32,6 @@ class Round:
     rate: float
     segment: int
     guidance: float
-    sharpen: float = 0.6
     afresh: bool = True
     performs: bool = False
 
@@ -41,7 +40,7 @@ ROUNDS = (
     Round(1.7, {"footage": 0.94, "quiet": 0.06, "espeak": 0.0}, 900, 2e-4, 64, 1.5, performs=True),
     Round(2.2, {"footage": 0.45, "recording": 0.35, "espeak": 0.12, "quiet": 0.08}, 1200, 3e-4, 80, 2.5),
     Round(4.4, {"footage": 0.36, "recording": 0.30, "neural": 0.12, "espeak": 0.15, "quiet": 0.07}, 1800, 2.5e-4, 80,
-          2.0, 0.2, afresh=False),
+          2.0, afresh=False),
 )  # fmt: skip
 """About 25 minutes on two cores. Hours, rates and guidance were chosen on validation voices, by a judge of lip sync."""
 EMA = 0.99
@@ -65,7 +64,7 @@ def learn_lips(
     teacher = start
     for number, plan in enumerate(rounds, 1):
         folder = run / f"round-{number}"
-        teaching = Teaching(teacher, plan.guidance, plan.sharpen, plan.performs)
+        teaching = Teaching(teacher, plan.guidance, performs=plan.performs)
         options = CorpusOptions(
             seed=seed + number, workers=workers, hours=plan.hours, shares=tuple(plan.shares.items()), teaching=teaching
         )

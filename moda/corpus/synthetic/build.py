@@ -107,7 +107,10 @@ class Performer:
                 replace(phone, start=phone.start + by, end=phone.end + by)
                 for phone in at_the_dips(utterance.phones, utterance.waveform)
             ]
-            heard = heard._replace(actions=with_closures(lips, late, FILMED_CLOSURES), names=LIPS)
+            if self.teacher is None or not self.teacher.performs:
+                # A teacher learns from lips as they were seen; what a camera missed is added where others learn.
+                lips = with_closures(lips, late, FILMED_CLOSURES)
+            heard = heard._replace(actions=lips, names=LIPS)
         elif self.teacher is not None and utterance.engine != "quiet":
             heard = articulate(utterance.phones, frames)
             heard = heard._replace(actions=self.teacher.lips(utterance, frames, rng), names=LIPS)
