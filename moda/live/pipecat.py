@@ -145,7 +145,8 @@ class MoDAFace(FrameProcessor):
             sound = sound.reshape(-1, frame.num_channels).mean(axis=1)
         if frame.sample_rate != RATE and len(sound):
             count = round(len(sound) * RATE / frame.sample_rate)
-            sound = np.interp(np.arange(count) * frame.sample_rate / RATE, np.arange(len(sound)), sound)
+            resampled = np.interp(np.arange(count) * frame.sample_rate / RATE, np.arange(len(sound)), sound)
+            sound = resampled.astype(np.float32)
         data = np.clip(np.round(sound), -32768, 32767).astype("<i2").tobytes()
         for at in range(0, len(data), LARGEST):
             await self._send(data[at : at + LARGEST])
