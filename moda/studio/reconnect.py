@@ -78,7 +78,7 @@ def connect(page: gr.Blocks, make: Make, compare: Compare, engine: Engine) -> No
         Awaited("compare", "the comparison", compare.say, list(compare.cleared()), compare.shown, compare.settle),
     )
     outputs: list[Any] = [
-        make.portrait.picture, *make.portrait.outputs(), make.speech.speech, make.speech.say,
+        make.portrait.picture, *make.portrait.outputs(), make.speech.speech, make.speech.say, make.speech.words,
         *make.settings.values(), *make.cleared(), *compare.cleared(), motion.takes,
     ]  # fmt: skip
 
