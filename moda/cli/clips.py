@@ -144,9 +144,9 @@ def preview(
     device: Device = "auto",
     precision: Precision = "auto",
     face: FaceIndex = None,
-    edits: EditsFile = None,
-    cues: CueSheet = None,
     script: ScriptText = "",
+    cues: CueSheet = None,
+    edits: EditsFile = None,
     json: AsJson = False,
 ) -> None:
     """Motion before pixels: take.npz, trajectories (.html, .png, .csv) and quick.mp4."""
