@@ -166,6 +166,7 @@ def test_a_broken_line_in_mid_render_loses_nothing_that_was_made(
     studio.see("#motion-say .note")
     assert "is here again" in studio.text("#motion-say")
     studio.page.wait_for_function("made => document.querySelector('#figures').innerText === made", arg=made)
+    studio.page.click("#all-trajectories > button")
     studio.see("#plot .js-plotly-plot")
     studio.wait_motion()
     assert "60.0 s of speech" in studio.said("#speech-say") and "pixels wide" in studio.said("#portrait-say")
