@@ -36,6 +36,7 @@
     if (!wanted || !wanted.takes || !wanted.takes.length) return;
     face.hidden = lanes().hidden = false;
     if (!lanes().stage) lanes().stage = face;
+    lanes().words = wanted.words;
     if (wanted.sound !== shown.sound) {
       await face.setSound(wanted.sound ? await fetched(wanted.sound) : null);
       shown.sound = wanted.sound;

@@ -100,9 +100,9 @@ def test_a_stretch_is_selected_and_lifted_with_the_mouse(lanes: Any, stage: Stag
     assert edit["start"] == pytest.approx(0.3 * seconds, abs=0.06)
     assert edit["length"] == pytest.approx(0.3 * seconds, abs=0.08)
     assert stage.page.evaluate("() => changes.length") == 1
-    shown = lanes("return Math.max(...lanes.curves.smile)")
-    before = lanes("await lanes.undo(); return Math.max(...lanes.curves.smile)")
-    assert shown > before + 0.1
+    total = "return lanes.curves.smile.reduce((sum, value) => sum + value, 0)"
+    shown, before = lanes(total), lanes(f"await lanes.undo(); {total}")
+    assert shown > before + 0.1 * 0.3 * 25 * seconds  # the stretch's frames rose, though not beyond people's limits
     assert Edit.from_mapping(edit) == Edit(**edit)  # what the page says is what Python takes
 
 
@@ -229,3 +229,21 @@ def test_each_take_has_its_own_edits(stage: Stage, hopper: Sitter) -> None:
     wait_edits(stage, 0)
     stage.page.get_by_role("button", name="a", exact=True).click()
     wait_edits(stage, 1)
+
+
+def test_words_stand_where_they_are_said_and_lead_there(lanes: Any, stage: Stage) -> None:
+    assert stage.page.locator("moda-lanes .spoken").is_hidden()
+    lanes(
+        "lanes.words = [{start: 0.2, end: 0.5, text: 'good'}, {start: 0.5, end: 1.0, text: 'morning'}];"
+        "await stage.seek(0.6); stage.paint(); lanes.draw()"
+    )
+    words = stage.page.locator("moda-lanes .words span")
+    assert words.all_inner_texts() == ["good", "morning"]
+    assert words.nth(1).get_attribute("aria-current") == "true" != words.nth(0).get_attribute("aria-current")
+    row, first = stage.page.locator("moda-lanes .words").bounding_box(), words.nth(0).bounding_box()
+    seconds = lanes("return lanes.view[1] - lanes.view[0]")
+    assert (first["x"] - row["x"]) / row["width"] == pytest.approx(0.2 / seconds, abs=0.01)
+    words.nth(0).click()
+    assert lanes("return stage.position") == pytest.approx(0.2, abs=0.021)
+    lanes("lanes.words = []")
+    assert stage.page.locator("moda-lanes .spoken").is_hidden()

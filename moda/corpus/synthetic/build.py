@@ -93,8 +93,10 @@ class Performer:
         cols = columns(wave, COLUMNS_PER_FRAME * frames + AFTER, float(np.clip(warp, 0.8, 1.25)))
         if utterance.lips is not None:
             cols = np.concatenate([np.repeat(cols[:1], FILMED_LATE, 0), cols[:-FILMED_LATE]])
-        borrowed = self.teacher is not None and self.teacher.performs and utterance.lips is not None
-        acted = self.teacher.performance(utterance.waveform, heard.actions, rng) if borrowed else act(heard, rng)
+        if self.teacher is not None and self.teacher.performs and utterance.lips is not None:
+            acted = self.teacher.performance(utterance.waveform, heard.actions, rng)
+        else:
+            acted = act(heard, rng)
         return {"columns": cols.astype(np.float16), **acted, "source": np.array(self.names.index(source))}
 
     def _articulated(self, utterance: Utterance, frames: int, rng: np.random.Generator) -> Articulation:

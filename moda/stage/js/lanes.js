@@ -24,6 +24,10 @@ const LANES_TEMPLATE = `
   .name { padding: 4px 4px 4px 0; font-weight: 600; overflow: hidden; }
   .name select { font-weight: 400; font-size: 13px; min-height: 28px; width: 66px; padding: 0 2px; display: block; margin-top: 2px; }
   canvas { width: 100%; height: ${HEIGHT}px; display: block; touch-action: none; cursor: crosshair; }
+  .spoken[hidden] { display: none; }
+  .words { position: relative; height: 26px; overflow: hidden; font-size: 13px; cursor: pointer; }
+  .words span { position: absolute; top: 3px; height: 20px; padding: 0 2px; overflow: hidden; white-space: nowrap; border-left: 1px solid var(--line); box-sizing: border-box; }
+  .words [aria-current="true"] { background: color-mix(in srgb, #3d8bfd 30%, transparent); overflow: visible; z-index: 1; border-radius: 0 4px 4px 0; }
   .chips { display: flex; flex-wrap: wrap; gap: 6px; margin: 8px 0 0; padding: 0; list-style: none; }
   .chips li { display: inline-flex; }
   .chips button:first-child { border-radius: 16px 0 0 16px; border-right: 0; min-height: 32px; }
@@ -40,6 +44,7 @@ const LANES_TEMPLATE = `
   <label><input type="checkbox" class="limits" checked> People's limits</label>
   <button class="closer" aria-label="Zoom in">+</button><button class="wider" aria-label="Zoom out">&minus;</button>
 </div>
+<div class="lane spoken" hidden><div class="name">words</div><div class="words" aria-hidden="true"></div></div>
 <div class="lanes"></div>
 <ul class="chips" aria-label="Edits"></ul>
 <div class="say" role="status"></div>`;
@@ -50,7 +55,7 @@ export class LanesElement extends HTMLElement {
     this.attachShadow({ mode: "open" }).innerHTML = LANES_TEMPLATE;
     const find = (name) => this.shadowRoot.querySelector(name);
     this.ui = Object.fromEntries(["undo", "redo", "gesture", "add", "louder", "softer", "hold", "smooth", "lips", "limits",
-      "closer", "wider", "lanes", "chips", "say"].map((name) => [name, find(`.${name}`)]));
+      "closer", "wider", "spoken", "words", "lanes", "chips", "say"].map((name) => [name, find(`.${name}`)]));
     this.books = new Map(); // take -> {edits, rules, past, future}
     this.chosen = null; // {lane, from, to}
     this.current = -1; // number of the edit whose chip is chosen
@@ -85,6 +90,14 @@ export class LanesElement extends HTMLElement {
     Object.assign(this.book.rules, rules);
     this.show();
   }
+
+  /** What is said: [{start, end, text}] in seconds; [] hides the row above the lanes. A click on a word goes there. */
+  set words(words) {
+    this.said = words ?? [];
+    this.ui.spoken.hidden = !this.said.length;
+    this.drawSoon();
+  }
+  get words() { return this.said ?? []; }
 
   /** Forgets every edit of every take: for a new plan. */
   reset() {
@@ -307,6 +320,9 @@ export class LanesElement extends HTMLElement {
     ui.limits.addEventListener("change", rules);
     ui.closer.addEventListener("click", () => this.zoom(0.5));
     ui.wider.addEventListener("click", () => this.zoom(2));
+    ui.words.addEventListener("click", ({ target }) => {
+      if (target.dataset.start) this.element.seek(Number(target.dataset.start));
+    });
     this.shadowRoot.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -463,7 +479,35 @@ export class LanesElement extends HTMLElement {
       const from = Math.min(playhead, this.seconds - span);
       this.view = [Math.max(from, 0), Math.max(from, 0) + span];
     }
+    this.drawWords(playhead);
     for (const row of this.rows) this.drawRow(row, playhead);
+  }
+
+  /** The words in view where they are said; the one at the playhead is shown whole. */
+  drawWords(playhead) {
+    if (!this.words.length) return;
+    const [from, to] = this.view;
+    const key = `${from} ${to}`;
+    if (this.placed !== this.words || this.placedView !== key) {
+      this.placed = this.words;
+      this.placedView = key;
+      const share = (t) => `${(100 * (t - from)) / (to - from)}%`;
+      this.ui.words.replaceChildren(...this.words.filter((word) => word.end > from && word.start < to).map((word) => {
+        const span = document.createElement("span");
+        span.textContent = span.title = word.text;
+        Object.assign(span.dataset, { start: word.start, end: word.end });
+        span.style.left = share(word.start);
+        span.style.minWidth = span.style.maxWidth = `${(100 * (word.end - word.start)) / (to - from)}%`;
+        return span;
+      }));
+    }
+    for (const span of this.ui.words.children) {
+      const now = playhead >= Number(span.dataset.start) && playhead < Number(span.dataset.end);
+      if (now !== (span.ariaCurrent === "true")) {
+        span.ariaCurrent = String(now);
+        span.style.maxWidth = now ? "none" : span.style.minWidth;
+      }
+    }
   }
 
   drawRow(row, playhead) {
