@@ -40,11 +40,11 @@ def compare(
     words: Annotated[str, typer.Option(help="What is said, to find phonemes exactly.")] = "",
     measure: Annotated[str, typer.Option(help="auto, motion or video (every pixel).")] = "auto",
     width: Annotated[str, typer.Option(help="Width of figures: single, double or inches.")] = "double",
+    model: Model = "auto",
+    renderer: RendererName = "auto",
     face: FaceIndex = None,
     device: Device = "auto",
     precision: Precision = "auto",
-    model: Model = "auto",
-    renderer: RendererName = "auto",
     json: AsJson = False,
 ) -> None:
     """One or two settings varied, all else shared: grid video, figures, tables, report."""
