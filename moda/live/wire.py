@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from moda.errors import BadPicture, BadSetting
 from moda.live.hearing import LOOK_AHEAD
-from moda.motion.space import DIM, FPS, Motion
+from moda.motion.space import FPS, Motion
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -73,11 +73,6 @@ def read_picture(source: str) -> bytes:
 def motion_piece(first: int, motion: Motion) -> bytes:
     """Number of the first frame as uint32, then (k, 70) float16, little-endian."""
     return struct.pack("<I", first) + motion.array.astype("<f2").tobytes()
-
-
-def read_piece(data: bytes) -> tuple[int, FloatArray]:
-    """Inverse of `motion_piece`, for clients in Python: (first frame, (k, 70) float32)."""
-    return struct.unpack("<I", data[:4])[0], np.frombuffer(data[4:], "<f2").reshape(-1, DIM).astype(np.float32)
 
 
 def ready(model: str, reference: FloatArray, neutral: FloatArray) -> dict[str, Any]:

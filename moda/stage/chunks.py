@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from moda.motion.space import DIM, Motion
-from moda.stage.packing import Container, unpack
+from moda.motion.space import Motion
+from moda.stage.packing import Container
 
 MAGIC = b"MODAMOT\n"
 VERSION = 1
@@ -29,11 +29,3 @@ def motion_bytes(motion: Motion, start: int = 0, stop: int | None = None) -> byt
 def chunk_bytes(motion: Motion, number: int) -> bytes:
     """The chunk of that number, from 0."""
     return motion_bytes(motion, number * FRAMES, (number + 1) * FRAMES)
-
-
-def read_motion(data: bytes) -> tuple[int, Motion]:
-    """(first frame, motion) of a packed piece. Raises ValueError with one sentence."""
-    header, parts = unpack(data, MAGIC, VERSION)
-    array = parts["motion"].reshape(-1, DIM)
-    motion = Motion(array, header["fps"], "stage", reference=parts["reference"], neutral=parts["neutral"])
-    return int(header["start"]), motion

@@ -195,6 +195,10 @@
       await session.context.resume();
       if (session.spoken.length) session.spoken.push(new Float32Array(Math.round(0.1 * RATE)));
       const sample = session.sent + size(session.spoken);
+      for (const at of wanted.nods) { // asked for when its sound is sent
+        const wait = (sample - session.sent) / RATE + at;
+        setTimeout(() => talk === session && session.saying === wanted.text && tell(session, { type: "nod" }), 1000 * wait);
+      }
       session.spoken.push(buffer.getChannelData(0).slice());
       play(session, buffer, sample);
     }).catch(() => status("This sentence could not be played.", true));

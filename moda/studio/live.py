@@ -194,18 +194,21 @@ class Live:
 
         def say_live(text: str, voice: str, request: gr.Request) -> Iterator[Any]:
             from moda.media.output import write_wav
-            from moda.media.speak import speak_sentences
+            from moda.script import parse_script, speak_script_sentences
 
             session, notices = session_of(engine, request), ""
             with working(engine, request, "read") as job:
-                spoken = speak_sentences(text or "", voice or "auto", max_text=engine.limits.max_text)
+                longest = engine.limits.max_text
+                script = parse_script(text or "", longest)
+                spoken = speak_script_sentences(script, voice or "auto", max_text=longest)
                 turn = f"{session.made}"
-                for number, sentence in enumerate(spoken):
+                for number, (sentence, direction) in enumerate(spoken):
                     if job.cancelled():
                         return
                     path = write_wav(sentence, session.path("live.wav"))
                     notices = notices or sentence.notice
-                    said = {"sound": address_of(path), "text": turn, "first": number == 0}
+                    nods = [edit.start for edit in direction.edits if edit.kind == "nod"]
+                    said = {"sound": address_of(path), "text": turn, "first": number == 0, "nods": nods}
                     yield {self.spoken: said, self.say: messages.note(notices) if notices else ""}
 
         return guarded(self.say)(say_live)

@@ -23,9 +23,9 @@ from moda.live.presence import FASTEST, turning_speed
 from moda.live.scheduler import CUTS, Scheduler
 from moda.live.server import live_route
 from moda.live.session import LiveSession
-from moda.live.wire import read_piece
 from moda.media.audio import load_speech
 from moda.settings import Settings
+from tests.pieces import read_piece
 
 
 class Host:

@@ -13,9 +13,10 @@ import pytest
 from moda.motion.actions import ACTIONS
 from moda.motion.edits import KINDS
 from moda.stage.bundle import MAGIC, VERSION, rig_bytes
-from moda.stage.chunks import FRAMES, chunk_bytes, motion_bytes, read_motion
+from moda.stage.chunks import FRAMES, chunk_bytes, motion_bytes
 from moda.stage.packing import unpack
 from moda.stage.script import FOLDER, MODULES, script
+from tests.pieces import read_motion
 from tests.stage.sitters import Sitter
 
 

@@ -162,7 +162,8 @@ def test_a_long_take_goes_to_the_page_in_pieces(tmp_path: Path) -> None:
     import skimage
 
     from moda.media.audio import Speech
-    from moda.stage.chunks import FRAMES, read_motion
+    from moda.stage.chunks import FRAMES
+    from tests.pieces import read_motion
 
     engine = Engine(root=tmp_path)
     session = engine.visitors.session("one")
