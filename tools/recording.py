@@ -25,7 +25,8 @@ class Camera:
     """Pictures of a part of the page, one after the other."""
 
     def __init__(self, page: Any) -> None:
-        self.page, self.frames = page, []
+        self.page = page
+        self.frames: list[Image.Image] = []
         boxes = [page.locator(name).bounding_box() for name in ("#stage-box moda-stage", "#lanes-box moda-lanes")]
         left, top = min(b["x"] for b in boxes), min(b["y"] for b in boxes)
         right, bottom = (max(b[at] + b[size] for b in boxes) for at, size in (("x", "width"), ("y", "height")))
