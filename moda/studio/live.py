@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 INTRO = "Talk, and the portrait of the Make tab talks with you; or type what it should say. Your browser draws it."
 FACE = (
-    '<moda-stage plain hidden aria-label="The portrait, live"></moda-stage>'
+    '<moda-stage plain hidden role="group" aria-label="The portrait, live"></moda-stage>'
     f'<div class="vacant">{placeholders.waiting_face()}</div>'
     '<p id="live-status" class="quiet" role="status"></p>'
 )
