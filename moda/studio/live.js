@@ -371,7 +371,9 @@
     tell(talk, { type: "record", on: !talk.recording });
     if (!talk.recording) record(true);
   };
-  const invite = (session, key) => {
+  let invited = "";
+  const invite = (session, key = invited) => {
+    invited = key;
     const place = document.querySelector("#live-key");
     if (!place) return;
     const address = new URL("live", document.baseURI);
@@ -389,6 +391,8 @@
     button("hold")?.classList.toggle("held", on);
   };
   document.addEventListener("pointerdown", (event) => { if (event.target.closest?.("#live-hold")) hold(true); });
+  // What an accordion holds is made when it is opened.
+  document.addEventListener("click", (event) => { if (event.target.closest?.("#live-assistant")) setTimeout(() => invite(talk), 100); });
   for (const name of ["pointerup", "pointercancel", "blur"]) window.addEventListener(name, () => { if (chosen.held) hold(false); });
   document.addEventListener("keydown", (event) => {
     if ((event.key === " " || event.key === "Enter") && event.target.closest?.("#live-hold") && !event.repeat) hold(true);

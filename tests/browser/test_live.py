@@ -108,6 +108,7 @@ def test_an_assistant_speaks_through_the_page(studio: Any, astronaut: Path) -> N
     studio.page.check("#live-microphone input[value=off]")
     started(studio)
     studio.page.click("#live-assistant button")
+    studio.page.wait_for_function("document.querySelector('#live-key')?.innerText.includes('assistant.py')")
     *_, address, key = studio.text("#live-key").split()
 
     async def assistant() -> None:
