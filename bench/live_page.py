@@ -112,6 +112,7 @@ def main() -> None:
             "drawn_fps": 1000 * len(seen) / (seen[-1][0] - seen[0][0]),
         }
         if args.picture:
+            studio.page.wait_for_timeout(600)  # the last burst ends in a blink
             studio.page.screenshot(path=args.picture)
         if args.frames:
             args.frames.mkdir(parents=True, exist_ok=True)
