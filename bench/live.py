@@ -135,13 +135,10 @@ def clocked(model: LiteModel, waves: list[np.ndarray], sessions: int, buffer: fl
 def endurance(model: LiteModel, waves: list[np.ndarray], seconds: float, cut: Cut) -> dict[str, float]:
     """One session of so many seconds of sound, as fast as it goes: memory, time and place early and late, and whether
     any frame is missing."""
-    live, rng, spent, memory, poses = (
-        LiveSession(model, START, Settings(seed=3), cut=cut),
-        np.random.default_rng(3),
-        [],
-        [],
-        [],
-    )
+    live, rng = LiveSession(model, START, Settings(seed=3), cut=cut), np.random.default_rng(3)
+    spent: list[float] = []
+    memory: list[float] = []
+    poses: list[np.ndarray] = []
     frames, heard, tenth = 0, 0, seconds / 10
     fastest, before = 0.0, None
     marks = [tenth * k for k in range(1, 11)]

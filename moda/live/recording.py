@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from moda.live.hearing import FRAME
-from moda.motion.space import DIM
+from moda.live.wire import samples16
+from moda.motion.space import DIM, FPS
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -32,8 +33,7 @@ class Recording:
         """Samples (n,) of which the first is number `at` of the session."""
         skipped = max(0, FRAME * self.first - at)
         gap = at + skipped - (FRAME * self.first + self.samples)
-        coded = np.clip(np.round(32768 * sound[skipped:]), -32768, 32767).astype(np.int16)
-        kept = np.concatenate([np.zeros(max(0, gap), np.int16), coded])
+        kept = np.concatenate([np.zeros(max(0, gap), np.int16), samples16(sound[skipped:])])
         self.sound.append(kept)
         self.samples += len(kept)
 
@@ -53,7 +53,7 @@ class Recording:
     @property
     def full(self) -> bool:
         """Whether it is as long as a recording may be."""
-        return self.frames >= LONGEST * 25
+        return self.frames >= LONGEST * FPS
 
     def done(self) -> tuple[FloatArray, FloatArray]:
         """The frames (T, 70) and their sound (640 T,) float32."""

@@ -30,9 +30,14 @@ def read_sound(data: bytes) -> FloatArray:
     return np.frombuffer(data, dtype="<i2").astype(np.float32) / 32768
 
 
+def samples16(sound: FloatArray) -> npt.NDArray[np.int16]:
+    """Sound (n,) in [-1, 1] as 16-bit samples."""
+    return np.clip(np.round(sound * 32768), -32768, 32767).astype(np.int16)
+
+
 def sound_bytes(sound: FloatArray) -> bytes:
     """Inverse of `read_sound`."""
-    return np.clip(np.round(sound * 32768), -32768, 32767).astype("<i2").tobytes()
+    return samples16(sound).astype("<i2").tobytes()
 
 
 def read_coded_sound(text: Any) -> FloatArray:

@@ -20,6 +20,8 @@ from moda.errors import BadSpeech, BadText
 from moda.media.audio import RATE, Speech
 from moda.media.clean import MAX_TEXT, clean
 from moda.media.espeak import pronounce, synthesise, without_stress
+from moda.media.neural.voice import Said
+from moda.media.offline import at_speech_rate
 from moda.media.reading import reading
 from moda.media.voices import guess_language, to_espeak
 from moda.media.words import Phone, Sound, Word, phones_of, words_of
@@ -174,10 +176,8 @@ def by_voice(speech: Speech, text: str, language: str) -> Speech:
     sounds = [replace(sound, place=read.written(sound.place)) for sound in said.sounds]
     if not any(sound.symbol for sound in sounds):
         raise BadText("Nothing in this text can be spoken: write it in words.")
-    from scipy.signal import resample_poly
-
-    spoken = np.asarray(resample_poly(said.samples / 32768.0, 320, round(said.rate * 320 / RATE)), dtype=np.float32)
-    times = warp(bands(spoken), bands(speech.waveform))
+    spoken = Said(said.rate, said.samples.astype(np.float32) / 32768.0, said.sounds)
+    times = warp(bands(at_speech_rate(spoken)), bands(speech.waveform))
     knots = np.arange(len(times)) * STEP
 
     def there(second: float) -> float:

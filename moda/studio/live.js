@@ -238,7 +238,7 @@
       clearInterval(session.timer);
       session.timer = setInterval(() => send(session), TICK);
       box().classList.add("on");
-      invite(session, message.key);
+      invite(message.key);
       status("Live.");
       stage.dataset.sessions = String(Number(stage.dataset.sessions || 0) + 1);
     } else if (message.type === "sound") heardOf(session, message);
@@ -276,7 +276,7 @@
   const lost = (session, why, wait = RETRIES[session.tries]) => {
     clearInterval(session.timer);
     hush(session);
-    invite(session, null);
+    invite(null);
     record(false);
     if (session.tries >= RETRIES.length) return stop("The server cannot be reached; press Start when it is there again.", true);
     session.tries += 1;
@@ -294,7 +294,7 @@
     if (session.stream) for (const track of session.stream.getTracks()) track.stop();
     hush(session);
     record(false);
-    invite(session, null);
+    invite(null);
     tell(session, { type: "stop" });
     session.socket?.close();
     session.context.close();
@@ -372,7 +372,7 @@
     if (!talk.recording) record(true);
   };
   let invited = "";
-  const invite = (session, key = invited) => {
+  const invite = (key = invited) => {
     invited = key;
     const place = document.querySelector("#live-key");
     if (!place) return;
@@ -392,7 +392,7 @@
   };
   document.addEventListener("pointerdown", (event) => { if (event.target.closest?.("#live-hold")) hold(true); });
   // What an accordion holds is made when it is opened.
-  document.addEventListener("click", (event) => { if (event.target.closest?.("#live-assistant")) setTimeout(() => invite(talk), 100); });
+  document.addEventListener("click", (event) => { if (event.target.closest?.("#live-assistant")) setTimeout(() => invite(), 100); });
   for (const name of ["pointerup", "pointercancel", "blur"]) window.addEventListener(name, () => { if (chosen.held) hold(false); });
   document.addEventListener("keydown", (event) => {
     if ((event.key === " " || event.key === "Enter") && event.target.closest?.("#live-hold") && !event.repeat) hold(true);

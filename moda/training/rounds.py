@@ -14,6 +14,7 @@ from pathlib import Path
 
 from moda.corpus.dataset import Corpus
 from moda.corpus.synthetic.build import CorpusOptions, build
+from moda.corpus.synthetic.pools import PoolOptions, load_pool, prepare_pools
 from moda.corpus.synthetic.taught import Teaching
 from moda.errors import BadSetting
 from moda.generator.network import MoDA
@@ -61,6 +62,9 @@ def learn_lips(
     stopped. Raises BadSetting where there is no footage.
     """
     first = MoDA.from_pretrained(start)
+    prepare_pools(pools, PoolOptions(seed=seed + 1, workers=workers), say)
+    if not load_pool(pools / "footage.npz"):
+        raise BadSetting("There is no footage to learn lips from: name its folder in MODA_FOOTAGE.")
     teacher = start
     for number, plan in enumerate(rounds, 1):
         folder = run / f"round-{number}"
@@ -69,8 +73,6 @@ def learn_lips(
             seed=seed + number, workers=workers, hours=plan.hours, shares=tuple(plan.shares.items()), teaching=teaching
         )
         build(folder / "corpus", options, pools)
-        if not (pools / "footage.npz").is_file() or (pools / "footage.npz").stat().st_size < 10_000:
-            raise BadSetting("There is no footage to learn lips from: name its folder in MODA_FOOTAGE.")
         training = TrainOptions(
             steps=plan.steps, rate=plan.rate, segment=plan.segment, short=0.2, warmup=50, decay=0.5, ema=EMA, seed=seed,
             listen_steps=0, config=first.config,

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from moda.corpus.synthetic.articulation import Articulation
 from moda.corpus.synthetic.styles import Colour, Habits
 from moda.motion.actions import ACTIONS, INDEX
-from moda.motion.space import DIM, FPS, MEAN, NECK, PITCH, ROLL, SCALE, TRANSLATION, YAW
+from moda.motion.space import DIM, FPS, MEAN, NECK, PITCH, ROLL, SCALE, TRANSLATION, YAW, normalise
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -206,3 +206,9 @@ def assemble(values: FloatArray, pose: FloatArray) -> FloatArray:
     motion[:, TRANSLATION] = pose[:, 1:4]
     motion[:, [PITCH, YAW, ROLL]] = pose[:, 4:7]
     return motion
+
+
+def portrait_at_rest(rest: FloatArray) -> FloatArray:
+    """A portrait's own pose (7,) -> its normalised frame (70,) with the relaxed face."""
+    still = assemble(np.zeros((1, len(ACTIONS)), np.float32), rest[None])
+    return normalise(still)[0].astype(np.float32)

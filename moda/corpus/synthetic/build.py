@@ -18,7 +18,7 @@ from moda.conditions.speech import AFTER, COLUMNS_PER_FRAME, columns
 from moda.corpus.shards import ITEMS_PER_SHARD, write_items
 from moda.corpus.synthetic import augment
 from moda.corpus.synthetic.articulation import Articulation, articulate
-from moda.corpus.synthetic.behaviour import assemble, perform, random_rest
+from moda.corpus.synthetic.behaviour import assemble, perform, portrait_at_rest, random_rest
 from moda.corpus.synthetic.coarticulation import FILMED_CLOSURES, LIPS, Coarticulation, with_closures
 from moda.corpus.synthetic.pools import COARTICULATION, POOLS, PoolOptions, load_pool, prepare_pools
 from moda.corpus.synthetic.styles import colour, habits, random_identity, random_mixture
@@ -178,13 +178,12 @@ def act(heard: Articulation, rng: np.random.Generator, mixture: np.ndarray | Non
     identity = random_identity(rng)
     rest = random_rest(rng)
     values, pose = perform(heard, colour(mixture), habits(identity), rest, rng)
-    still = assemble(np.zeros((1, values.shape[1]), np.float32), rest[None])
     motion = normalise(assemble(values, pose)).astype(np.float16)
     return {
         "motion": motion,
         "mixture": mixture.astype(np.float32),
         "identity": identity,
-        "rest": normalise(still)[0].astype(np.float32),
+        "rest": portrait_at_rest(rest),
     }
 
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from moda.conditions.speech import log_mel_features
 from moda.corpus.dataset import plain_mixture, resting_frame
-from moda.corpus.synthetic.behaviour import assemble, random_rest
+from moda.corpus.synthetic.behaviour import portrait_at_rest, random_rest
 from moda.corpus.synthetic.coarticulation import LIPS, with_closures
 from moda.corpus.synthetic.phonemes import is_bilabial
 from moda.corpus.synthetic.styles import IDENTITY_MEAN, random_identity, random_mixture
@@ -27,13 +27,13 @@ from moda.generator.guidance import Guidance
 from moda.generator.network import MoDA
 from moda.generator.sampler import ClipRequest, SamplingOptions, sample_clip
 from moda.models.lite import LiteModel
-from moda.motion.actions import INDEX, change_actions, read_actions
-from moda.motion.space import EXPRESSION, denormalise, normalise
+from moda.motion.actions import INDEX, SIGNED, change_actions, read_actions
+from moda.motion.space import EXPRESSION, FPS, denormalise, normalise
 from moda.performance.fitting import FITTED, gap_row
 
 FloatArray = npt.NDArray[np.float32]
 COLUMNS = [INDEX[name] for name in LIPS]
-LOWEST = np.array([-1.0 if name == "mouth_left" else 0.0 for name in LIPS], np.float32)
+LOWEST = np.array([-1.0 if name in SIGNED else 0.0 for name in LIPS], np.float32)
 SPREAD = 0.068
 """Standard deviation of the opening of speaking lips, in eye distances, to which a teacher's lips are scaled. People's
 is 0.079 as followed on film; whoever learns from a teacher moves a tenth more, and is drawn a little larger."""
@@ -81,8 +81,8 @@ class Teacher:
         spreads = []
         for k in chosen:
             utterance = utterances[int(k)]
-            frames = len(utterance.waveform) * 25 // SAMPLE_RATE
-            if frames > 25:
+            frames = int(len(utterance.waveform) / SAMPLE_RATE * FPS)
+            if frames > FPS:
                 spreads.append(np.maximum(self.sampled(utterance.waveform, frames, int(k)) @ gap, 0).std())
         if spreads:
             self.amount = float(np.clip(SPREAD / max(float(np.mean(spreads)), 1e-3), 0.5, 2.0))
@@ -103,7 +103,7 @@ class Teacher:
         it. What a feeling adds to the lips is added to the film's: the mean difference to a sample without it."""
         mixture = plain_mixture("none") if rng.random() < 0.55 else random_mixture(rng).astype(np.float32)
         identity, rest = random_identity(rng), random_rest(rng)
-        still = normalise(assemble(np.zeros((1, len(INDEX)), np.float32), rest[None]))[0].astype(np.float32)
+        still = portrait_at_rest(rest)
         heard = _heard(waveform, len(lips))
 
         def sample(emotion: FloatArray) -> FloatArray:
