@@ -19,13 +19,12 @@ from typing import Any, NoReturn
 
 import typer
 
-from moda.errors import UserError, explain_import
+from moda.errors import NO_ROOM, UserError, explain_import
 
 Progress = Callable[[str, int, int], None]
 STOPPED = 130
 SILENCE = 30.0
 """Seconds without a word after which a line of progress is printed where stderr is no terminal."""
-NO_ROOM = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows has no quotas by that name
 
 
 def program() -> str:
@@ -80,8 +79,8 @@ def explain_disk(fault: OSError) -> str | None:
     if fault.errno == errno.ENAMETOOLONG:
         name = Path(str(fault.filename or "")).name
         return f"The name {name[:40]!r}... is too long for this system ({len(name)} letters): choose a shorter one."
-    if fault.errno in NO_ROOM:
-        where = fault.filename or tempfile.gettempdir()
+    if fault.errno in {*NO_ROOM, errno.EROFS}:
+        where = fault.filename2 or fault.filename or tempfile.gettempdir()  # of a copy, where to
         return f"Nothing more can be written to {where} ({fault.strerror}): make room, or set TMPDIR to another folder."
     if "usable temporary directory" in str(fault):
         return "No temporary folder can be written to: make room, or set TMPDIR to a folder that can."

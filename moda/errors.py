@@ -6,6 +6,8 @@ with code 2; the studio shows it in place. Anything else that escapes is a bug a
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 
 
@@ -85,6 +87,36 @@ def some(names: Sequence[str], limit: int) -> str:
     """The first `limit` names, and how many more there are: a sentence must stay one."""
     shown = ", ".join(names[:limit])
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+NO_ROOM = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows has no quotas by that name
+_UNWRITTEN = {
+    errno.ENOSPC: "the disk is full: free some space, or choose another folder",
+    getattr(errno, "EDQUOT", errno.ENOSPC): "the disk quota is used up: free some space, or choose another folder",
+    errno.EFBIG: "the file grew larger than allowed here: use a shorter speech, or choose another folder",
+    errno.EACCES: "there is no permission to write there: choose another folder",
+    errno.EPERM: "there is no permission to write there: choose another folder",
+    errno.EROFS: "the folder is read-only: choose another one",
+    errno.EIO: "the disk reported a fault: choose another folder",
+}
+
+
+def why_unwritten(fault: OSError | str) -> str | None:
+    """Why something could not be written, and what mends it; None where that is not known.
+
+    fault: what the system raised, or the log of a program that met it.
+    """
+    if isinstance(fault, OSError):
+        return _UNWRITTEN.get(fault.errno or 0)
+    return next((reason for number, reason in _UNWRITTEN.items() if os.strerror(number) in fault), None)
+
+
+def unwritten(what: str, fault: OSError) -> OutputFailed:
+    """The sentence for `what` ("The file 'a.wav'") that could not be written."""
+    reason = why_unwritten(fault)
+    if reason is None:
+        return OutputFailed(f"{what} could not be written ({fault.strerror or fault}): choose another folder.")
+    return OutputFailed(f"{what} could not be written, because {reason}.")
 
 
 SYSTEM_LIBRARIES = "sudo apt-get install libgl1 libglib2.0-0"

@@ -20,7 +20,7 @@ import sys
 import time
 from pathlib import Path
 
-from moda.errors import OutputFailed
+from moda.errors import OutputFailed, unwritten
 
 if sys.platform == "win32":
     fcntl = None
@@ -61,7 +61,7 @@ class PartialFile:
                     break
                 os.close(self._handle)  # somebody's cleaning took it between the two calls
         except OSError as fault:
-            raise _unwritable(self.path, fault) from None
+            raise unwritten(f"The folder for '{self.path.name}'", fault) from None
 
     def keep(self) -> None:
         """Give the file its final name, replacing what was there. Raises OutputFailed if that is not possible."""
@@ -73,7 +73,7 @@ class PartialFile:
             self.temporary.replace(self.path)
         except OSError as fault:
             self.discard()
-            raise _unnamed(self.path, fault) from None
+            raise unwritten(f"The file '{self.path.name}'", fault) from None
         self._release()
 
     def discard(self) -> None:
@@ -124,7 +124,7 @@ class PartialFolder:
                     break
                 os.close(self._handle)
         except OSError as fault:
-            raise _unwritable(self.path, fault) from None
+            raise unwritten(f"The folder for '{self.path.name}'", fault) from None
 
     def keep(self) -> None:
         """Move every file to its place. Raises OutputFailed where that fails; then the old ones may be gone."""
@@ -135,7 +135,7 @@ class PartialFolder:
             for new in self.temporary.iterdir():
                 new.replace(self.path / new.name)
         except OSError as fault:
-            raise _unnamed(self.path, fault) from None
+            raise unwritten(f"The file '{self.path.name}'", fault) from None
         finally:
             self.discard()
 
@@ -147,17 +147,6 @@ class PartialFolder:
         shutil.rmtree(self.temporary, ignore_errors=True)
         with contextlib.suppress(OSError):
             self.path.rmdir()
-
-
-def _unwritable(path: Path, fault: OSError) -> OutputFailed:
-    reason = (fault.strerror or str(fault)).lower()
-    return OutputFailed(f"The folder for '{path.name}' cannot be written to ({reason}): choose another folder.")
-
-
-def _unnamed(path: Path, fault: OSError) -> OutputFailed:
-    return OutputFailed(
-        f"The file '{path.name}' could not be given its name ({fault.strerror}): choose another folder."
-    )
 
 
 def _hidden(folder: Path) -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from moda.errors import BadSetting, OutputFailed
+from moda.errors import BadSetting, OutputFailed, unwritten
 from moda.media.atomic import PartialFile
 from moda.media.audio import RATE, Speech
 from moda.media.captions import Caption, srt, vtt
@@ -75,7 +75,7 @@ def check_folder(folder: Path) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise OutputFailed(f"{folder} cannot be written ({error.strerror or error}); choose another folder.") from error
+        raise unwritten(f"The folder {folder}", error) from error
     return folder
 
 
@@ -86,9 +86,7 @@ def write_bytes(path: Path, content: bytes) -> Path:
         partial.temporary.write_bytes(content)
         partial.keep()
     except OSError as fault:
-        raise OutputFailed(
-            f"The file '{path.name}' could not be written ({fault.strerror or fault}): choose another folder."
-        ) from None
+        raise unwritten(f"The file '{path.name}'", fault) from None
     finally:
         partial.discard()
     return path

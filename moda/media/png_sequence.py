@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from moda.errors import BadSetting, OutputFailed
+from moda.errors import BadSetting, OutputFailed, unwritten
 from moda.media.atomic import PartialFolder
 from moda.media.formats import NUMBER, target_of
 from moda.media.frame_writer import FrameWriter
@@ -88,7 +88,4 @@ class PngSequence(FrameWriter):
             saving.result()
         except OSError as fault:
             self.abort()
-            raise OutputFailed(
-                f"The pictures in '{self.path.name}' could not be written ({(fault.strerror or str(fault)).lower()}): "
-                "free some space, or choose another folder."
-            ) from None
+            raise unwritten(f"The folder of pictures '{self.path.name}'", fault) from None

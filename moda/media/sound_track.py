@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from moda.errors import OutputFailed
+from moda.errors import OutputFailed, why_unwritten
 from moda.media.atomic import PartialFile
 from moda.media.audio import Speech
 from moda.media.decode import RATE, TIMING, channel_filter
@@ -76,9 +76,11 @@ class SoundTrack:
             self._start(_as_waveform(self._speech))
             if self._done(0.0, LOST):
                 return self.partial.temporary
-        log = self._child.text().splitlines()
+        log = self._child.text()
         self.discard()
-        reason = next((line.strip() for line in reversed(log) if line.strip()), "it gave no reason")
+        if known := why_unwritten(log):
+            raise OutputFailed(f"The sound of the video could not be written, because {known}.")
+        reason = next((line.strip() for line in reversed(log.splitlines()) if line.strip()), "it gave no reason")
         raise OutputFailed(
             f"The sound of the video could not be written ({reason[:160]}): check the disk and try again."
         )

@@ -9,7 +9,6 @@ the child sees the end of its input and ends, and nothing is left of the file (s
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import queue
 import subprocess
@@ -23,7 +22,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from moda.errors import BadSetting, OutputFailed
+from moda.errors import BadSetting, OutputFailed, why_unwritten
 from moda.media import embedded, encoding
 from moda.media.atomic import PartialFile
 from moda.media.audio import Speech, load_speech
@@ -227,16 +226,8 @@ class VideoWriter(FrameWriter):
 
 
 def _reason(path: Path, log: str) -> str:
-    for sign, sentence in (
-        (os.strerror(errno.ENOSPC), "the disk is full: free some space and try again"),
-        (os.strerror(errno.EDQUOT), "the disk quota is used up: free some space and try again"),
-        (os.strerror(errno.EFBIG), "the file grew larger than allowed here: use a shorter speech or another folder"),
-        (os.strerror(errno.EACCES), "the folder may not be written to: choose another one"),
-        (os.strerror(errno.EROFS), "the folder is read-only: choose another one"),
-        (os.strerror(errno.EIO), "the disk reported a fault: choose another folder"),
-    ):
-        if sign in log:
-            return f"The video '{path.name}' could not be written, because {sentence}."
+    if reason := why_unwritten(log):
+        return f"The video '{path.name}' could not be written, because {reason}."
     last = next((line for line in reversed(log.splitlines()) if line.strip()), "it gave no reason")
     return f"The video '{path.name}' could not be encoded ({last.strip()[:160]}): check the disk, then try again."
 

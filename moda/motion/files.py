@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from moda.errors import BadMotionFile, OutputFailed
+from moda.errors import BadMotionFile, unwritten
 from moda.motion.arkit import read_csv
 from moda.motion.space import DIM, SCALE, Motion
 from moda.motion.templates import read_template
@@ -57,7 +57,7 @@ def save_motion(motion: Motion, path: str | os.PathLike[str], sampled: Motion | 
         Path(temporary).replace(target)
         temporary = None
     except OSError as error:
-        raise OutputFailed(f"The motion could not be written to {target}: {error.strerror or error}.") from error
+        raise unwritten(f"The motion file '{target.name}'", error) from error
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)

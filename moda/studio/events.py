@@ -12,8 +12,9 @@ from typing import Any
 
 import gradio as gr
 
-from moda.errors import BadSetting, Busy, Cancelled, UserError
+from moda.errors import NO_ROOM, BadSetting, Busy, Cancelled, UserError
 from moda.studio import messages
+from moda.studio.security import FULL
 from moda.studio.service import Engine, Superseded
 from moda.studio.sessions import Job, Session
 
@@ -80,6 +81,9 @@ def _in_words(fault: Exception) -> str:
         return messages.note(STOPPED)
     if isinstance(fault, UserError):
         return messages.error(str(fault))
+    if isinstance(fault, OSError) and fault.errno in NO_ROOM:
+        log.warning("The disk is full: %s", fault)
+        return messages.error(FULL)
     log.error("An event of the page failed", exc_info=fault)
     return messages.error(OOPS)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from moda.errors import NO_ROOM
 from moda.settings import Limits
 from moda.studio.sessions import bytes_below
 
@@ -121,15 +123,20 @@ class Gate:
             answer: Response | None = PlainTextResponse(NO_ADDRESSES, 403)
         elif stated > most:
             answer = PlainTextResponse(TOO_LARGE.format(most / 1e6), 413)
-        elif form and stated + await to_thread.run_sync(bytes_below, self.folder, self._since) > limits.max_disk_bytes:
+        elif form and not await to_thread.run_sync(self._fits, stated):
             answer = PlainTextResponse(FULL, 507)
         else:
             answer = await self._passed(scope, _bounded(receive, most), send)
         if answer is not None:
             await answer(scope, receive, send)
 
+    def _fits(self, upload: int) -> bool:
+        """Whether so many bytes still fit the studio's share of the disk, and the disk itself."""
+        taken = bytes_below(self.folder, self._since)
+        return taken + upload <= self.limits.max_disk_bytes and upload <= shutil.disk_usage(self.folder).free
+
     async def _passed(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
-        """Lets a request through; what to say where it names an endpoint or a function that is not there."""
+        """Lets a request through; what to say where it names what is not there, or the disk filled meanwhile."""
         begun = False
 
         async def noted(message: Message) -> None:
@@ -144,6 +151,11 @@ class Gate:
                 raise
             log.warning("Unknown endpoint: %s", type(fault).__name__)
             return JSONResponse({"detail": UNKNOWN}, 404)
+        except OSError as fault:
+            if begun or fault.errno not in NO_ROOM:
+                raise
+            log.warning("The disk is full: %s", fault)
+            return PlainTextResponse(FULL, 507)
         return None
 
 

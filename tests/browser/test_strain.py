@@ -180,3 +180,46 @@ def test_a_broken_line_in_mid_render_loses_nothing_that_was_made(
     other = open_studio(address=wire.address)
     assert "Add a portrait first" in other.preview()
     assert studio.faults == []
+
+
+def test_going_back_and_loading_anew_lose_nothing(
+    open_studio: Any, patient: str, astronaut: Path, long_speech: Path
+) -> None:
+    studio = open_studio(address=patient)
+    studio.add_portrait(astronaut)
+    studio.add_speech(long_speech)
+    studio.page.click("text=Model and sampling")
+    studio.set_number("steps", "1")
+    first = studio.preview()
+    studio.wait_motion()
+
+    studio.page.goto(f"{patient}/gradio_api/info")
+    studio.page.go_back()
+    studio.see("#motion-say .note")
+    studio.page.wait_for_function("first => document.querySelector('#figures').innerText === first", arg=first)
+    assert "pixels wide" in studio.said("#portrait-say")
+    studio.wait_motion()
+
+    studio.page.click("text=Model and sampling")
+    studio.set_number("steps", "40")
+    studio.page.click("#plan")
+    studio.page.wait_for_function("document.querySelector('#motion-say')?.innerText.includes('steps')")
+    studio.page.reload()
+    studio.page.wait_for_function(
+        "document.querySelector('#motion-say')?.innerText.includes('the motion is still being worked on')"
+    )
+    studio.page.wait_for_function(
+        "first => { const now = document.querySelector('#figures')?.innerText; return now && now !== first; }",
+        arg=first,
+    )
+    studio.wait_motion()
+
+    studio.page.click("#render")
+    studio.page.wait_for_function("document.querySelector('#video-say')?.innerText.includes('frames')")
+    studio.page.reload()
+    studio.page.wait_for_function(
+        "document.querySelector('#motion-say')?.innerText.includes('the video is still being worked on')"
+    )
+    studio.page.wait_for_function("document.querySelector('#video-say')?.innerText.includes('frames')")
+    assert studio.video("#final-video")["duration"] == pytest.approx(60, abs=0.2)
+    assert studio.faults == []

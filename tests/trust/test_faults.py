@@ -235,6 +235,42 @@ def test_neither_a_home_nor_room_for_temporary_files_is_needed(given: Path, tmp_
 
 
 @mountable
+def test_a_studio_without_room_says_where_and_does_not_start(tmp_path: Path) -> None:
+    with disk(tmp_path / "small", "size=256k") as small:
+        done = in_a_process(["serve"], TMPDIR=str(small), GRADIO_ANALYTICS_ENABLED="False")
+    said = [line for line in done.stderr.splitlines() if line.strip()]
+    assert done.returncode == 2 and str(small) in said[-1] and "Traceback" not in done.stderr
+    check_sentence(said[-1], longest=400)
+
+
+@mountable
+def test_uploads_to_a_full_disk_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    """Before they are read where their length is said, else by what met the end of the disk."""
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.requests import Request
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Route
+    from starlette.testclient import TestClient
+
+    from moda.settings import Limits
+    from moda.studio.security import FULL, Gate
+
+    with disk(tmp_path / "small", "size=64k") as small:
+
+        async def keep(request: Request) -> PlainTextResponse:
+            (small / "upload").write_bytes(await request.body())
+            return PlainTextResponse("kept")
+
+        gate = Middleware(Gate, limits=Limits(), folder=small)
+        studio = TestClient(Starlette(routes=[Route("/upload", keep, methods=["POST"])], middleware=[gate]))
+        head = {"content-type": "multipart/form-data; boundary=x"}
+        answers = [studio.post("/upload", content=bytes(size), headers=head) for size in (20_000, 80_000)]
+        answers.append(studio.post("/upload", content=iter([bytes(80_000)]), headers=head))
+    assert [(a.status_code, a.text) for a in answers] == [(200, "kept"), (507, FULL), (507, FULL)]
+
+
+@mountable
 def test_a_read_only_folder_is_one_sentence(given: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with disk(tmp_path / "fixed", "size=64k") as fixed:
         subprocess.run(["mount", "-o", "remount,ro", str(fixed)], check=True)
