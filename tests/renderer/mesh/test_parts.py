@@ -12,7 +12,7 @@ from moda.motion.actions import ACTIONS, GAP_PER_JAW, INDEX
 from moda.portrait.canonical import canonical_face, mirror_map
 from moda.renderer.mesh.analysis import displacements, teeth, topology
 from moda.renderer.mesh.analysis.curves import spline_matrix
-from moda.renderer.mesh.analysis.deform import action_fields, round_corners
+from moda.renderer.mesh.analysis.deform import action_fields, drawn_fields, round_corners
 from moda.renderer.mesh.drawing import compose, rasteriser
 from moda.renderer.mesh.drawing.aperture_kernels import MouthShape, paint_mouth
 from moda.renderer.mesh.drawing.pose import hold
@@ -47,6 +47,27 @@ def test_displacements_keep_their_anchors_and_are_symmetric() -> None:
 
 
 @pytest.mark.parametrize("opening", [0.5, 1.0])
+@pytest.mark.parametrize("name", ["jaw_open", "lips_press"])
+def test_lips_that_part_or_press_become_thinner(name: str) -> None:
+    face = canonical_face().astype(float)
+    moved = face + drawn_fields(face)[name]
+
+    def thickness(points: np.ndarray) -> np.ndarray:
+        return np.array([points[13, 1] - points[0, 1], points[17, 1] - points[14, 1]])
+
+    share = thickness(moved) / thickness(face)
+    assert (share > 0.3).all() and (share < 0.9).all()
+
+
+def test_a_puckered_mouth_keeps_its_corners_outside_its_lips() -> None:
+    """Also when it opens: rims that turn back at a corner would end there in a wall."""
+    face = canonical_face().astype(float)
+    fields = drawn_fields(face)
+    moved = face + round_corners(np.stack([0.5 * fields["jaw_open"] + fields["pucker"]]))[0]
+    for row in (topology.LIP_UPPER_INNER, topology.LIP_LOWER_INNER):
+        assert (np.diff(moved[list(row), 0]) > 0).all()
+
+
 def test_an_opened_mouth_is_round_at_its_corners(opening: float) -> None:
     face = canonical_face().astype(float)
     jaw = round_corners(action_fields(face)["jaw_open"][None])[0]

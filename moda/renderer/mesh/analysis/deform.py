@@ -81,12 +81,27 @@ def round_corners(fields: np.ndarray) -> np.ndarray:
 
 def action_fields(canonical: np.ndarray) -> dict[str, np.ndarray]:
     """The displacement (468, 3) in IOD of every action in the table, for a canonical face (468, 3) in IOD."""
+    return _spread(canonical, {**displacements.MOUTH_ACTIONS, **displacements.BROW_ACTIONS})
+
+
+def drawn_fields(canonical: np.ndarray) -> dict[str, np.ndarray]:
+    """The same as far as each action is drawn, see `displacements.DRAWN` and `DRAWN_TOO`."""
+    fields = action_fields(canonical)
+    for name, scale in displacements.DRAWN.items():
+        fields[name] = scale * fields[name]
+    for name, more in _spread(canonical, displacements.DRAWN_TOO).items():
+        fields[name] = fields[name] + more
+    return fields
+
+
+def _spread(canonical: np.ndarray, shapes: dict[str, displacements.Shape]) -> dict[str, np.ndarray]:
+    """Smooth displacements (468, 3) in IOD through the few of each shape, 1/1000 IOD."""
     stiffness, area = cotangent_laplacian(canonical, topology.landmark_triangles())
     energy = stiffness @ (stiffness / area[:, None]) + EPSILON * stiffness
     energy += 1e-9 * np.eye(len(energy)) * np.trace(energy) / len(energy)
     mirror = mirror_map()
     fields = {}
-    for name, shape in {**displacements.MOUTH_ACTIONS, **displacements.BROW_ACTIONS}.items():
+    for name, shape in shapes.items():
         more = displacements.FIXED_FOR_BROWS if name in displacements.BROW_ACTIONS else displacements.FIXED_FOR_MOUTH
         anchors: dict[int, tuple[float, ...]] = dict.fromkeys((*displacements.FIXED_ALWAYS, *more), (0.0, 0.0, 0.0))
         anchors.update(shape)

@@ -10,7 +10,7 @@ import numpy as np
 from moda.motion.actions import ACTIONS, GAP_PER_JAW, INDEX
 from moda.portrait.canonical import Pose, canonical_face
 from moda.renderer.mesh.analysis import displacements
-from moda.renderer.mesh.analysis.deform import action_fields, round_corners, sealed_mouth
+from moda.renderer.mesh.analysis.deform import drawn_fields, round_corners, sealed_mouth
 from moda.renderer.mesh.analysis.geometry import FaceMesh
 from moda.renderer.mesh.analysis.topology import (
     EYES,
@@ -34,9 +34,8 @@ BREATH = 0.010
 @lru_cache(maxsize=1)
 def _fields() -> np.ndarray:
     """(A, 468, 3) in IOD, head frame, in the order of TABLE_ACTIONS, as far as they are drawn."""
-    fields = action_fields(canonical_face().astype(np.float64))
-    stacked = np.stack([displacements.DRAWN.get(name, 1.0) * fields[name] for name in TABLE_ACTIONS])
-    drawn = round_corners(stacked)
+    fields = drawn_fields(canonical_face().astype(np.float64))
+    drawn = round_corners(np.stack([fields[name] for name in TABLE_ACTIONS]))
     drawn.setflags(write=False)
     return drawn
 
