@@ -53,10 +53,12 @@ class Matte:
     alpha: np.ndarray
     """(H, W) float32 in 0..1."""
     foreground: np.ndarray
-    """(H, W, 3) uint8: the person's colours, freed of the background; alpha * foreground + (1 - alpha) * plate is the
-    picture, to one level."""
+    """(H, W, 3) uint8: the person's colours, freed of the background."""
     plate: np.ndarray
-    """(H, W, 3) uint8: the picture without the person; see `plate.split_layers`."""
+    """(H, W, 3) uint8: the picture without the person and its fringe; see `plate.split_layers`."""
+    carried: np.ndarray
+    """(H, W) float32 in 0..1: opacity of the person, fringe included, over its own plate; `plate.own_colours` over the
+    plate is the picture, to one level."""
     how: str
     """How person and background were told apart, in one sentence."""
     whole: bool = False
@@ -72,7 +74,8 @@ def person_matte(image: np.ndarray, face: Face, alpha: np.ndarray | None = None,
     """
     found, how = person_alpha(image, face, alpha, others)
     if found is None:
-        return Matte(np.ones(image.shape[:2], np.float32), image, image, how, whole=True)
+        solid = np.ones(image.shape[:2], np.float32)
+        return Matte(solid, image, image, solid, how, whole=True)
     return Matte(found, *split_layers(image, found), how)
 
 

@@ -7,6 +7,8 @@ of the surroundings is mirrored into it. What lies deeper is a smooth membrane.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 WORK_SIDE = 256
@@ -25,37 +27,61 @@ UNSURE = 0.012
 """Part of the longest side by which the hole is widened before its surroundings are believed: the last of the hair."""
 PERSON_SHARE = 40.0
 """How much rather a colour that neither layer expects is laid to the person than to the plate."""
+FRINGE_OPACITY = 1.5
+"""A fringe is so many times more opaque than it must be: then its colours are not extreme, and can be resampled."""
+FOREIGN = (3.0, 5.0)
+"""In the margin, what is so many times as far from the fill as the surroundings are from theirs, and so many levels
+more, is fringe."""
+ALONG = 0.02
+"""Part of the longest side along the person's edge over which a halo is the same."""
 
 
-def split_layers(image: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The colours of the person, freed of the background, and the plate; each (H, W, 3) uint8.
+class Layers(NamedTuple):
+    """A picture taken apart; see `split_layers`."""
 
-    image: (H, W, 3) uint8 RGB; alpha: (H, W) float32 in 0..1, the person's opacity. The plate is `image` itself where
-    alpha is 0, and continued from the surroundings where it is 1. In between
-    alpha * foreground + (1 - alpha) * plate is `image`, to one level. Each layer starts from what its own side of the
-    edge expects; what the two do not explain goes to both, mostly to the person, as far as it is visible there.
+    foreground: np.ndarray  # (H, W, 3) uint8: the person's colours, freed of the background
+    plate: np.ndarray  # (H, W, 3) uint8: the picture without the person and without its fringe
+    carried: np.ndarray  # (H, W) float32: the opacity with which the person, fringe included, lies over this plate
+
+
+def split_layers(image: np.ndarray, alpha: np.ndarray) -> Layers:
+    """Person and plate.
+
+    image: (H, W, 3) uint8 RGB; alpha: (H, W) float32 in 0..1, the person's opacity. The plate is continued from the
+    surroundings where alpha is more than `CLEAR`, and freed there and in a margin around of the person's fringe: the
+    halo of a sharpened picture, hair that alpha does not know of. Elsewhere it is `image` itself.
+
+    alpha * foreground goes over other backgrounds. Over its own plate the person has `carried` and `own_colours`, which
+    give `image` again, to one level: at least alpha, and what the plate alone cannot show.
     """
     hole = alpha > CLEAR
     if not hole.any() or hole.all():
-        return image.copy(), image.copy()
+        return Layers(image.copy(), image.copy(), alpha.astype(np.float32))
     plate = _filled(image, hole)
     foreground = _spread(image, alpha)
     band = (alpha > 0) & (alpha < 1)
     a = alpha[band].astype(np.float32)[:, None]
     seen, front, back = (part[band].astype(np.float32) for part in (image, foreground, plate))
+    # What the two do not explain is laid to the person as far as it is seen.
     unexplained = seen - a * front - (1 - a) * back
-    back += unexplained * (1 - a) / (a * a * PERSON_SHARE + (1 - a) ** 2)
-    # Only such plates as leave the person a colour between 0 and 255.
-    back = np.clip(back, (seen - 255 * a) / (1 - a), seen / (1 - a))
-    back = np.clip(back, 0, 255)
-    front = np.clip(np.rint((seen - (1 - a) * back) / a), 0, 255)
-    # Rounding costs half a level at most when the layer that is seen more has the last word.
-    solid = a[:, 0] >= 0.5
-    back[solid] = np.rint(back[solid])
-    front[solid] = np.clip(np.rint((seen - (1 - a) * back)[solid] / a[solid]), 0, 255)
-    back[~solid] = np.clip(np.rint((seen - a * front)[~solid] / (1 - a[~solid])), 0, 255)
-    foreground[band], plate[band] = front.astype(np.uint8), back.astype(np.uint8)
-    return foreground, plate
+    front += unexplained * a * PERSON_SHARE / (a * a * PERSON_SHARE + (1 - a) ** 2)
+    foreground[band] = np.clip(np.rint(front), 0, 255).astype(np.uint8)
+    return Layers(foreground, plate, _carried(image, alpha, plate))
+
+
+def _carried(image: np.ndarray, alpha: np.ndarray, plate: np.ndarray) -> np.ndarray:
+    """(H, W) float32: alpha, or more where some colour over the plate could not give the picture otherwise."""
+    carried = alpha.astype(np.float32)
+    other = (plate != image).any(2) & (alpha < 1)
+    seen, back = image[other].astype(np.float32), plate[other].astype(np.float32)
+    needed = np.maximum((seen - back) / np.maximum(255 - back, 1), (back - seen) / np.maximum(back, 1)).max(1)
+    carried[other] = np.maximum(carried[other], np.minimum(FRINGE_OPACITY * needed, 1.0))
+    return carried
+
+
+def own_colours(image: np.ndarray, plate: np.ndarray, carried: np.ndarray) -> np.ndarray:
+    """(H, W, 3) float32: what the person shows over its own plate, times its opacity there."""
+    return image - (1 - carried[..., None]) * plate
 
 
 def _spread(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -122,14 +148,61 @@ def _filled(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
     filled = image.copy()
     filled[hole] = np.clip(np.rint(coarse[hole]), 0, 255).astype(np.uint8)
     calm = np.asarray(cv2.resize(smooth.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR))
-    _mirror_grain(filled, image, coarse, calm, hole, DEPTH / factor)
+    _take_fringe(filled, coarse, hole, wide // 2)
+    _mirror_grain(filled, coarse, calm, hole, DEPTH / factor)
     return filled
 
 
-def _mirror_grain(
-    filled: np.ndarray, image: np.ndarray, coarse: np.ndarray, calm: np.ndarray, hole: np.ndarray, depth: float
-) -> None:
-    """Lay on the fill `coarse` what `image` has beyond `calm`, mirrored at the hole's rim, fading over `depth` px.
+def _take_fringe(filled: np.ndarray, coarse: np.ndarray, hole: np.ndarray, margin: int) -> None:
+    """Free what lies up to `margin` px around `hole` of `filled` of the person's fringe, in place.
+
+    A halo is what all along the edge differs in the same way from the fill `coarse`; it is taken off. A single pixel
+    that differs by more than pixels a little farther out do (a hair, a speck) is replaced by the fill.
+    """
+    import cv2
+
+    # Places along the edge are numbered as a walk around it meets them.
+    contours, _ = cv2.findContours(hole.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    walk = np.concatenate(contours)[:, 0]
+    off_edge = np.ones(hole.shape, np.uint8)
+    off_edge[walk[:, 1], walk[:, 0]] = 0
+    away, labels = cv2.distanceTransformWithLabels(off_edge, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    count = len(walk)
+    number = np.zeros(int(labels.max()) + 1, np.int64)
+    number[labels[walk[:, 1], walk[:, 0]]] = np.arange(count)
+    rows, columns = np.nonzero(~hole & (away <= 2 * margin))
+    distance, place = away[rows, columns], number[labels[rows, columns]]
+    differs = filled[rows, columns] - coarse[rows, columns]
+    near = distance <= margin
+    sigma = ALONG * max(hole.shape)
+    beyond = place[~near]
+    sums = [np.bincount(beyond, np.abs(differs[~near]).mean(1), count), np.bincount(beyond, minlength=count)]
+    usual = _along(np.stack(sums, 1).astype(np.float64), sigma)
+    rows, columns, distance, differs, place = (v[near] for v in (rows, columns, distance, differs, place))
+    usual_there = usual[place, 0] / np.maximum(usual[place, 1], 1e-6)
+    step = np.rint(distance).astype(np.int64)
+    same = np.zeros_like(differs)
+    for k in np.unique(step):
+        at = step == k
+        sums = np.stack([np.bincount(place[at], column, count) for column in (*differs[at].T, np.ones(at.sum()))], 1)
+        spread = _along(sums, sigma)
+        same[at] = (spread[:, :3] / np.maximum(spread[:, 3:], 1e-6))[place[at]]
+    fade = np.clip(2.0 * (1.0 + (1.0 - distance) / margin), 0.0, 1.0)
+    left = differs - same * fade[:, None]
+    foreign = np.clip(np.abs(left).max(1) / (FOREIGN[0] * usual_there + FOREIGN[1]) - 0.5, 0, 1) * fade
+    left *= 1 - foreign[:, None]
+    filled[rows, columns] = np.clip(np.rint(coarse[rows, columns] + left), 0, 255).astype(np.uint8)
+
+
+def _along(sums: np.ndarray, sigma: float) -> np.ndarray:
+    """Sums (n, k) of what was met along the edge, spread over `sigma` steps of it."""
+    from scipy.ndimage import gaussian_filter1d
+
+    return np.asarray(gaussian_filter1d(sums, sigma, axis=0, mode="wrap", truncate=3.0))
+
+
+def _mirror_grain(filled: np.ndarray, coarse: np.ndarray, calm: np.ndarray, hole: np.ndarray, depth: float) -> None:
+    """Lay on the fill `coarse` what `filled` has beyond `calm` around it, mirrored at the rim, fading over `depth` px.
 
     Only so much as grain has: the edge of a thing would be mirrored into a corner.
     """
@@ -148,7 +221,7 @@ def _mirror_grain(
     from_columns = np.clip(2 * (nearest % width) - columns, 0, width - 1)
     outside = ~hole[from_rows, from_columns]
     rows, columns, from_rows, from_columns = (v[outside] for v in (rows, columns, from_rows, from_columns))
-    grain = np.clip(image[from_rows, from_columns] - calm[from_rows, from_columns], -STRONGEST, STRONGEST)
+    grain = np.clip(filled[from_rows, from_columns] - calm[from_rows, from_columns], -STRONGEST, STRONGEST)
     grain *= (1.0 - away[rows, columns] / depth)[:, None]
     there = coarse[rows, columns] + grain
     filled[rows, columns] = np.clip(np.rint(there), 0, 255).astype(np.uint8)

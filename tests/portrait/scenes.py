@@ -35,7 +35,7 @@ def astronaut() -> Cutout:
 
     image = np.asarray(data.astronaut())
     alpha = np.asarray(cv2.imread(str(ALPHA), cv2.IMREAD_GRAYSCALE)).astype(np.float32) / 255
-    return Cutout(split_layers(image, alpha)[0].astype(np.float32), alpha)
+    return Cutout(split_layers(image, alpha).foreground.astype(np.float32), alpha)
 
 
 def long_hair() -> Cutout:

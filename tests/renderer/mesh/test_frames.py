@@ -13,6 +13,7 @@ import pytest
 
 from moda.errors import BadSetting, Cancelled
 from moda.portrait.measures import eye_distance, eye_openness, lip_gap
+from moda.portrait.plate import UNSURE
 from moda.renderer.mesh.drawing.compiled import PLANNED
 from moda.renderer.mesh.drawing.viewport import build_viewport
 from moda.renderer.mesh.renderer import MeshRenderer
@@ -113,26 +114,33 @@ def test_the_same_motion_gives_the_same_bytes_wherever_it_starts(hopper: Sitter)
 
 @pytest.mark.parametrize("name", ["astronaut", "hopper"])
 def test_the_plate_stands_still_to_the_bit(name: str, request: pytest.FixtureRequest) -> None:
-    """Wherever the person is not, in any frame, every frame shows the same; and there the picture, where it is seen."""
+    """Wherever person and fringe are not, in any frame, every frame shows the same; and there the picture, where it is
+    seen."""
     sitter = request.getfixturevalue(name)
     poses: list[dict[str, float]] = [{}]
     poses += [{"yaw": 6.0 * k - 12, "pitch": 3.0 * k - 6, "roll": 4.0 * k - 8, "jaw_open": 0.2 * k} for k in range(5)]
     shown = np.stack(sitter.render(*poses))
     cut = np.stack(sitter.render(*poses, alpha=True))
     assert cut.shape == (6, 512, 512, 4)
-    never = (cut[..., 3] == 0).all(0)
-    assert never.mean() > 0.15
+    # The fringe's margin, and what resampling reaches beyond it, px of the picture.
+    reach = int((UNSURE * max(sitter.portrait.image.shape) + 8) * 512 / sitter.prepared.window[2])
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    free = np.stack([cv2.dilate(frame[..., 3], around) == 0 for frame in cut])
+    never = free.all(0)
+    assert never.mean() > 0.1
     assert (shown[:, never] == still_frame(sitter)[never]).all()
     for k in range(6):  # uncovered by one pose or another: the same plate
         for other in range(k):
-            both = (cut[k, ..., 3] == 0) & (cut[other, ..., 3] == 0)
+            both = free[k] & free[other]
             assert (shown[k][both] == shown[other][both]).all()
-    uncovered = (cut[1, ..., 3] == 0) & (cut[5, ..., 3] == 255)
+    uncovered = free[1] & (cut[5, ..., 3] == 255)
     assert uncovered.sum() > 500, "the head moves before its background"
 
 
 def test_a_straight_line_behind_the_head_stays_straight(astronaut: Sitter) -> None:
     """Stripes painted behind the person, close to the hair, do not move when the head turns."""
+    from dataclasses import replace
+
     from moda.portrait.portrait import learn_face
 
     portrait = astronaut.portrait
@@ -141,7 +149,7 @@ def test_a_straight_line_behind_the_head_stays_straight(astronaut: Sitter) -> No
     stripes[:, ::16] = 200
     image = np.round(alpha * portrait.matte.foreground + (1 - alpha) * stripes).astype(np.uint8)
     striped = learn_face(image, portrait.face)
-    striped.__dict__["matte"], striped.__dict__["plate"] = portrait.matte, stripes
+    striped.__dict__["matte"] = replace(portrait.matte, plate=stripes, carried=portrait.matte.alpha)
     prepared = astronaut.renderer.prepare(striped, breathing=False)
     (turned,) = astronaut.renderer.frames(prepared, astronaut.motion({"yaw": 15.0, "roll": 6.0}), whole=True)
     (cut,) = astronaut.renderer.frames(prepared, astronaut.motion({"yaw": 15.0, "roll": 6.0}), whole=True, alpha=True)
@@ -163,16 +171,15 @@ def test_a_whole_picture_at_rest_is_the_picture_to_the_bit(astronaut: Sitter) ->
 
 def test_the_person_over_its_own_plate_is_the_portrait(astronaut: Sitter) -> None:
     """What is drawn once something moves fits what is shown at rest: hardly moved, hardly changed."""
-    rest, cut = still_frame(astronaut), astronaut.render({}, alpha=True)[0]
-    prepared = astronaut.prepared
-    plate = build_viewport(
-        prepared.layers, prepared.region, prepared.window, 512, False, prepared.field.moves
-    ).plate[..., :3]  # fmt: skip
-    share = cut[..., 3:] / 255.0
-    again = np.round(share * cut[..., :3] + (1 - share) * plate)
+    rest, prepared = still_frame(astronaut), astronaut.prepared
+    shown = build_viewport(prepared.layers, prepared.region, prepared.window, 512, False, prepared.field.moves)
+    x0, y0, x1, y1 = shown.box
+    person = cv2.remap(shown.texture, *shown.places, cv2.INTER_LINEAR).astype(np.float64)
+    share = person[..., 3:] / 255
+    again, rest = share * person[..., :3] + (1 - share) * shown.plate[y0:y1, x0:x1, :3], rest[y0:y1, x0:x1]
     off = np.abs(again - rest).max(-1)
-    assert (off <= 8).mean() > 0.999  # where an edge was sharpened by enlarging it
-    assert (off <= 1).mean() > 0.95
+    assert (off <= 8).mean() > 0.997  # where an edge was sharpened by enlarging it
+    assert (off <= 1).mean() > 0.9  # what moves is sharper by what sampling takes
 
 
 @pytest.mark.parametrize("size", [256, 1080])
@@ -273,7 +280,7 @@ def test_a_covered_mouth_moves_as_one_and_shows_no_inside(hopper: Sitter) -> Non
     outline = marks[[50, 4, 280, 361, 397, 378, 152, 149, 172, 132]]
     cv2.fillPoly(image, [np.round(outline).astype(np.int32)], (70, 150, 200))
     masked = replace(portrait, image=image, mouth_covered=True)
-    masked.__dict__.update(matte=replace(portrait.matte, foreground=image), plate=portrait.plate)
+    masked.__dict__["matte"] = replace(portrait.matte, foreground=image)
     prepared = hopper.renderer.prepare(masked, breathing=False)
     rest, opened = hopper.renderer.frames(prepared, hopper.motion({}, {"jaw_open": 0.9, "pucker": 0.6}), whole=True)
     x, y = marks[13].astype(int)

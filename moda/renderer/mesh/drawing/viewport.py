@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from moda.portrait.plate import own_colours
 from moda.renderer.mesh.analysis.curves import smoothstep
 from moda.renderer.mesh.analysis.layers import Layers
 from moda.renderer.mesh.analysis.texture import AT_REST, BETWEEN, ENLARGED, crisp, enlarged, resampled
@@ -104,7 +105,7 @@ def build_viewport(
     def sharper(raster: np.ndarray, between: np.ndarray) -> np.ndarray:
         return crisp(raster, raster_scale, image[seen], to_frame.scale, at, moving, between)
 
-    picture, foreground, opaque, behind = _rasters(layers, to_raster, (shape[0], shape[1]))
+    picture, foreground, opaque, behind = _rasters(layers, to_raster, (shape[0], shape[1]), alpha)
     texture = np.dstack([enlarged(foreground), enlarged(opaque, cv2.INTER_LINEAR)])
     box = (slice(y0, y1), slice(x0, x1))
     base = _filled(image, size_px, to_frame, whole)
@@ -138,8 +139,8 @@ def _add_enlarged(texture: np.ndarray, gain: np.ndarray) -> None:
         rows[..., :3] = np.clip(np.round(rows[..., :3] + strip), 0, 255).astype(np.uint8)
 
 
-def _rasters(layers: Layers, to_raster: Affine2D, size: tuple[int, int]) -> tuple[np.ndarray, ...]:
-    """Picture, foreground, opacity and plate at the raster's ``size``, uint8.
+def _rasters(layers: Layers, to_raster: Affine2D, size: tuple[int, int], cut: bool) -> tuple[np.ndarray, ...]:
+    """Picture, foreground, opacity and plate at the raster's ``size``, uint8; ``cut``: for other backgrounds.
 
     What is resampled is each layer times its opacity: so the layers together are the resampled picture again.
     """
@@ -154,11 +155,14 @@ def _rasters(layers: Layers, to_raster: Affine2D, size: tuple[int, int]) -> tupl
         return resampled(layer, to_raster.scale, offset, size)
 
     picture = raster(layers.picture[part])
-    if layers.alpha is None:
+    if layers.alpha is None or layers.carried is None:
         return picture, picture, np.full(size[::-1], 255, np.uint8), picture
-    alpha = layers.alpha[part]
+    alpha = layers.alpha[part] if cut else layers.carried[part]
     share = np.clip(raster(alpha), 0, 1)[..., None]
-    front = layers.foreground[part] * alpha[..., None]
+    if cut:
+        front = layers.foreground[part] * alpha[..., None]
+    else:
+        front = own_colours(layers.picture[part], layers.plate[part], alpha)
 
     def apart(weighted: np.ndarray, weight: np.ndarray, plain: np.ndarray) -> np.ndarray:
         """The colours of a layer, resampled with its opacity; where there is too little of it, without."""
