@@ -175,30 +175,29 @@ def _take_fringe(filled: np.ndarray, coarse: np.ndarray, hole: np.ndarray, margi
     differs = filled[rows, columns] - coarse[rows, columns]
     near = distance <= margin
     sigma = ALONG * max(hole.shape)
-    beyond = place[~near]
-    sums = [np.bincount(beyond, np.abs(differs[~near]).mean(1), count), np.bincount(beyond, minlength=count)]
-    usual = _along(np.stack(sums, 1).astype(np.float64), sigma)
-    rows, columns, distance, differs, place = (v[near] for v in (rows, columns, distance, differs, place))
-    usual_there = usual[place, 0] / np.maximum(usual[place, 1], 1e-6)
+    usual = _along(np.abs(differs[~near]).mean(1, keepdims=True), place[~near], count, sigma)[:, 0]
+    inner = np.flatnonzero(near)
+    rows, columns, place = rows[inner], columns[inner], place[inner]
+    distance, differs = distance[inner], differs[inner]
     step = np.rint(distance).astype(np.int64)
     same = np.zeros_like(differs)
     for k in np.unique(step):
         at = step == k
-        sums = np.stack([np.bincount(place[at], column, count) for column in (*differs[at].T, np.ones(at.sum()))], 1)
-        spread = _along(sums, sigma)
-        same[at] = (spread[:, :3] / np.maximum(spread[:, 3:], 1e-6))[place[at]]
+        same[at] = _along(differs[at], place[at], count, sigma)[place[at]]
     fade = np.clip(2.0 * (1.0 + (1.0 - distance) / margin), 0.0, 1.0)
     left = differs - same * fade[:, None]
-    foreign = np.clip(np.abs(left).max(1) / (FOREIGN[0] * usual_there + FOREIGN[1]) - 0.5, 0, 1) * fade
+    foreign = np.clip(np.abs(left).max(1) / (FOREIGN[0] * usual[place] + FOREIGN[1]) - 0.5, 0, 1) * fade
     left *= 1 - foreign[:, None]
     filled[rows, columns] = np.clip(np.rint(coarse[rows, columns] + left), 0, 255).astype(np.uint8)
 
 
-def _along(sums: np.ndarray, sigma: float) -> np.ndarray:
-    """Sums (n, k) of what was met along the edge, spread over `sigma` steps of it."""
+def _along(values: np.ndarray, place: np.ndarray, count: int, sigma: float) -> np.ndarray:
+    """(count, k) means of `values` (n, k), met at `place` (n,) on a walk of `count` steps, over `sigma` steps of it."""
     from scipy.ndimage import gaussian_filter1d
 
-    return np.asarray(gaussian_filter1d(sums, sigma, axis=0, mode="wrap", truncate=3.0))
+    columns = [np.bincount(place, column, count) for column in (*values.T, np.ones(len(values)))]
+    spread = gaussian_filter1d(np.stack(columns, 1), sigma, axis=0, mode="wrap", truncate=3.0)
+    return np.asarray(spread[:, :-1] / np.maximum(spread[:, -1:], 1e-6))
 
 
 def _mirror_grain(filled: np.ndarray, coarse: np.ndarray, calm: np.ndarray, hole: np.ndarray, depth: float) -> None:
