@@ -37,7 +37,7 @@ FLOOR_OF = {part: number for number, parts in enumerate(FLOORS) for part in part
 
 FORBIDDEN_NAMES = {"utils.py", "util.py", "helpers.py", "helper.py", "common.py", "misc.py"}
 HEAVY = ("torch", "torchaudio", "torchvision", "mediapipe", "cv2", "transformers", "matplotlib", "plotly", "gradio",
-         "numba", "scipy", "skimage", "facexlib", "ray", "accelerate")  # fmt: skip
+         "numba", "scipy", "sklearn", "skimage", "facexlib", "ray", "accelerate")  # fmt: skip
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 

@@ -31,7 +31,7 @@ def quiet(_: str) -> None:
     return None
 
 
-def test_three_steps_lower_the_loss(corpus: Corpus, tmp_path: Path) -> None:
+def test_thirty_steps_lower_the_loss(corpus: Corpus, tmp_path: Path) -> None:
     losses = Trainer(corpus, tmp_path, replace(OPTIONS, steps=30), quiet).train()
     assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:3])
     assert (tmp_path / "model" / "model.safetensors").is_file()

@@ -16,6 +16,8 @@ from moda.evaluate.measures.signals import Array
 from moda.motion.emotions import FELT
 
 if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
     from moda.motion.space import Motion
     from moda.pipeline import TalkingHead
     from moda.portrait.portrait import Portrait
@@ -31,31 +33,13 @@ def action_statistics(motion: Motion) -> Array:
     return np.concatenate([rows.mean(0), rows.std(0)])
 
 
-@dataclass(frozen=True)
-class Classifier:
-    """Linear discriminant analysis: one weight vector and offset a class."""
+def classifier() -> Pipeline:
+    """Linear discriminant analysis whose covariance is shrunk towards a multiple of the identity: fit, then predict."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
-    labels: tuple[str, ...]
-    weights: Array
-    offsets: Array
-
-    @classmethod
-    def fit(cls, features: Array, labels: Sequence[str], shrinkage: float = 0.2) -> Classifier:
-        """features (N, D), a label each. The common covariance is shrunk towards its own diagonal mean."""
-        names = tuple(dict.fromkeys(labels))
-        given = np.asarray(labels)
-        scale = features.std(0) + 1e-3
-        means = np.stack([features[given == name].mean(0) for name in names]) / scale
-        inside = features / scale - means[[names.index(label) for label in labels]]
-        covariance = inside.T @ inside / len(inside)
-        size = covariance.shape[0]
-        covariance = (1 - shrinkage) * covariance + (shrinkage * np.trace(covariance) / size + 1e-6) * np.eye(size)
-        weights = np.linalg.solve(covariance, means.T).T
-        return cls(names, weights / scale, -0.5 * (weights * means).sum(1))
-
-    def __call__(self, features: Array) -> list[str]:
-        """The most likely label of each row of features (N, D)."""
-        return [self.labels[i] for i in (features @ self.weights.T + self.offsets).argmax(1)]
+    return make_pipeline(StandardScaler(), LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.2))
 
 
 @dataclass(frozen=True)
@@ -99,8 +83,7 @@ def tell_apart(
                     part = learn if learning else test
                     part[0].append(action_statistics(motion))
                     part[1].append(label)
-    classifier = Classifier.fit(np.stack(learn[0]), learn[1])
-    read = classifier(np.stack(test[0]))
+    read = classifier().fit(np.stack(learn[0]), learn[1]).predict(np.stack(test[0]))
     confusion = np.zeros((len(labels), len(labels)))
     for meant, seen in zip(test[1], read):
         confusion[labels.index(meant), labels.index(seen)] += 1
