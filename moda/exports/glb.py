@@ -17,7 +17,7 @@ from moda.motion.arkit import BLENDSHAPES, PAIRS_OF, drivers, to_blendshapes
 from moda.motion.space import Motion
 from moda.renderer.mesh.analysis.geometry import signed_area
 from moda.renderer.mesh.analysis.topology import LIP_LOWER_INNER, LIP_UPPER_INNER
-from moda.renderer.mesh.drawing.pose import turn_of
+from moda.renderer.mesh.drawing.pose import turns_of
 from moda.renderer.mesh.drawing.rig import TABLE_ACTIONS, relative_actions
 from moda.renderer.mesh.renderer import Prepared
 
@@ -194,7 +194,7 @@ def _share(shape: str, action: str, prepared: Prepared) -> np.ndarray:
 def _pivot(prepared: Prepared) -> np.ndarray:
     head = prepared.rig.head
     rest = np.array([1.0, 0, 0, 0, *head.angles])
-    return turn_of(rest, rest, head).pivot
+    return turns_of(rest[None], rest, head)[0].pivot
 
 
 def _animation(
@@ -207,10 +207,7 @@ def _animation(
     values = read_actions(motion.expression, motion.neutral).astype(np.float64)
     actions = relative_actions(values, at_rest, rig.gap, rig.smiling)
     curves = to_blendshapes(actions)[:, [BLENDSHAPES.index(name) for name in names]]
-    turns = [
-        turn_of(row[63:70].astype(np.float64), motion.reference[63:70].astype(np.float64), rig.head)
-        for row in motion.array
-    ]
+    turns = turns_of(motion.array[:, 63:70].astype(np.float64), motion.reference[63:70].astype(np.float64), rig.head)
     scales = np.array([np.cbrt(abs(np.linalg.det(turn.linear))) for turn in turns])
     mirror = np.diag([1.0, -1.0, -1.0])
     matrices = np.stack([mirror @ (turn.linear / scale) @ mirror for turn, scale in zip(turns, scales)])

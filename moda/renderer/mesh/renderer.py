@@ -22,7 +22,7 @@ from moda.renderer.mesh.analysis.shading import SkinShade, build_shade, skin_lin
 from moda.renderer.mesh.analysis.topology import EYES
 from moda.renderer.mesh.drawing.compiled import compile_ahead
 from moda.renderer.mesh.drawing.painter import Painter
-from moda.renderer.mesh.drawing.pose import turn_of
+from moda.renderer.mesh.drawing.pose import turns_of
 from moda.renderer.mesh.drawing.rig import Rig, build_rig, lid_weights, move, relative_actions
 from moda.renderer.mesh.drawing.viewport import build_viewport
 from moda.renderer.window import crop_window, with_headroom
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from moda.portrait.portrait import Portrait
 
 SMALLEST, LARGEST = 64, 2048
+AT_ONCE = 100
+"""Frames whose actions and turns are worked out together."""
 
 
 @dataclass(frozen=True)
@@ -121,35 +123,23 @@ class MeshRenderer(Renderer):
         painter = Painter(prepared.rig, prepared.eyes, prepared.mouth, prepared.shade, viewport)
         assert motion.reference is not None
         at_rest = read_actions(motion.reference[None, :63], motion.neutral)[0].astype(np.float64)
-        for index in wanted:
-            watch()
-            values = read_actions(motion.expression[index : index + 1], motion.neutral).astype(np.float64)
-            pose = motion.array[index, 63:70].astype(np.float64)
-            breath = breath_at(index / motion.fps) if prepared.breathing else 0.0
-            yield self.frame(
-                prepared, painter, values, at_rest, pose, motion.reference[63:70].astype(np.float64), breath
-            )
-
-    @staticmethod
-    def frame(
-        prepared: Prepared,
-        painter: Painter,
-        values: np.ndarray,
-        at_rest: np.ndarray,
-        pose: np.ndarray,
-        still: np.ndarray,
-        breath: float = 0.0,
-    ) -> np.ndarray:
-        """One frame from action values (1, 17), pose (7,), the pose and values at rest and the breath (-1..1)."""
+        still = motion.reference[63:70].astype(np.float64)
         rig = prepared.rig
-        actions = relative_actions(values, at_rest, rig.gap, rig.smiling)[0]
-        turn = turn_of(pose, still, rig.head)
-        lids = (
-            *lid_weights(actions, 0, rig.eye_ratio[0]),
-            *lid_weights(actions, 1, rig.eye_ratio[1]),
-        )
-        moved, unposed = move(rig, actions, lids, turn, breath)
-        return painter.paint(moved, unposed, actions, lids, turn)
+        for start in range(wanted.start, wanted.stop, AT_ONCE):
+            block = range(start, min(start + AT_ONCE, wanted.stop))
+            rows = motion.array[block.start : block.stop]
+            values = read_actions(rows[:, :63], motion.neutral).astype(np.float64)
+            actions = relative_actions(values, at_rest, rig.gap, rig.smiling)
+            turns = turns_of(rows[:, 63:70].astype(np.float64), still, rig.head)
+            for index, relative, turn in zip(block, actions, turns):
+                watch()
+                breath = breath_at(index / motion.fps) if prepared.breathing else 0.0
+                lids = (
+                    *lid_weights(relative, 0, rig.eye_ratio[0]),
+                    *lid_weights(relative, 1, rig.eye_ratio[1]),
+                )
+                moved, unposed = move(rig, relative, lids, turn, breath)
+                yield painter.paint(moved, unposed, relative, lids, turn)
 
 
 def _person(portrait: Portrait, layers: Layers) -> np.ndarray:

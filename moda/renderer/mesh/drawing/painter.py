@@ -25,7 +25,7 @@ PARTS = (
 )
 """Where the displacement jumps (lids, lips): there it is rasterised at full size."""
 STEP = 2  # frame px per sample of the displacement elsewhere
-STRIP_PX = 20000
+STRIP_PX = 48000
 """Pixels warped at once: all that belongs to them stays in a core's cache, the strip's ends fit the person closely, and
 OpenCV leaves so little to one thread: encoding needs the others."""
 UNSEEN = 1 / 64  # px

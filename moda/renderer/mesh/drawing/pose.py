@@ -45,28 +45,29 @@ class Turn:
         return (points - self.pivot) @ self.linear.T + self.pivot + self.shift
 
 
-def turn_of(pose: np.ndarray, reference: np.ndarray, head: Pose) -> Turn:
-    """Turn for one frame.
+def turns_of(poses: np.ndarray, reference: np.ndarray, head: Pose) -> list[Turn]:
+    """Turn for each of T frames.
 
-    pose, reference: (7,) scale, t xyz, pitch, yaw, roll (degrees) of the frame and of the portrait as it is.
+    poses (T, 7), reference (7,): scale, t xyz, pitch, yaw, roll (degrees) of the frames and of the portrait as it is.
     """
-    relative = pose[4:7] - reference[4:7]
+    relative = poses[:, 4:7] - reference[4:7]
     source_yaw = float(head.angles[1])
     # A portrait that is turned already has less room on that side, and shows less well when turned at all.
     room = float(np.clip(1.25 - abs(source_yaw) / 40.0, 0.35, 1.0))
     outward = max(4.0, TURN_LIMIT - abs(source_yaw))
-    yaw = float(relative[1]) * room
-    same_side = yaw * source_yaw > 0
-    yaw = float(hold(yaw, min(YAW_LIMIT, outward) if same_side else YAW_LIMIT))
-    pitch = float(hold(relative[0], PITCH_LIMIT)) * room
-    roll = float(hold(relative[2], ROLL_LIMIT))
+    yaw = relative[:, 1] * room
+    yaw = np.where(yaw * source_yaw > 0, hold(yaw, min(YAW_LIMIT, outward)), hold(yaw, YAW_LIMIT))
+    pitch = hold(relative[:, 0], PITCH_LIMIT) * room
+    roll = hold(relative[:, 2], ROLL_LIMIT)
     before = rotation_matrix(*reference[4:7])
-    after = rotation_matrix(*(reference[4:7] + np.array([pitch, yaw, roll])))
-    zoom = float(np.clip(1.0 + hold(pose[0] / max(float(reference[0]), 1e-6) - 1.0, 0.12), 0.85, 1.15))
-    local = head.rotation @ (before @ after.T) @ head.rotation.T
-    shift = (pose[1:4] - reference[1:4]) / (KEYPOINT_UNIT * max(float(reference[0]), 1e-6))
-    length = float(np.hypot(shift[0], shift[1]))
-    if length > 1e-9:
-        shift = shift * (float(hold(length, SHIFT_LIMIT)) / length)
-    pivot = head.translation.astype(np.float64) + head.rotation.astype(np.float64) @ PIVOT * head.scale
-    return Turn(zoom * local, pivot, np.array([shift[0], shift[1], 0.0]) * head.scale, yaw)
+    after = rotation_matrix(*(reference[4:7] + np.stack([pitch, yaw, roll], 1)).T)
+    size = max(float(reference[0]), 1e-6)
+    zoom = np.clip(1.0 + hold(poses[:, 0] / size - 1.0, 0.12), 0.85, 1.15)
+    rotation = head.rotation.astype(np.float64)
+    linear = zoom[:, None, None] * (rotation @ (before @ np.swapaxes(after, 1, 2)) @ rotation.T)
+    shift = (poses[:, 1:4] - reference[1:4]) / (KEYPOINT_UNIT * size)
+    length = np.hypot(shift[:, 0], shift[:, 1])
+    shift = shift * (hold(length, SHIFT_LIMIT) / np.maximum(length, 1e-9))[:, None] * head.scale
+    shift[:, 2] = 0.0
+    pivot = head.translation.astype(np.float64) + rotation @ PIVOT * head.scale
+    return [Turn(one, pivot, away, float(angle)) for one, away, angle in zip(linear, shift, yaw)]
