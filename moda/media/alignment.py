@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from moda.errors import BadSpeech, BadText
+from moda.media import recogniser
 from moda.media.audio import RATE, Speech
 from moda.media.clean import MAX_TEXT, clean
 from moda.media.espeak import pronounce, synthesise, without_stress
@@ -73,9 +74,7 @@ def align(speech: Speech, text: str) -> Speech:
 
 def by_recogniser(speech: Speech, text: str) -> Speech:
     """English, by pocketsphinx. text: as `clean` gives it. Raises BadSpeech where the words do not fit."""
-    from pocketsphinx import Decoder
-
-    decoder = Decoder(lm=None, loglevel="FATAL")
+    decoder = recogniser.aligner()
     written = [piece for piece in text.split() if any(letter.isalnum() for letter in piece)]
     said = [_dictionary_words(decoder, piece, number) for number, piece in enumerate(written)]
     for pad in PADS:
@@ -103,26 +102,11 @@ def _heard(decoder: Any, words: list[str], waveform: np.ndarray, pad: float) -> 
     def time(frame: int) -> float:
         return min(max(frame * STEP - pad, 0.0), last)
 
-    decoder.set_align_text(" ".join(words))
-    _listen(decoder, samples)
-    if decoder.hyp() is None:
-        return []
-    try:
-        decoder.set_alignment()
-        _listen(decoder, samples)
-    except RuntimeError:
-        return []
     return [
-        [(IPA.get(sound.name, ""), time(sound.start), time(sound.start + sound.duration)) for sound in word]
-        for word in decoder.get_alignment()
-        if word.name[:1] not in "<["
+        [(IPA.get(name, ""), time(start), time(start + length)) for name, start, length in sounds]
+        for word, sounds in recogniser.place(decoder, " ".join(words), samples)
+        if word[:1] not in "<["
     ]
-
-
-def _listen(decoder: Any, samples: bytes) -> None:
-    decoder.start_utt()
-    decoder.process_raw(samples, full_utt=True)
-    decoder.end_utt()
 
 
 def _dictionary_words(decoder: Any, piece: str, number: int) -> list[str]:

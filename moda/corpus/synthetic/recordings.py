@@ -13,13 +13,13 @@ import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from moda.corpus.synthetic.phonemes import to_ipa
 from moda.corpus.synthetic.voices import SAMPLE_RATE, Phone, Utterance
+from moda.media import recogniser
 
 
 def recordings_folders() -> list[Path]:
@@ -31,47 +31,25 @@ def recordings_folders() -> list[Path]:
     return [folder for folder in folders if folder.is_dir()]
 
 
-@lru_cache(maxsize=1)
-def _dictionary() -> frozenset[str]:
-    from pocketsphinx import get_model_path
-
-    lines = Path(get_model_path("en-us/cmudict-en-us.dict")).read_text(encoding="utf-8").splitlines()
-    return frozenset(line.split(" ", 1)[0] for line in lines)
-
-
 def align(waveform: np.ndarray, words: str | None) -> tuple[Phone, ...]:
     """Phones of a 16 kHz waveform (N,) float, aligned to `words`, or recognised where words is None.
 
     Raises ValueError where pocketsphinx finds no alignment."""
-    from pocketsphinx import Decoder
-
     pcm = (np.clip(waveform, -1, 1) * 32767).astype("<i2").tobytes()
-    if words is None:
-        decoder = Decoder(loglevel="ERROR")
-        decoder.start_utt()
-        decoder.process_raw(pcm, full_utt=True)
-        decoder.end_utt()
-        segments = [s.word for s in decoder.seg()]
-        words = " ".join(w.split("(")[0] for w in segments if w[0] not in "<[")
-    known = [w for w in re.findall(r"[a-z']+", words.lower()) if w in _dictionary()]
+    decoder = recogniser.aligner()
+    said = re.findall(r"[a-z']+", (recogniser.hear(pcm) if words is None else words).lower())
+    known = [word for word in said if decoder.lookup_word(word)]
     if not known:
         raise ValueError("no known word to align")
-    decoder = Decoder(lm=None, loglevel="ERROR")
-    decoder.set_align_text(" ".join(known))
-    for pass_over in ("words", "sounds"):
-        decoder.start_utt()
-        decoder.process_raw(pcm, full_utt=True)
-        decoder.end_utt()
-        if pass_over == "words":  # (asking for the hypothesis after the second pass crashes pocketsphinx)
-            if decoder.hyp() is None:
-                raise ValueError("alignment failed")
-            decoder.set_alignment()
+    placed = recogniser.place(decoder, " ".join(known), pcm)
+    if not placed:
+        raise ValueError("alignment failed")
     phones: list[Phone] = []
-    for word in decoder.get_alignment():
-        for sound in word:
-            symbol, stress = to_ipa(sound.name)
-            start = sound.start / 100.0
-            phones.append(Phone(start, start + sound.duration / 100.0, symbol, stress))
+    for _, sounds in placed:
+        for name, first, length in sounds:
+            symbol, stress = to_ipa(name)
+            start = first / recogniser.FRAMES
+            phones.append(Phone(start, start + length / recogniser.FRAMES, symbol, stress))
     seconds = len(waveform) / SAMPLE_RATE
     if phones and phones[-1].end < seconds:
         phones.append(Phone(phones[-1].end, seconds, ""))

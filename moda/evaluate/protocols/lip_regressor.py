@@ -19,6 +19,7 @@ import numpy.typing as npt
 from moda.errors import BadSpeech
 from moda.evaluate.measures.signals import RATE, Array, Signals
 from moda.evaluate.measures.sync import Regressor, Sync, fit, score, sound_features
+from moda.media import recogniser
 from moda.media.footage import VIDEO_ENDINGS
 from moda.motion.actions import GAP_PER_JAW
 
@@ -90,33 +91,18 @@ def align(waveform: npt.ArrayLike, words: str = "") -> list[tuple[str, float, fl
 
     Raises BadSpeech where the words do not fit the sound, or the dictionary has none of them.
     """
-    from pocketsphinx import Decoder
-
     sound = np.asarray(waveform, np.float64)
     pcm = (sound / max(float(np.abs(sound).max(initial=0.0)), 1e-6) * 26000).astype("<i2").tobytes()
-
-    def listen(decoder: Decoder) -> None:
-        decoder.start_utt()
-        decoder.process_raw(pcm, full_utt=True)
-        decoder.end_utt()
-
-    try:
-        if not words:
-            guess = Decoder(loglevel="FATAL")
-            listen(guess)
-            words = guess.hyp().hypstr if guess.hyp() else ""
-        decoder = Decoder(lm=None, loglevel="FATAL")
-        plain = "".join(c if c.isalpha() or c == "'" else " " for c in words.lower()).split()
-        decoder.set_align_text(" ".join(word for word in plain if decoder.lookup_word(word)))
-        listen(decoder)
-        decoder.set_alignment()
-        listen(decoder)
-        phones = [(p.name, p.start / 100, (p.start + p.duration) / 100) for w in decoder.get_alignment() for p in w]
-    except (RuntimeError, TypeError) as error:
-        raise BadSpeech("The words do not fit the speech, or the dictionary has none of them.") from error
-    if not phones:
-        raise BadSpeech("The words could not be aligned with the speech.")
-    return phones
+    decoder = recogniser.aligner()
+    plain = "".join(c if c.isalpha() or c == "'" else " " for c in (words or recogniser.hear(pcm)).lower()).split()
+    placed = recogniser.place(decoder, " ".join(word for word in plain if decoder.lookup_word(word)), pcm)
+    if not placed:
+        raise BadSpeech("The words do not fit the speech, or the dictionary has none of them.")
+    return [
+        (name, first / recogniser.FRAMES, (first + length) / recogniser.FRAMES)
+        for _, sounds in placed
+        for name, first, length in sounds
+    ]
 
 
 def expected_opening(phonemes: Sequence[tuple[str, float, float]], frames: int) -> Array:
