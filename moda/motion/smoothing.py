@@ -9,7 +9,7 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def gaussian(values: npt.ArrayLike, sigma: float) -> FloatArray:
-    """(T, D) smoothed along time with a Gaussian of `sigma` frames; ends are mirrored, sigma 0 changes nothing."""
+    """(T, D) smoothed along time with a Gaussian of `sigma` frames; ends are held, sigma 0 changes nothing."""
     frames = np.asarray(values, dtype=np.float32)
     if sigma <= 0 or len(frames) < 2:
         return frames.copy()

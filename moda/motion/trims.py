@@ -1,6 +1,7 @@
 """Trims: corrections of a sampled motion that need no sampling, so that a preview can follow a slider.
 
 All of them are pure functions of (sampled motion, settings): the same take trimmed twice gives the same bytes.
+`moda.stage`'s `trims.js` follows these formulas, so that the face changes while a slider moves.
 """
 
 from __future__ import annotations
@@ -15,15 +16,25 @@ from moda.settings import Settings
 
 FloatArray = npt.NDArray[np.float32]
 
-_EYES = [INDEX[name] for name in ("blink_left", "blink_right", "squint", "gaze_x", "gaze_y")]
+TRIMS = ("expression", "head_motion", "blink", "gaze", "smoothing", "drift_guard")
+"""Settings that are trims."""
+EYES = ("blink_left", "blink_right", "squint", "gaze_x", "gaze_y")
+"""Actions that the amount of expression leaves alone."""
+_EYES = [INDEX[name] for name in EYES]
 _LIDS = [INDEX["blink_left"], INDEX["blink_right"]]
 _GAZE = [INDEX["gaze_x"], INDEX["gaze_y"]]
 #: Widest change of head size (share) and of place (canonical units) that a drift guard of 0 would still allow.
-_SCALE_RANGE = 0.30
-_PLACE_RANGE = 0.30
+SCALE_RANGE = 0.30
+PLACE_RANGE = 0.30
 #: A blink closes the lids beyond this and counts from where they pass the edge value.
-_BLINK_PEAK = 0.5
-_BLINK_EDGE = 0.12
+BLINK_PEAK = 0.5
+BLINK_EDGE = 0.12
+#: Lids that rest more shut than this are taken to rest here: tired or squinting eyes do not blink all the time.
+BLINK_REST = 0.4
+#: Seconds in which lids close, stay shut and open.
+BLINK_SECONDS = (0.08, 0.04, 0.14)
+#: Where in a gap a new blink goes, by turns: off the middle, so that added blinks do not beat time.
+BLINK_PLACES = (0.57, 0.42)
 
 
 def trim(sampled: Motion, settings: Settings) -> Motion:
@@ -61,18 +72,18 @@ def find_blinks(closure: npt.ArrayLike) -> list[tuple[int, int]]:
     """(T,) lid closure, 1 closed -> [(first, last + 1)] frames of each blink, edges included."""
     lids = np.asarray(closure, dtype=np.float32)
     # Lids that rest half shut (tired, squinting) are no blink: count from the slow baseline upwards.
-    base = np.minimum(np.median(lids), 0.4) if len(lids) else 0.0
+    base = np.minimum(np.median(lids), BLINK_REST) if len(lids) else 0.0
     found: list[tuple[int, int]] = []
     i = 0
     while i < len(lids):
-        if lids[i] - base < _BLINK_PEAK:
+        if lids[i] - base < BLINK_PEAK:
             i += 1
             continue
         first = i
-        while first > 0 and lids[first - 1] - base > _BLINK_EDGE and lids[first - 1] <= lids[first] + 0.05:
+        while first > 0 and lids[first - 1] - base > BLINK_EDGE and lids[first - 1] <= lids[first] + 0.05:
             first -= 1
         last = i
-        while last < len(lids) and lids[last] - base > _BLINK_EDGE:
+        while last < len(lids) and lids[last] - base > BLINK_EDGE:
             last += 1
         found.append((first, last))
         i = last + 1
@@ -81,7 +92,7 @@ def find_blinks(closure: npt.ArrayLike) -> list[tuple[int, int]]:
 
 def blink_shape(fps: float) -> FloatArray:
     """Lid closure of a natural blink: about 80 ms down, 40 ms shut, 140 ms up."""
-    down, shut, up = (max(1, round(seconds * fps)) for seconds in (0.08, 0.04, 0.14))
+    down, shut, up = (max(1, round(seconds * fps)) for seconds in BLINK_SECONDS)
     falling = 0.5 - 0.5 * np.cos(np.pi * np.arange(1, down + 1) / (down + 1))
     rising = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, up + 1) / (up + 1))
     return np.concatenate([falling, np.ones(shut), rising]).astype(np.float32)
@@ -114,8 +125,7 @@ def _blink_rate(expression: FloatArray, neutral: FloatArray, rate: float, fps: f
         for _ in range(wanted - len(blinks)):
             edges.sort()
             gap = int(np.argmax(np.diff(edges)))
-            # Off the middle, so that added blinks do not beat time.
-            at = edges[gap] + round((edges[gap + 1] - edges[gap]) * (0.42 if gap % 2 else 0.57))
+            at = edges[gap] + round((edges[gap + 1] - edges[gap]) * BLINK_PLACES[gap % 2])
             edges.append(at)
             first, last = max(at, 0), min(at + len(shape), len(values))
             if last > first:
@@ -129,10 +139,10 @@ def _guard(pose: FloatArray, reference: FloatArray, strength: float) -> FloatArr
     out = pose.copy()
     at_scale, at_place = SCALE - POSE.start, slice(TRANSLATION.start - POSE.start, TRANSLATION.stop - POSE.start)
     out[:, at_scale] = reference[at_scale] * (
-        1 + _soft(pose[:, at_scale] / reference[at_scale] - 1, (1 - strength) * _SCALE_RANGE)
+        1 + _soft(pose[:, at_scale] / reference[at_scale] - 1, (1 - strength) * SCALE_RANGE)
     )
     out[:, at_place] = reference[at_place] + _soft(
-        pose[:, at_place] - reference[at_place], (1 - strength) * _PLACE_RANGE
+        pose[:, at_place] - reference[at_place], (1 - strength) * PLACE_RANGE
     )
     return out
 

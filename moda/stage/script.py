@@ -8,7 +8,20 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-MODULES = ("bundle", "pose", "openings", "surface", "draw", "motion", "live", "edits", "clock", "element", "lanes")
+MODULES = (
+    "bundle",
+    "pose",
+    "openings",
+    "surface",
+    "draw",
+    "edits",
+    "trims",
+    "motion",
+    "live",
+    "clock",
+    "element",
+    "lanes",
+)
 """In the order in which they need each other."""
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)

@@ -1,4 +1,4 @@
-"""What the browser must know of lanes and edits, so that `edits.js` holds formulas alone."""
+"""What the browser must know of lanes, edits and trims, so that `edits.js` and `trims.js` hold formulas alone."""
 
 from __future__ import annotations
 
@@ -8,10 +8,20 @@ from moda.motion.editing import RAMP
 from moda.motion.edits import GESTURES, KINDS
 from moda.motion.lanes import ANGLES, LANES, MAIN, PART_NAMES, RANGES
 from moda.motion.space import NECK
+from moda.motion.trims import (
+    BLINK_EDGE,
+    BLINK_PEAK,
+    BLINK_PLACES,
+    BLINK_REST,
+    BLINK_SECONDS,
+    EYES,
+    PLACE_RANGE,
+    SCALE_RANGE,
+)
 
 
 def editing_tables() -> dict[str, Any]:
-    """Lanes, kinds, gestures, people's ranges: JSON-able."""
+    """Lanes, kinds, gestures, people's ranges, numbers of the trims: JSON-able."""
     return {
         "angles": list(ANGLES),
         "lanes": {name: list(parts) for name, parts in LANES.items()},
@@ -25,4 +35,16 @@ def editing_tables() -> dict[str, Any]:
         "gestures": {name: list(found) for name, found in GESTURES.items()},
         "neck": list(NECK),
         "ramp": RAMP,
+        "trims": {
+            "kept": list(EYES),
+            "size": SCALE_RANGE,
+            "place": PLACE_RANGE,
+            "blink": {
+                "peak": BLINK_PEAK,
+                "edge": BLINK_EDGE,
+                "rest": BLINK_REST,
+                "seconds": list(BLINK_SECONDS),
+                "places": list(BLINK_PLACES),
+            },
+        },
     }

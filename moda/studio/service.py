@@ -18,6 +18,7 @@ from urllib.parse import quote
 from moda.errors import BadMotionFile, BadPicture, BadSetting, BadSpeech, Cancelled
 from moda.motion.edits import read_edits
 from moda.motion.takes import Take
+from moda.motion.trims import TRIMS
 from moda.pipeline import RenderResult
 from moda.settings import POSE_PRIORS, Limits, Settings
 from moda.studio import gpu
@@ -328,7 +329,7 @@ class Engine:
         for number, take in enumerate(session.takes):
             edits = [edit.as_dict() for edit in take.edits]
             shown: dict[str, Any] = {"name": f"Take {number + 1}", "edits": edits, "rules": asdict(take.rules)}
-            motion = take.edited([]).motion  # the stage lays the edits over it itself
+            motion = take.sampled  # the stage lays trims and edits over it itself
             data = motion_bytes(motion)
             if len(data) <= INLINE_BYTES:
                 shown["data"] = base64.b64encode(data).decode("ascii")
@@ -343,6 +344,7 @@ class Engine:
             "rig": address_of(self.rig(session)),
             "sound": address_of(self.heard(session)),
             "takes": takes,
+            "trims": trims_of(self.chosen(session)),
             "chosen": session.chosen,
             "version": id(session.sampled),
             "words": [asdict(word) for word in session.speech.words],
@@ -484,6 +486,11 @@ def _plays_everywhere(path: Path) -> bool:
 def address_of(path: Path) -> str:
     """Where the page finds a file of its session, seen from the page."""
     return f"gradio_api/file={quote(path.as_posix())}"
+
+
+def trims_of(take: Take) -> dict[str, float]:
+    """The trims of a take by name."""
+    return {name: float(getattr(take.settings, name)) for name in TRIMS}
 
 
 def _retrimmed(take: Take, settings: Settings) -> Take:

@@ -2,7 +2,7 @@
 (() => {
   const stage = () => document.querySelector("#stage-box moda-stage");
   const lanes = () => document.querySelector("#lanes-box moda-lanes");
-  let shown = { rig: null, sound: null, motions: [] };
+  let shown = { rig: null, sound: null, motions: [], trims: null };
   let turn = Promise.resolve();
   let told = false;
 
@@ -17,10 +17,34 @@
       ? { fetch: (piece) => fetched(take.pieces[piece]) }
       : Uint8Array.from(atob(take.data), (letter) => letter.charCodeAt(0)).buffer;
 
+  // ---- trims: the face follows the slider, the server hears of it as always ----
+
+  const field = (name) => document.querySelector(`#control-${name} input[type=number]`);
+  const trimmed = async (trims) => {
+    if (!trims || JSON.stringify(trims) === JSON.stringify(shown.trims)) return;
+    shown.trims = trims;
+    await Promise.all(stage().takes.map((_, k) => stage().setTrims(k, trims)));
+    counted();
+  };
+  document.addEventListener("input", ({ target }) => {
+    const control = shown.trims && target.closest("#trims [id^=control-]");
+    const name = control && control.id.slice("control-".length);
+    if (!control || !(name in shown.trims) || target.value === "") return;
+    const track = control.querySelector("input[type=range]");
+    const value = Math.min(Math.max(Number(target.value), Number(track.min)), Number(track.max));
+    if (Number.isFinite(value)) trimmed({ ...shown.trims, [name]: value });
+  });
+  // What the controls show now: the server may answer about a slider that has moved on since.
+  const asShown = (trims) =>
+    Object.fromEntries(Object.entries(trims).map(([name, value]) => [name, field(name)?.value ? Number(field(name).value) : value]));
+
+  const counted = () => (stage().dataset.changes = String(Number(stage().dataset.changes || 0) + 1));
+
   const put = async (wanted) => {
     const face = stage();
     if (!face || told) return;
     if (wanted && wanted.early && shown.motions.length) return;
+    if (wanted && wanted.trims && !wanted.takes) return shown.motions.length ? trimmed(asShown(wanted.trims)) : undefined;
     if (!wanted || !wanted.takes || !wanted.takes.length) {
       if (!face.hidden && face.pause) face.pause();
       face.hidden = lanes().hidden = true;
@@ -43,14 +67,11 @@
     }
     const motions = wanted.takes.map((take) => take.data || take.pieces[0]);
     const same = wanted.version === shown.version && shown.motions.length === motions.length;
-    if (same) {
-      for (let k = 0; k < motions.length; k++)
-        if (motions[k] !== shown.motions[k]) await face.setMotion(k, motionOf(wanted.takes[k]));
-    } else {
+    if (same) await trimmed(wanted.trims);
+    else {
       lanes().reset();
-      await face.setTakes(wanted.takes.map((take) => ({ name: take.name, motion: motionOf(take) })));
-    }
-    if (!same) {
+      shown.trims = wanted.trims;
+      await face.setTakes(wanted.takes.map((take) => ({ name: take.name, motion: motionOf(take), trims: wanted.trims })));
       for (const [k, take] of wanted.takes.entries()) {
         if (!take.edits.length) continue;
         face.choose(k, false);
@@ -65,7 +86,7 @@
     shown = { ...shown, motions, version: wanted.version };
     face.dataset.takes = String(motions.length);
     face.dataset.version = wanted.version;
-    face.dataset.changes = String(Number(face.dataset.changes || 0) + 1);
+    counted();
     if (!same && wanted.play && !matchMedia("(prefers-reduced-motion: reduce)").matches && navigator.userActivation?.hasBeenActive)
       face.play();
   };

@@ -100,11 +100,15 @@ class Stage:
     def rig(self, rig: bytes) -> None:
         self.call("await stage.setRig(bytes(given))", encoded(rig))
 
-    def takes(self, *motions: Motion, names: tuple[str, ...] = ()) -> None:
+    def takes(self, *motions: Motion, names: tuple[str, ...] = (), trims: dict[str, float] | None = None) -> None:
         given = [
-            [names[k] if k < len(names) else "", encoded(motion_bytes(motion))] for k, motion in enumerate(motions)
+            [names[k] if k < len(names) else "", encoded(motion_bytes(motion)), trims]
+            for k, motion in enumerate(motions)
         ]
-        self.call("await stage.setTakes(given.map(([name, motion]) => ({ name, motion: bytes(motion) })))", given)
+        self.call(
+            "await stage.setTakes(given.map(([name, motion, trims]) => ({ name, motion: bytes(motion), trims })))",
+            given,
+        )
 
     def call(self, code: str, given: Any = None) -> Any:
         """Runs JavaScript with `stage` (the first element) and `given`."""

@@ -81,7 +81,7 @@ def test_edits_in_the_browser_are_those_of_python(stage: Stage, hopper: Sitter, 
     for part in ([edit] for edit in edits), (edits,):
         for few in part:
             found = stage.call(
-                "await stage.setEdits(0, given[0], given[1]); return Array.from(stage.takes[0].motion.edited)",
+                "await stage.setEdits(0, given[0], given[1]); return Array.from(stage.takes[0].motion.shaped)",
                 [[edit.as_dict() for edit in few], {"limits": limits, "lock_lips": False}],
             )
             wanted = apply_edits(motion, few, rules).array

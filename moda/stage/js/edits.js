@@ -1,7 +1,7 @@
 // Edits in the browser: the formulas of moda/motion/editing.py, so that the face follows while a stretch is dragged.
 // Tables (lanes, ranges, kinds) come with the rig.
 
-const bounded = (x, low, high) => Math.min(Math.max(x, low), high);
+export const bounded = (x, low, high) => Math.min(Math.max(x, low), high);
 const eased = (t) => t * t * (3 - 2 * t);
 const rise = (phase, ramp) => eased(bounded(Math.min(phase, 1 - phase) / ramp, 0, 1));
 
@@ -154,7 +154,7 @@ const CURVES = {
 };
 
 /** As Python rounds. */
-function roundHalfEven(x) {
+export function roundHalfEven(x) {
   const low = Math.floor(x);
   if (x - low !== 0.5) return Math.round(x);
   return low % 2 ? low + 1 : low;

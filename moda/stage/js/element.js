@@ -5,6 +5,7 @@ import { Painter } from "./draw.js";
 import { applyEdits, curvesOf } from "./edits.js";
 import { LiveMotion } from "./live.js";
 import { halfs, TakeMotion } from "./motion.js";
+import { applyTrims, needsAll, trimFrame } from "./trims.js";
 
 const ICONS = {
   play: "M7 4v16l13-8z", pause: "M6 4h4v16H6zM14 4h4v16h-4z", full: "M4 9V4h5v2H6v3zM20 9V4h-5v2h3v3zM4 15v5h5v-2H6v-3zM20 15v5h-5v-2h3v-3z",
@@ -129,12 +130,12 @@ export class StageElement extends HTMLElement {
     else this.showRest();
   }
 
-  /** takes: [{name, motion}]; motion: ArrayBuffer of all of it, or {fetch: async (chunk) => ArrayBuffer}. */
+  /** takes: [{name, motion, trims}]; motion: ArrayBuffer of all of it, or {fetch: async (chunk) => ArrayBuffer}; trims:
+   * what is laid over it by name, as in Settings, or nothing where the motion has them already. */
   async setTakes(takes) {
     if (!this.painter?.rig) { this.pending = takes; return; }
-    const { puppet } = this.painter;
     try {
-      const made = takes.map((take) => ({ name: take.name ?? "", motion: new TakeMotion(take.motion, puppet, () => (this.stale = true)) }));
+      const made = takes.map((take) => this.readTake(take.name ?? "", take.motion, take.trims));
       await Promise.all(made.map((take) => take.motion.ready));
       this.takes = made;
     } catch (error) {
@@ -143,6 +144,7 @@ export class StageElement extends HTMLElement {
     this.live = null;
     this.chosen = Math.min(this.chosen, Math.max(this.takes.length - 1, 0));
     this.edits.clear();
+    for (const [number, take] of this.takes.entries()) if (take.trims && needsAll(take.trims)) this.shape(number);
     this.clock.duration = Math.max(0, ...this.takes.map((take) => take.motion.seconds));
     if (this.clock.offset > this.clock.duration) this.clock.offset = 0;
     this.ui.scrub.max = String(this.clock.duration);
@@ -151,30 +153,65 @@ export class StageElement extends HTMLElement {
     this.tell("stage-ready", { takes: this.takes.length, seconds: this.clock.duration });
   }
 
-  /** The motion of one take anew, e.g. after a trim; playing goes on. */
+  readTake(name, source, trims) {
+    const take = { name, trims: trims ?? null, motion: new TakeMotion(source, this.painter.puppet, () => (this.stale = true)), base: null };
+    this.trimRows(take);
+    return take;
+  }
+
+  trimRows(take) {
+    const { rig, puppet } = this.painter;
+    take.motion.trim = take.trims && ((row) => trimFrame(row, take.motion, take.trims, puppet, rig.header.editing, rig.arrays.write));
+  }
+
+  /** The motion of one take anew; playing goes on. */
   async setMotion(number, motion) {
     const take = this.takes[number];
     if (!take) return;
-    const fresh = new TakeMotion(motion, this.painter.puppet, () => (this.stale = true));
-    await fresh.ready;
-    take.motion = fresh;
-    take.curves = null;
-    const kept = this.edits.get(number);
-    if (kept) await this.setEdits(number, kept.edits, kept.rules);
+    const fresh = this.readTake(take.name, motion, take.trims);
+    await fresh.motion.ready;
+    this.takes[number] = fresh;
+    if (this.edits.has(number)) await this.shape(number);
     this.refresh();
   }
 
-  /** Edits laid over the motion as it was given; [] takes them off. Resolves to the curves that result. */
-  async setEdits(number, edits, rules = {}) {
+  /** Other trims of one take; the face follows before this resolves. */
+  async setTrims(number, trims) {
     const take = this.takes[number];
-    if (!take) return null;
-    const { rig, puppet } = this.painter;
-    const array = await take.motion.whole();
-    const { frames, fps, reference, neutral } = take.motion;
-    take.curves ??= curvesOf(array, frames, puppet, neutral, rig.header.editing);
-    const done = applyEdits({ array, frames, fps, reference }, take.curves, edits, rules, puppet, rig.header.editing, rig.arrays.write);
-    take.motion.edited = edits.length ? done.array : null;
+    if (!take) return;
+    take.trims = trims;
+    this.trimRows(take);
+    // A long take that was looked at here and there is not fetched for what each frame can have by itself.
+    if (take.motion.shaped || !take.motion.fetch || needsAll(trims)) {
+      const curves = await this.shape(number);
+      if (curves) this.tell("stage-shaped", { take: number, curves });
+    }
+    this.refresh();
+  }
+
+  /** Edits laid over the motion as it was given, trims in; [] takes them off. Resolves to the curves that result. */
+  async setEdits(number, edits, rules = {}) {
+    if (!this.takes[number]) return null;
     this.edits.set(number, { edits, rules });
+    return this.shape(number);
+  }
+
+  /** Lays trims and edits over a take; resolves to the curves that result, or null when the take is gone. */
+  async shape(number) {
+    const take = this.takes[number];
+    const { rig, puppet } = this.painter;
+    const { editing } = rig.header;
+    const sampled = await take.motion.whole();
+    if (this.takes[number] !== take) return null;
+    const { frames, fps, reference, neutral } = take.motion;
+    if (!take.base || take.base.trims !== take.trims) {
+      const array = take.trims ? applyTrims({ array: sampled, frames, fps, reference, neutral }, take.trims, puppet, editing, rig.arrays.write) : sampled;
+      take.base = { trims: take.trims, array, curves: curvesOf(array, frames, puppet, neutral, editing) };
+    }
+    const { array, curves } = take.base;
+    const { edits, rules } = this.edits.get(number) ?? { edits: [], rules: {} };
+    const done = applyEdits({ array, frames, fps, reference }, curves, edits, rules, puppet, editing, rig.arrays.write);
+    take.motion.shaped = done.array;
     this.refresh();
     return done.curves;
   }

@@ -26,7 +26,8 @@ export class TakeMotion {
     this.onload = onload;
     this.chunks = new Map();
     this.waiting = new Map();
-    this.edited = null;
+    this.shaped = null; // all of it with trims and edits, once something needed all of it
+    this.trim = null; // puts the trims of a frame by itself on its row (70), in place
     if (source instanceof ArrayBuffer) {
       this.start(readMotion(source), true);
       this.ready = Promise.resolve(this);
@@ -65,7 +66,7 @@ export class TakeMotion {
     return this.waiting.get(number);
   }
 
-  /** All of it in one array (frames x 70): what edits need. */
+  /** All of it in one array (frames x 70), as it came: what edits need. */
   async whole() {
     await this.ready;
     if (this.all) return this.all;
@@ -77,11 +78,11 @@ export class TakeMotion {
     return this.all;
   }
 
-  /** Frame i as it is drawn (edits in), or null while it is on its way. */
+  /** Frame i as it is drawn (trims and edits in), or null while it is on its way. */
   frame(i) {
     if (this.frames === undefined) return null;
     i = Math.min(Math.max(i, 0), this.frames - 1);
-    if (this.edited) return this.edited.subarray(70 * i, 70 * i + 70);
+    if (this.shaped) return this.shaped.subarray(70 * i, 70 * i + 70);
     const number = Math.floor(i / this.size);
     const chunk = this.chunks.get(number);
     if (!chunk) {
@@ -94,7 +95,10 @@ export class TakeMotion {
       if (i % this.size > 0.6 * this.size && (number + 1) * this.size < this.frames) this.load(number + 1);
     }
     const at = 70 * (i - number * this.size);
-    return chunk.subarray(at, at + 70);
+    if (!this.trim) return chunk.subarray(at, at + 70);
+    const row = chunk.slice(at, at + 70);
+    this.trim(row);
+    return row;
   }
 
   /** The vector at a moment, between the two frames whose middles lie around it; null while it is on its way. */

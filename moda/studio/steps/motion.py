@@ -9,20 +9,20 @@ from typing import Any
 import gradio as gr
 
 from moda.errors import BadSetting, Cancelled, UserError
+from moda.motion.trims import TRIMS
 from moda.settings import POSE_PRIORS, Limits, Settings
 from moda.studio import events, messages, placeholders
 from moda.studio.components import control, model_choice, settings_of
 from moda.studio.events import HEAVY, LIGHT, PRIVATE, Cleared, Reporter, guarded, session_of
-from moda.studio.service import Engine, Superseded
+from moda.studio.service import Engine, Superseded, trims_of
 from moda.studio.sessions import Session
 
-TRIMS = ("expression", "head_motion", "blink", "gaze", "smoothing", "drift_guard")
 GUIDANCE = ("speech_guidance", "emotion_guidance", "identity_guidance")
 SAMPLING = ("steps", "solver", "schedule", "preset")
 FROM_FILE = "from a file"
 MOST_TAKES = 4
 PLOT_HEIGHT = 700
-STAGE = '<moda-stage hidden loop aria-label="The portrait, moving"></moda-stage>'
+STAGE = '<moda-stage hidden aria-label="The portrait, moving"></moda-stage>'
 LANES = "<moda-lanes hidden></moda-lanes>"
 ON_STAGE = """watch('value', () => window.modaStudioStage(props.value));
 document.addEventListener('edits-change', (event) => trigger('submit', event.detail));
@@ -160,15 +160,15 @@ class MotionStep:
             self.clip: gr.update(visible=False, value=None),
         }
 
-    def shown(self, engine: Engine, session: Session, overlay: bool = False) -> dict[Any, Any]:
-        """Everything about the session's takes; overlay: all takes in the plot."""
+    def shown(self, engine: Engine, session: Session, overlay: bool = False, play: bool = False) -> dict[Any, Any]:
+        """Everything about the session's takes; overlay: all takes in the plot; play: the face moves and speaks."""
         takes, chosen = session.takes, session.chosen
         if not takes:  # their speech was taken away since they were planned
             raise Superseded
         several = len(takes) > 1
         return {
             self.empty: gr.update(visible=False),
-            **self.moving(engine, session),
+            **self.moving(engine, session, play),
             **self.drawn(session, overlay),
             self.trims: gr.update(visible=True),
             self.more: gr.update(visible=True),
@@ -179,14 +179,14 @@ class MotionStep:
             self.overlay: gr.update(visible=several),
         }  # fmt: skip
 
-    def moving(self, engine: Engine, session: Session) -> dict[Any, Any]:
+    def moving(self, engine: Engine, session: Session, play: bool = False) -> dict[Any, Any]:
         """The takes on the stage; where there is none, the place of the chosen one's clip, and the clip if it is made.
 
         The place is there at once, so that nothing jumps when the clip comes.
         """
         session.shown["takes"] = session.sampled
         if session.webgl:
-            return {self.stage: engine.stage(session)}
+            return {self.stage: {**engine.stage(session), "play": play}}
         made = session.clips.get(session.chosen)
         able = session.portrait is not None and session.speech is not None
         return {self.clip: gr.update(value=None if made is None else str(made), visible=able)}
@@ -283,7 +283,7 @@ class MotionStep:
             with events.making(engine, request, "plan", consent, report, "takes") as (session, job):
                 settings = self.settings_from(values, session, pose_file)
                 engine.plan(session, settings, int(takes), model, report, job.cancelled)
-                shown = self.shown(engine, session, overlay)
+                shown = self.shown(engine, session, overlay, play=True)
             return {**cleared(), **shown, self.say: ""}
 
         return events.starts(
@@ -308,7 +308,7 @@ class MotionStep:
             with events.making(engine, request, "plan", consent, report, "takes") as (session, job):
                 settings = self.settings_from({**values, "pose_prior": "none"}, session, None)
                 engine.perform(session, film or "", settings, lips, model, report, job.cancelled)
-                shown = self.shown(engine, session)
+                shown = self.shown(engine, session, play=True)
             sound = {} if lips else {speech: str(engine.heard(session))}
             return {**cleared(), **shown, **sound, self.say: ""}
 
@@ -363,10 +363,11 @@ class MotionStep:
             if session.take is None:
                 return {self.say: gr.skip()}
             wanted = settings_of(values)
-            engine.trim(session, session.take.settings.changed(**{name: getattr(wanted, name) for name in TRIMS}))
+            take = engine.trim(session, session.take.settings.changed(**{k: getattr(wanted, k) for k in TRIMS}))
             engine.visitors.stop(events.visitor_of(request), "clip")
             session.clips.clear()
-            return self.moving(engine, session)
+            # The stage has followed the slider already; this is for what changes one without anybody's hand on it.
+            return {self.stage: {"trims": trims_of(take)}} if session.webgl else self.moving(engine, session)
 
         @guarded(self.say)
         def choose(chosen: int | None, request: gr.Request) -> Any:
