@@ -48,7 +48,7 @@ class Camera:
 
 def shape(page: Any, camera: Camera) -> None:
     """The smile is lifted, a nod dropped, and the take plays."""
-    canvas = page.locator("#lanes-box moda-lanes canvas").nth(1)
+    canvas = page.locator("#lanes-box moda-lanes .lanes canvas").nth(1)
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     page.evaluate(f"{STAGE}.seek(1.6)")

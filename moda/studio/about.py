@@ -38,8 +38,8 @@ CARDS = (
     ),
     (
         "From code",
-        "<p>Every step is an endpoint of this server: <code>/speak</code>, <code>/plan</code>, <code>/render</code>, "
-        "<code>/compare</code> and "
+        "<p>Every step is an endpoint of this server: <code>/speak</code>, <code>/plan</code>, <code>/perform</code>, "
+        "<code>/render</code>, <code>/compare</code> and "
         "<code>/export</code>; <i>Use via API</i> below shows how to call them. On the command line:</p>"
         "<p><code>python -m moda generate portrait.jpg speech.wav -o video.mp4</code></p>",
     ),
@@ -69,6 +69,6 @@ def build() -> None:
             elem_id="about",
         )
         with gr.Row(elem_id="verify-box"):
-            file = gr.File(label="What does a video, a picture or a sound say of itself?", height=110, elem_id="verify")
+            file = gr.File(label="What does a video, a picture or a sound say of itself?", height=140, elem_id="verify")
             said = gr.HTML("", elem_id="verify-say")
         file.change(said_by, [file], [said], show_progress_on=[said], **PRIVATE, **LIGHT)

@@ -24,7 +24,6 @@
     if (!trims || JSON.stringify(trims) === JSON.stringify(shown.trims)) return;
     shown.trims = trims;
     await Promise.all(stage().takes.map((_, k) => stage().setTrims(k, trims)));
-    counted();
   };
   document.addEventListener("input", ({ target }) => {
     const control = shown.trims && target.closest("#trims [id^=control-]");
@@ -38,7 +37,9 @@
   const asShown = (trims) =>
     Object.fromEntries(Object.entries(trims).map(([name, value]) => [name, field(name)?.value ? Number(field(name).value) : value]));
 
-  const counted = () => (stage().dataset.changes = String(Number(stage().dataset.changes || 0) + 1));
+  document.addEventListener("click", ({ target }) => {
+    if (shown.trims && target.closest("#trims .reset-button")) setTimeout(() => trimmed(asShown(shown.trims)));
+  });
 
   const put = async (wanted) => {
     const face = stage();
@@ -86,7 +87,6 @@
     shown = { ...shown, motions, version: wanted.version };
     face.dataset.takes = String(motions.length);
     face.dataset.version = wanted.version;
-    counted();
     if (!same && wanted.play && !matchMedia("(prefers-reduced-motion: reduce)").matches && navigator.userActivation?.hasBeenActive)
       face.play();
   };

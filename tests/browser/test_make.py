@@ -31,6 +31,13 @@ def test_from_upload_to_a_playing_video_and_back(
 
     studio.set_number("head_motion", "0")
     studio.page.wait_for_function("document.querySelector('#figures').innerText.includes('0.0° 0.0° 0.0°')")
+    trims = "document.querySelector('moda-stage').takes[0].trims.head_motion"
+    assert studio.page.evaluate(trims) == 0
+    studio.page.click("#control-head_motion .reset-button")
+    studio.page.wait_for_function(f"{trims} === 1")
+    studio.page.wait_for_function("!document.querySelector('#figures').innerText.includes('0.0° 0.0° 0.0°')")
+    studio.set_number("head_motion", "0")
+    studio.page.wait_for_function("document.querySelector('#figures').innerText.includes('0.0° 0.0° 0.0°')")
 
     studio.page.click("#render")
     studio.see("#final-video video, #video-say .error")
@@ -112,6 +119,25 @@ def test_the_playhead_runs_with_the_stage_and_a_click_on_the_plot_seeks(
     studio.page.wait_for_function(f"Math.abs({at} - {lane['x'] + 0.75 * lane['width']}) < 3")
     seconds = studio.page.evaluate("document.querySelector('moda-stage').position")
     assert seconds == pytest.approx(0.75 * load_speech(speech).seconds, abs=0.1)
+
+
+def test_a_preview_moves_and_the_face_follows_a_slider_in_the_page(studio: Any, astronaut: Path, speech: Path) -> None:
+    studio.add_portrait(astronaut)
+    studio.add_speech(speech)
+    studio.preview()
+    studio.wait_motion()
+    studio.page.wait_for_function("document.querySelector('moda-stage').drawn.seconds > 0.1")  # it speaks by itself
+    studio.page.evaluate("document.querySelector('moda-stage').pause()")
+    studio.page.context.set_offline(True)  # nobody is asked
+    yaw = "Array.from(document.querySelector('moda-stage').takes[0].motion.frame(60)).slice(67)"
+    moved = studio.page.evaluate(yaw)
+    studio.page.locator("#control-head_motion input[type=range]").evaluate(
+        "e => { e.value = 0; e.dispatchEvent(new Event('input', {bubbles: true})); }"
+    )
+    studio.page.wait_for_function(f"JSON.stringify({yaw}) !== '{json.dumps(moved, separators=(',', ':'))}'")
+    still = studio.page.evaluate(yaw)
+    assert still == studio.page.evaluate(yaw.replace("frame(60)", "frame(10)")) != moved
+    studio.page.context.set_offline(False)
 
 
 def test_where_webgl_is_missing_a_clip_is_shown(open_studio: Any, astronaut: Path, speech: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import struct
 from typing import Any
 
@@ -14,7 +15,7 @@ from moda.motion.actions import INDEX, read_actions
 from moda.motion.space import Motion
 from moda.stage.chunks import FRAMES, chunk_bytes, motion_bytes
 from moda.stage.script import script
-from tests.stage.sitters import Sitter, Stage, encoded
+from tests.stage.sitters import Sitter, Stage, decoded, encoded
 from tests.stage.test_drawing import faces
 
 pytestmark = pytest.mark.browser
@@ -133,6 +134,33 @@ def test_several_takes_side_by_side(stage: Stage, hopper: Sitter) -> None:
     assert told == [["choose", {"take": 1}]]
     pressed = stage.page.locator("moda-stage .choices button").nth(1).get_attribute("aria-pressed")
     assert pressed == "true" and stage.call("return stage.chosen") == 1
+
+
+def test_three_takes_leave_nothing_of_what_was_there_before(stage: Stage, hopper: Sitter) -> None:
+    """Two by two on a narrow page: the fourth place is covered, whatever the canvas showed."""
+    stage.page.set_viewport_size({"width": 400, "height": 700})
+    stage.rig(hopper.rig)
+    motion = faces(hopper, *[{"jaw_open": 0.5}] * 10)
+    stage.takes(motion)
+    stage.call("stage.paint()")
+    stage.takes(motion, motion, motion)
+    stage.call("stage.paint()")
+    free = stage.page.locator("moda-stage .choices i").bounding_box()
+    assert (free["x"], free["y"], free["width"]) == (200, 200, 200)
+    shot = decoded(base64.b64encode(stage.page.screenshot()).decode())
+    assert np.ptp(shot[210:380, 210:380].reshape(-1, 3), axis=0).max() == 0
+    stage.page.set_viewport_size({"width": 800, "height": 700})
+    stage.call("stage.paint()")
+    assert stage.call("return [stage.canvas.width, stage.canvas.height]") == [798, 266]
+
+
+def test_the_stage_fills_the_screen_and_comes_back(stage: Stage, hopper: Sitter) -> None:
+    stage.rig(hopper.rig)
+    stage.takes(hopper.take.motion)
+    stage.page.get_by_role("button", name="Full screen").click()
+    stage.page.wait_for_function("() => document.fullscreenElement?.localName === 'moda-stage'")
+    stage.page.get_by_role("button", name="Full screen").click()
+    stage.page.wait_for_function("() => !document.fullscreenElement")
 
 
 def test_ten_minutes_are_fetched_piece_by_piece(stage: Stage, hopper: Sitter) -> None:

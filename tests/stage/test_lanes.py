@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def edits_of(stage: Stage) -> list[dict[str, Any]]:
 
 
 def lane(stage: Stage, name: str) -> Any:
-    return stage.page.locator("moda-lanes canvas").nth(list(LANES).index(name))
+    return stage.page.locator("moda-lanes .lanes canvas").nth(list(LANES).index(name))
 
 
 def wait_edits(stage: Stage, count: int) -> None:
@@ -247,3 +248,66 @@ def test_words_stand_where_they_are_said_and_lead_there(lanes: Any, stage: Stage
     assert lanes("return stage.position") == pytest.approx(0.2, abs=0.021)
     lanes("lanes.words = []")
     assert stage.page.locator("moda-lanes .spoken").is_hidden()
+
+
+def test_an_edit_is_moved_by_its_bar(lanes: Any, stage: Stage) -> None:
+    lanes("await lanes.addGesture('nod', 0.4)")
+    seconds = lanes("return lanes.seconds")
+    (edit,) = edits_of(stage)
+    middle = (edit["start"] + edit["length"] / 2) / seconds
+    drag(stage, "head", (middle, 0.95), (middle + 0.3, 0.95))
+    stage.page.wait_for_function("(s) => document.querySelector('moda-lanes').edits[0].start > s", arg=0.5)
+    (moved,) = edits_of(stage)
+    assert moved["start"] == pytest.approx(edit["start"] + 0.3 * seconds, abs=0.06)
+    assert {**moved, "start": 0} == {**edit, "start": 0}
+    stage.page.click("moda-lanes .undo")
+    stage.page.wait_for_function("(s) => document.querySelector('moda-lanes').edits[0].start === s", arg=edit["start"])
+    lane(stage, "head").click(position={"x": middle * lane(stage, "head").bounding_box()["width"], "y": 54})
+    assert stage.page.locator("moda-lanes .chips [data-edit='0']").get_attribute("aria-current") == "true"
+
+
+def test_the_axis_leads_to_a_moment_and_zooms(lanes: Any, stage: Stage) -> None:
+    assert lanes("return lanes.ticks[0]") == 0
+    axis = stage.page.locator("moda-lanes .axis")
+    box = axis.bounding_box()
+    stage.page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 10)
+    stage.page.mouse.down()
+    stage.page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 10, steps=3)
+    stage.page.mouse.up()
+    seconds = lanes("return lanes.seconds")
+    assert lanes("return stage.position") == pytest.approx(0.5 * seconds, abs=0.03)
+    far = lanes("return lanes.ticks[1] - lanes.ticks[0]")
+    stage.page.get_by_role("button", name="Zoom in").click()
+    near, view = lanes("return lanes.ticks[1] - lanes.ticks[0]"), lanes("return lanes.view")
+    assert near <= far and view[1] - view[0] == pytest.approx(seconds / 2)
+
+
+def test_curves_are_named(lanes: Any, stage: Stage) -> None:
+    shown = stage.page.locator("moda-lanes .legend").all_inner_texts()
+    assert shown[0].split() == ["jaw", "pucker", "press"]
+    assert stage.page.get_by_label("Part of head that is moved").locator("option").all_inner_texts()[0] == "pitch (nod)"
+
+
+def test_words_that_have_no_room_are_marks_until_they_are_said(lanes: Any, stage: Stage) -> None:
+    lanes(
+        "lanes.words = Array.from({length: 60}, (_, k) => ({start: k / 20, end: (k + 1) / 20, text: 'considerable'}));"
+        "await stage.seek(1.525); stage.paint(); lanes.draw()"
+    )
+    boxes = stage.page.locator("moda-lanes .words span:not(.tick):not(.low)").evaluate_all(
+        "all => all.map((e) => e.getBoundingClientRect()).map((b) => [b.left, b.right])"
+    )
+    assert len(boxes) > 2 and all(a[1] <= b[0] + 0.5 for a, b in pairwise(boxes))
+    said = stage.page.locator("moda-lanes .words [aria-current=true]")
+    assert said.get_attribute("data-start") == "1.5" and said.bounding_box()["width"] > 40
+
+
+def test_trims_move_the_curves(lanes: Any, stage: Stage, hopper: Sitter) -> None:
+    stage.takes(
+        hopper.take.sampled,
+        trims={"expression": 1, "head_motion": 1, "blink": 1, "gaze": 1, "smoothing": 0, "drift_guard": 0.5},
+    )
+    stage.page.wait_for_function("() => document.querySelector('moda-lanes').curves.yaw.length")
+    spread = "return Math.max(...lanes.curves.yaw) - Math.min(...lanes.curves.yaw)"
+    before = lanes(spread)
+    lanes("await stage.setTrims(0, {...stage.takes[0].trims, head_motion: 0.5})")
+    assert lanes(spread) == pytest.approx(before / 2, rel=1e-3) and before > 1

@@ -1,5 +1,12 @@
 // The clock of the stage: the sound's own where there is sound, the page's otherwise.
 
+/** Samples a second of a plain wav file (ArrayBuffer); 0 for what is none. */
+function wavRate(bytes) {
+  if (bytes.byteLength < 28) return 0;
+  const view = new DataView(bytes), tag = (at) => String.fromCharCode(...new Uint8Array(bytes, at, 4));
+  return tag(0) === "RIFF" && tag(12) === "fmt " ? view.getUint32(24, true) : 0;
+}
+
 export class Clock {
   constructor() {
     this.context = null;
@@ -14,22 +21,25 @@ export class Clock {
     this.onend = () => {};
   }
 
-  audio() {
+  /** rate: of the sound to come, where it is known. A long one kept at the rate of loudspeakers would be three times as large. */
+  audio(rate) {
     if (!this.context) {
       const Context = window.AudioContext || window.webkitAudioContext;
       if (!Context) return null;
-      this.context = new Context({ latencyHint: "interactive" });
+      const options = { latencyHint: "interactive" };
+      try { this.context = new Context(rate ? { ...options, sampleRate: rate } : options); }
+      catch { this.context = new Context(options); } // a rate that this browser does not play
       this.gain = this.context.createGain();
       this.gain.connect(this.context.destination);
     }
     return this.context;
   }
 
-  /** Sound of a file (ArrayBuffer), or null for none. */
+  /** Sound of a file (ArrayBuffer, taken over), or null for none. */
   async setSound(bytes) {
     const was = this.playing, at = this.position();
     this.stop();
-    this.buffer = bytes && this.audio() ? await this.context.decodeAudioData(bytes.slice(0)) : null;
+    this.buffer = bytes && this.audio(wavRate(bytes)) ? await this.context.decodeAudioData(bytes) : null;
     if (was) await this.play(at);
     else this.offset = at;
   }

@@ -20,6 +20,7 @@ const TEMPLATE = `
   :host([hidden]) { display: none; }
   .screen { position: relative; background: #101214; border-radius: 8px; overflow: hidden; line-height: 0; }
   canvas { width: 100%; display: block; }
+  .choices i { background: var(--stage-ground, #101214); }
   .choices { position: absolute; inset: 0; display: grid; }
   .choices button { all: unset; box-sizing: border-box; cursor: pointer; position: relative; border: 3px solid transparent; min-width: 44px; min-height: 44px; }
   .choices button[aria-pressed="true"] { border-color: #4da3ff; border-radius: 8px; }
@@ -36,7 +37,7 @@ const TEMPLATE = `
   .say { padding: 8px 2px; font-size: 14px; }
   .say:empty { display: none; }
   :host(:fullscreen) { background: #000; color: #fff; display: grid; place-content: center; padding: 8px; }
-  :host(:fullscreen) .screen { width: min(96vw, calc(100vh - 80px)); }
+  :host(:fullscreen) .screen { width: min(96vw, calc((100vh - 80px) * var(--shape, 1))); }
   :host([plain]) .bar { display: none; }
 </style>
 <div class="screen" part="screen"><canvas></canvas><div class="choices"></div></div>
@@ -289,7 +290,7 @@ export class StageElement extends HTMLElement {
   layout() {
     const count = Math.max(this.takes.length, 1);
     const width = this.clientWidth || 512;
-    const columns = count === 1 ? 1 : count === 2 || width < 560 ? Math.min(count, 2) : Math.min(count, width >= 900 ? 4 : 2);
+    const columns = width < (count === 4 ? 640 : 480) ? Math.min(count, 2) : Math.min(count, 4);
     const rows = Math.ceil(count / columns);
     const wanted = (Math.min(width, 1600) / columns) * (window.devicePixelRatio || 1);
     const most = Number(this.getAttribute("max-side")) || LARGEST_SIDE;
@@ -298,6 +299,7 @@ export class StageElement extends HTMLElement {
       this.canvas.width = side * columns;
       this.canvas.height = side * rows;
     }
+    this.style.setProperty("--shape", columns / rows);
     this.ui.choices.style.gridTemplate = `repeat(${rows}, 1fr) / repeat(${columns}, 1fr)`;
     return { side, place: (k) => ({ x: side * (k % columns), y: side * (rows - 1 - Math.floor(k / columns)), side }) };
   }
@@ -414,6 +416,8 @@ export class StageElement extends HTMLElement {
       button.addEventListener("click", () => this.choose(k));
       choices.append(button);
     });
+    // The last place of two by two, when three are shown.
+    if (this.takes.length === 3) choices.append(document.createElement("i"));
   }
 
   fail(sentence, code) {

@@ -2,49 +2,73 @@
 
 const SHOWN = { mouth: ["jaw_open", "pucker", "lips_press"], smile: ["smile"], brows: ["brow_raise", "brow_furrow"],
   eyes: ["blink_left", "blink_right"], gaze: ["gaze_x", "gaze_y"], head: ["pitch", "yaw", "roll"] };
-const PARTS = { gaze: ["x", "y"], head: ["pitch", "yaw", "roll"] };
+const PARTS = { gaze: { x: "x (sideways)", y: "y (up, down)" }, head: { pitch: "pitch (nod)", yaw: "yaw (turn)", roll: "roll (tilt)" } };
+const CURVE_NAMES = { jaw_open: "jaw", lips_press: "press", brow_raise: "raise", brow_furrow: "furrow", blink_left: "left", blink_right: "right", gaze_x: "x", gaze_y: "y" };
 const USUAL = { head: "nod", eyes: "blink", smile: "smile", brows: "brow raise", gaze: "look right", mouth: "frown" };
 const OFFERED = ["nod", "shake", "tilt left", "tilt right", "blink", "wink left", "wink right", "squint", "smile", "frown",
   "brow raise", "furrow", "look left", "look right", "look up", "look down"];
 const COLOURS = ["#3d8bfd", "#e8833a", "#2fa866"];
 const HEIGHT = 58;
+const BAR = 6; // height of an edit's bar below its curves, and how far around it a hand may be
+const BAR_REACH = 14;
+const WORD_SLIDES = 12; // px by which a word may stand too far right, so that there is room for it
 const FRAME = 0.04;
+const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120];
+const HINT = "Drag along a lane to select a stretch, then drag it up or down. The menu adds gestures at the playhead.";
 const LANES_TEMPLATE = `
 <style>
-  :host { display: block; color: inherit; font: 14px/1.35 system-ui, sans-serif; --line: color-mix(in srgb, currentColor 22%, transparent); }
-  .tools { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; margin-bottom: 6px; }
+  :host { display: block; container-type: inline-size; color: inherit; font: 14px/1.35 system-ui, sans-serif; --line: color-mix(in srgb, currentColor 22%, transparent); }
+  :host([hidden]) { display: none; }
+  .tools { display: flex; flex-wrap: wrap; gap: 8px 14px; align-items: center; margin-bottom: 8px; }
+  .tools > span { display: inline-flex; flex-wrap: wrap; gap: 6px; align-items: center; }
   button, select { font: inherit; color: inherit; background: transparent; border: 1px solid var(--line); border-radius: 6px; min-height: 34px; padding: 0 10px; cursor: pointer; }
   select option { color: #111; background: #fff; }
   button:disabled { opacity: .45; cursor: default; }
   :focus-visible { outline: 3px solid #3d8bfd; outline-offset: 1px; }
   label { display: inline-flex; gap: 5px; align-items: center; min-height: 34px; }
   input[type=checkbox] { width: 18px; height: 18px; accent-color: #3d8bfd; }
-  .lane { display: grid; grid-template-columns: 74px 1fr; align-items: stretch; border-top: 1px solid var(--line); }
-  .lane:last-child { border-bottom: 1px solid var(--line); }
-  .name { padding: 4px 4px 4px 0; font-weight: 600; overflow: hidden; }
-  .name select { font-weight: 400; font-size: 13px; min-height: 28px; width: 66px; padding: 0 2px; display: block; margin-top: 2px; }
-  canvas { width: 100%; height: ${HEIGHT}px; display: block; touch-action: none; cursor: crosshair; }
+  .lane { display: grid; grid-template-columns: 168px 1fr; align-items: stretch; border-top: 1px solid var(--line); }
+  .lanes { border-bottom: 1px solid var(--line); }
+  .name { padding: 4px 8px 2px 0; min-width: 0; }
+  .title { display: flex; justify-content: space-between; align-items: center; gap: 8px; font-weight: 600; }
+  .title select { font-weight: 400; font-size: 12.5px; min-height: 26px; max-width: 106px; padding: 0 2px; }
+  .legend { display: flex; flex-wrap: wrap; gap: 0 9px; font-size: 12px; opacity: .85; }
+  .legend i { display: inline-block; width: 11px; height: 3px; border-radius: 2px; margin-right: 4px; vertical-align: 3px; }
+  canvas { width: 100%; height: ${HEIGHT}px; display: block; touch-action: pan-y; cursor: crosshair; }
+  .axis { height: 22px; cursor: pointer; touch-action: none; }
+  .quiet .title { font-weight: 400; font-size: 12.5px; opacity: .85; }
   .spoken[hidden] { display: none; }
-  .words { position: relative; height: 26px; overflow: hidden; font-size: 13px; cursor: pointer; }
-  .words span { position: absolute; top: 3px; height: 20px; padding: 0 2px; overflow: hidden; white-space: nowrap; border-left: 1px solid var(--line); box-sizing: border-box; }
-  .words [aria-current="true"] { background: color-mix(in srgb, #3d8bfd 30%, transparent); overflow: visible; z-index: 1; border-radius: 0 4px 4px 0; }
+  .words { position: relative; height: 40px; overflow: hidden; font-size: 12.5px; line-height: 18px; cursor: pointer; }
+  .words span { position: absolute; top: 1px; height: 18px; padding: 0 3px; white-space: nowrap; border-left: 1px solid var(--line); box-sizing: border-box; }
+  .words .low { top: 20px; }
+  .words .tick { width: 1px; padding: 0; overflow: hidden; color: transparent; }
+  .words [aria-current="true"] { background: #2b6fd6; color: #fff; z-index: 1; border-radius: 0 4px 4px 0; width: auto; overflow: visible; padding: 0 3px; }
   .chips { display: flex; flex-wrap: wrap; gap: 6px; margin: 8px 0 0; padding: 0; list-style: none; }
   .chips li { display: inline-flex; }
   .chips button:first-child { border-radius: 16px 0 0 16px; border-right: 0; min-height: 32px; }
   .chips button:last-child { border-radius: 0 16px 16px 0; min-height: 32px; padding: 0 9px; }
   .chips [aria-current="true"] { background: color-mix(in srgb, #3d8bfd 26%, transparent); }
-  .say { min-height: 1.4em; margin-top: 6px; opacity: .85; }
+  .say { min-height: 1.4em; margin-top: 6px; font-size: 13px; opacity: .9; }
+  @container (max-width: 519px) {
+    .lane { grid-template-columns: 1fr; }
+    .name { display: flex; align-items: center; gap: 12px; padding: 3px 0 0; }
+    .title select { max-width: none; }
+    .quiet .name { display: none; }
+    .tools { gap: 8px; }
+    .tools button, .tools select { padding: 0 8px; }
+  }
 </style>
 <div class="tools" role="toolbar" aria-label="Edit the motion">
-  <button class="undo" title="Ctrl+Z">Undo</button><button class="redo" title="Ctrl+Shift+Z">Redo</button>
-  <select class="gesture" aria-label="Gesture"></select><button class="add">Add at playhead</button>
-  <button class="louder" disabled title="+">Scale up</button><button class="softer" disabled title="-">Scale down</button>
-  <button class="hold" disabled title="H">Hold</button><button class="smooth" disabled title="S">Smooth</button>
-  <label><input type="checkbox" class="lips"> Lock lips</label>
-  <label><input type="checkbox" class="limits" checked> People's limits</label>
-  <button class="closer" aria-label="Zoom in">+</button><button class="wider" aria-label="Zoom out">&minus;</button>
+  <span><button class="undo" title="Ctrl+Z">Undo</button><button class="redo" title="Ctrl+Shift+Z">Redo</button></span>
+  <span><select class="gesture" aria-label="Gesture"></select><button class="add">Add at playhead</button></span>
+  <span><button class="louder" disabled title="+">Scale up</button><button class="softer" disabled title="-">Scale down</button>
+  <button class="hold" disabled title="H">Hold</button><button class="smooth" disabled title="S">Smooth</button></span>
+  <span><label><input type="checkbox" class="lips"> Lock lips</label>
+  <label><input type="checkbox" class="limits" checked> People's limits</label></span>
+  <span>Zoom <button class="wider" aria-label="Zoom out">&minus;</button><button class="closer" aria-label="Zoom in">+</button></span>
 </div>
-<div class="lane spoken" hidden><div class="name">words</div><div class="words" aria-hidden="true"></div></div>
+<div class="lane quiet"><div class="name"><div class="title">time</div></div><canvas class="axis" aria-hidden="true"></canvas></div>
+<div class="lane quiet spoken" hidden><div class="name"><div class="title">words</div></div><div class="words" aria-hidden="true"></div></div>
 <div class="lanes"></div>
 <ul class="chips" aria-label="Edits"></ul>
 <div class="say" role="status"></div>`;
@@ -55,7 +79,7 @@ export class LanesElement extends HTMLElement {
     this.attachShadow({ mode: "open" }).innerHTML = LANES_TEMPLATE;
     const find = (name) => this.shadowRoot.querySelector(name);
     this.ui = Object.fromEntries(["undo", "redo", "gesture", "add", "louder", "softer", "hold", "smooth", "lips", "limits",
-      "closer", "wider", "spoken", "words", "lanes", "chips", "say"].map((name) => [name, find(`.${name}`)]));
+      "closer", "wider", "axis", "spoken", "words", "lanes", "chips", "say"].map((name) => [name, find(`.${name}`)]));
     this.books = new Map(); // take -> {edits, rules, past, future}
     this.chosen = null; // {lane, from, to}
     this.current = -1; // number of the edit whose chip is chosen
@@ -71,6 +95,11 @@ export class LanesElement extends HTMLElement {
     element.addEventListener("stage-ready", () => this.begin());
     element.addEventListener("stage-choose", () => this.begin());
     element.addEventListener("stage-frame", () => this.drawSoon());
+    element.addEventListener("stage-shaped", ({ detail }) => {
+      if (detail.take !== this.take) return;
+      this.curves = detail.curves;
+      this.drawSoon();
+    });
     if (element.takes?.length) this.begin();
   }
   get stage() { return this.element; }
@@ -115,6 +144,7 @@ export class LanesElement extends HTMLElement {
     if (!this.view || this.view[1] > seconds || this.view[0] >= seconds) this.view = [0, Math.min(seconds, 60)];
     this.chosen = null;
     this.current = -1;
+    this.say(this.book.edits.length ? "" : HINT);
     await this.show();
   }
 
@@ -123,9 +153,13 @@ export class LanesElement extends HTMLElement {
     for (const lane of Object.keys(this.tables.lanes)) {
       const row = document.createElement("div");
       row.className = "lane";
+      const shown = (SHOWN[lane] ?? []).filter((t) => this.tables.lanes[lane].includes(t));
       const name = document.createElement("div");
       name.className = "name";
-      name.textContent = lane;
+      const title = document.createElement("div");
+      title.className = "title";
+      title.textContent = lane;
+      name.append(title);
       const canvas = document.createElement("canvas");
       canvas.tabIndex = 0;
       canvas.setAttribute("role", "application");
@@ -133,14 +167,15 @@ export class LanesElement extends HTMLElement {
       let part = null;
       if (PARTS[lane]) {
         part = document.createElement("select");
-        part.setAttribute("aria-label", `Part of ${lane}`);
-        for (const p of PARTS[lane]) part.add(new Option(p, p));
+        part.setAttribute("aria-label", `Part of ${lane} that is moved`);
+        for (const [value, text] of Object.entries(PARTS[lane])) part.add(new Option(text, value));
         part.addEventListener("change", () => this.drawSoon());
-        name.append(part);
+        title.append(part);
       }
+      if (shown.length > 1) name.append(legend(shown));
       row.append(name, canvas);
       this.ui.lanes.append(row);
-      const made = { lane, canvas, part, shown: (SHOWN[lane] ?? []).filter((t) => this.tables.lanes[lane].includes(t)) };
+      const made = { lane, canvas, part, shown };
       this.rows.push(made);
       this.wireRow(made);
     }
@@ -265,6 +300,8 @@ export class LanesElement extends HTMLElement {
     ui.undo.disabled = !book.past.length;
     ui.redo.disabled = !book.future.length;
     for (const name of ["louder", "softer", "hold", "smooth"]) ui[name].disabled = !this.chosen;
+    // A finger moves what is selected up and down; elsewhere it scrolls the page.
+    for (const row of this.rows) row.canvas.style.touchAction = this.chosen?.row === row ? "none" : "";
     ui.lips.checked = book.rules.lock_lips;
     ui.limits.checked = book.rules.limits;
   }
@@ -323,6 +360,7 @@ export class LanesElement extends HTMLElement {
     ui.words.addEventListener("click", ({ target }) => {
       if (target.dataset.start) this.element.seek(Number(target.dataset.start));
     });
+    this.wireAxis(ui.axis);
     this.shadowRoot.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -397,26 +435,57 @@ export class LanesElement extends HTMLElement {
 
   // ---- pointer ----
 
+  /** Seconds of the take below a pointer. */
+  second(event, canvas) {
+    const box = canvas.getBoundingClientRect();
+    const at = this.view[0] + ((event.clientX - box.left) / box.width) * (this.view[1] - this.view[0]);
+    return Math.min(Math.max(at, 0), this.seconds);
+  }
+
+  wireAxis(axis) {
+    let down = false;
+    const seek = (event) => this.element.seek(this.second(event, axis));
+    axis.addEventListener("pointerdown", (event) => {
+      if (event.button || !this.view) return;
+      axis.setPointerCapture(event.pointerId);
+      down = true;
+      seek(event);
+    });
+    axis.addEventListener("pointermove", (event) => down && seek(event));
+    for (const name of ["pointerup", "pointercancel"]) axis.addEventListener(name, () => (down = false));
+  }
+
+  /** Number of the edit whose bar is below a pointer, or -1; the last one lies on top. */
+  barAt(event, row) {
+    const box = row.canvas.getBoundingClientRect();
+    if (box.bottom - event.clientY > BAR_REACH) return -1;
+    const at = this.second(event, row.canvas), near = (6 / box.width) * (this.view[1] - this.view[0]);
+    return this.book.edits.findLastIndex((edit) =>
+      edit.lane.split(".")[0] === row.lane && at >= edit.start - near && at <= edit.start + edit.length + near);
+  }
+
+  /** A drag selects a stretch, lifts the one that is selected, or moves the bar of an edit. */
   wireRow(row) {
     const { canvas } = row;
     let drag = null;
-    const second = (event) => {
-      const box = canvas.getBoundingClientRect();
-      const at = this.view[0] + ((event.clientX - box.left) / box.width) * (this.view[1] - this.view[0]);
-      return Math.min(Math.max(at, 0), this.seconds);
+    const second = (event) => this.second(event, canvas);
+    const isInside = (event) => this.chosen?.row === row && second(event) >= this.chosen.from && second(event) <= this.chosen.to;
+    const moved = (at) => {
+      const edits = this.edits, edit = edits[drag.number];
+      edits[drag.number] = this.fitted({ ...edit, start: edit.start + at - drag.at });
+      return edits;
     };
     canvas.addEventListener("pointerdown", (event) => {
       if (event.button || !this.curves) return;
       canvas.setPointerCapture(event.pointerId);
-      const at = second(event);
-      const inside = this.chosen?.row === row && at >= this.chosen.from && at <= this.chosen.to;
-      drag = { kind: inside ? "lift" : "select", x: event.clientX, y: event.clientY, at, moved: false };
+      const number = this.barAt(event, row);
+      drag = { kind: number >= 0 ? "move" : isInside(event) ? "lift" : "select", number, x: event.clientX, y: event.clientY, at: second(event), moved: false };
       canvas.focus({ preventScroll: true });
     });
     canvas.addEventListener("pointermove", (event) => {
+      if (!this.curves) return;
       if (!drag) {
-        const over = this.curves && this.chosen?.row === row && second(event) >= this.chosen.from && second(event) <= this.chosen.to;
-        canvas.style.cursor = over ? "ns-resize" : "crosshair";
+        canvas.style.cursor = this.barAt(event, row) >= 0 ? "ew-resize" : isInside(event) ? "ns-resize" : "crosshair";
         return;
       }
       if (Math.hypot(event.clientX - drag.x, event.clientY - drag.y) > 3) drag.moved = true;
@@ -427,6 +496,13 @@ export class LanesElement extends HTMLElement {
         this.current = -1;
         this.tools();
         this.draw();
+      } else if (drag.kind === "move") {
+        this.current = drag.number;
+        this.chosen = null;
+        drag.edits = moved(second(event));
+        const edit = drag.edits[drag.number];
+        this.say(`${edit.kind.replace("_", " ")} at ${edit.start.toFixed(2)} s`);
+        this.set(drag.edits, { quiet: true });
       } else {
         const [low, high] = this.span(row);
         drag.amount = ((drag.y - event.clientY) / HEIGHT) * (high - low);
@@ -437,18 +513,22 @@ export class LanesElement extends HTMLElement {
     });
     const end = (event) => {
       if (!drag) return;
-      const { kind, moved, amount } = drag;
+      const { kind, moved, amount, edits, number } = drag;
       drag = null;
       if (event.type === "pointercancel") { this.draft = null; this.show(); return; }
       if (!moved) {
+        if (kind === "move") return this.pick(number);
         this.element.seek(second(event));
         if (kind === "select") { this.chosen = null; this.tools(); this.draw(); }
-      } else if (kind === "lift" && amount) this.addEdit(this.curveEdit("shift", amount));
+      } else if (kind === "move") this.set(edits);
+      else if (kind === "lift" && amount) this.addEdit(this.curveEdit("shift", amount));
       else if (this.chosen && this.chosen.to - this.chosen.from < FRAME) { this.chosen = null; this.draw(); }
     };
     canvas.addEventListener("pointerup", end);
     canvas.addEventListener("pointercancel", end);
-    canvas.addEventListener("dblclick", (event) => this.addGesture(USUAL[row.lane], second(event)));
+    canvas.addEventListener("dblclick", (event) => {
+      if (this.barAt(event, row) < 0) this.addGesture(USUAL[row.lane], second(event));
+    });
   }
 
   // ---- drawing ----
@@ -479,46 +559,93 @@ export class LanesElement extends HTMLElement {
       const from = Math.min(playhead, this.seconds - span);
       this.view = [Math.max(from, 0), Math.max(from, 0) + span];
     }
+    this.ticks = this.placeTicks();
+    this.drawAxis(playhead);
     this.drawWords(playhead);
     for (const row of this.rows) this.drawRow(row, playhead);
   }
 
-  /** The words in view where they are said; the one at the playhead is shown whole. */
+  /** Seconds at which the axis has a mark: as many as their numbers leave room for. */
+  placeTicks() {
+    const [from, to] = this.view;
+    const room = ((to - from) * 52) / Math.max(this.ui.axis.clientWidth, 1);
+    const step = STEPS.find((one) => one >= room) ?? STEPS.at(-1);
+    const made = [];
+    for (let k = Math.ceil(from / step - 1e-6); k * step <= to + 1e-6; k++) made.push(k * step);
+    return made;
+  }
+
+  drawAxis(playhead) {
+    const { c, width, height, ratio, x } = this.sheet(this.ui.axis, 22);
+    const ink = getComputedStyle(this).color;
+    c.font = `${11.5 * ratio}px system-ui, sans-serif`;
+    c.textBaseline = "middle";
+    c.fillStyle = c.strokeStyle = ink;
+    c.lineWidth = ratio;
+    for (const t of this.ticks) {
+      const text = t >= 60 ? `${Math.floor(t / 60)}:${String(Math.round(t % 60)).padStart(2, "0")}` : `${tidy(t)} s`;
+      const reach = c.measureText(text).width, at = x(t);
+      c.globalAlpha = 0.3;
+      line(c, at, height - 4 * ratio, at, height);
+      c.globalAlpha = 0.85;
+      if (at + reach / 2 < width + 2 * ratio) c.fillText(text, Math.max(at - reach / 2, 0), height / 2 - ratio);
+    }
+    c.globalAlpha = 1;
+    if (playhead < this.view[0] || playhead > this.view[1]) return;
+    const at = x(playhead), half = 5 * ratio;
+    c.fillStyle = COLOURS[0];
+    c.beginPath();
+    c.moveTo(at - half, height - 9 * ratio);
+    c.lineTo(at + half, height - 9 * ratio);
+    c.lineTo(at, height);
+    c.fill();
+  }
+
+  /** The words in view where they are said, in two rows; where there is no room a mark. The one at the playhead is whole. */
   drawWords(playhead) {
     if (!this.words.length) return;
+    const { words } = this.ui;
     const [from, to] = this.view;
-    const key = `${from} ${to}`;
+    const width = words.clientWidth, key = `${from} ${to} ${width}`;
     if (this.placed !== this.words || this.placedView !== key) {
       this.placed = this.words;
       this.placedView = key;
-      const share = (t) => `${(100 * (t - from)) / (to - from)}%`;
-      this.ui.words.replaceChildren(...this.words.filter((word) => word.end > from && word.start < to).map((word) => {
+      this.ruler ??= document.createElement("canvas").getContext("2d");
+      this.ruler.font = getComputedStyle(words).font;
+      const ends = [-Infinity, -Infinity];
+      words.replaceChildren(...this.words.filter((word) => word.end > from && word.start < to).map((word) => {
         const span = document.createElement("span");
         span.textContent = span.title = word.text;
         Object.assign(span.dataset, { start: word.start, end: word.end });
-        span.style.left = share(word.start);
-        span.style.minWidth = span.style.maxWidth = `${(100 * (word.end - word.start)) / (to - from)}%`;
+        const left = ((word.start - from) / (to - from)) * width;
+        const row = ends[0] <= left || ends[0] <= ends[1] ? 0 : 1;
+        const shown = Math.max(left, ends[row]), fits = shown - left < WORD_SLIDES;
+        if (fits) ends[row] = shown + this.ruler.measureText(word.text).width + 8;
+        span.className = fits ? ["", "low"][row] : "tick";
+        span.style.left = `${fits ? shown : left}px`;
         return span;
       }));
     }
-    for (const span of this.ui.words.children) {
+    for (const span of words.children) {
       const now = playhead >= Number(span.dataset.start) && playhead < Number(span.dataset.end);
-      if (now !== (span.ariaCurrent === "true")) {
-        span.ariaCurrent = String(now);
-        span.style.maxWidth = now ? "none" : span.style.minWidth;
-      }
+      if (now !== (span.ariaCurrent === "true")) span.ariaCurrent = String(now);
     }
   }
 
-  drawRow(row, playhead) {
-    const { canvas } = row;
+  /** A canvas of that height in CSS px, cleared and as sharp as the screen: its context, size, and x of a second. */
+  sheet(canvas, tall) {
     const ratio = window.devicePixelRatio || 1;
-    const width = Math.max(Math.round(canvas.clientWidth * ratio), 1), height = Math.round(HEIGHT * ratio);
+    const width = Math.max(Math.round(canvas.clientWidth * ratio), 1), height = Math.round(tall * ratio);
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     const c = canvas.getContext("2d");
     c.clearRect(0, 0, width, height);
     const [from, to] = this.view;
-    const x = (t) => ((t - from) / (to - from)) * width;
+    return { c, width, height, ratio, x: (t) => ((t - from) / (to - from)) * width };
+  }
+
+  drawRow(row, playhead) {
+    const { c, width, height, ratio, x } = this.sheet(row.canvas, HEIGHT);
+    const [from, to] = this.view;
     const [low, high] = this.span(row);
     const y = (v) => height - ((Math.min(Math.max(v, low), high) - low) / (high - low)) * (height - 4 * ratio) - 2 * ratio;
     const ink = getComputedStyle(this).color;
@@ -529,11 +656,13 @@ export class LanesElement extends HTMLElement {
     (this.draft ?? this.book.edits).forEach((edit, k) => {
       if (edit.lane.split(".")[0] !== row.lane) return;
       c.fillStyle = k === this.current ? "rgba(61,139,253,.95)" : "rgba(61,139,253,.55)";
-      c.fillRect(x(edit.start), height - 4 * ratio, Math.max(x(edit.start + edit.length) - x(edit.start), 2 * ratio), 4 * ratio);
+      c.fillRect(x(edit.start), height - BAR * ratio, Math.max(x(edit.start + edit.length) - x(edit.start), 2 * ratio), BAR * ratio);
     });
     c.strokeStyle = ink;
-    c.globalAlpha = 0.25;
     c.lineWidth = ratio;
+    c.globalAlpha = 0.09;
+    for (const t of this.ticks) line(c, x(t), 0, x(t), height);
+    c.globalAlpha = 0.25;
     line(c, 0, y(row.lane === "head" ? (low + high) / 2 : 0), width, y(row.lane === "head" ? (low + high) / 2 : 0));
     c.globalAlpha = 1;
     const { fps } = this.element.takes[this.take].motion;
@@ -569,6 +698,18 @@ function named(edit) {
   if (edit.kind === "scale") return ` ${part} ×${edit.amount.toFixed(2)}`;
   if (edit.kind === "look") return { "gaze.x": edit.amount < 0 ? " left" : " right", "gaze.y": edit.amount < 0 ? " down" : " up" }[edit.lane] ?? "";
   return edit.kind in { hold: 1, smooth: 1, wink: 1 } ? ` ${part}` : "";
+}
+
+function legend(shown) {
+  const made = document.createElement("div");
+  made.className = "legend";
+  shown.forEach((name, k) => {
+    const one = document.createElement("span"), mark = document.createElement("i");
+    mark.style.background = COLOURS[k % COLOURS.length];
+    one.append(mark, CURVE_NAMES[name] ?? name.replace("_", " "));
+    made.append(one);
+  });
+  return made;
 }
 
 function line(c, x0, y0, x1, y1) {

@@ -110,13 +110,7 @@ class MotionStep:
             say = gr.HTML("", elem_id="motion-say")
             empty = gr.HTML(placeholders.lanes(), elem_id="motion-empty", elem_classes="vacant")
             figures = gr.HTML("", elem_id="figures", visible=False)
-            with gr.Row(elem_classes="choose-row"):
-                choose = gr.Radio(
-                    [], label="Take to render", visible=False, elem_id="choose", scale=4, elem_classes="segments"
-                )
-                overlay = gr.Checkbox(
-                    False, label="Overlay all takes", visible=False, scale=1, min_width=160, elem_id="overlay"
-                )
+            choose = gr.Radio([], label="Take to render", visible=False, elem_id="choose", elem_classes="segments")
             with gr.Row(equal_height=False, elem_id="judge"):
                 gr.HTML(STAGE, elem_id="stage-box")
                 clip = gr.Video(
@@ -129,11 +123,12 @@ class MotionStep:
                         "<span>correct this take at once, nothing is sampled again</span></h3>"
                     )
                     settings |= {name: control(name, info=None) for name in TRIMS}
+                gr.HTML(LANES, elem_id="lanes-box")
             stage = gr.HTML({}, html_template="", js_on_load=ON_STAGE, elem_id="stage-data")
-            gr.HTML(LANES, elem_id="lanes-box")
             with gr.Accordion(
                 "All trajectories as a figure", open=False, visible=False, elem_id="all-trajectories"
             ) as more:
+                overlay = gr.Checkbox(False, label="Overlay all takes", visible=False, elem_id="overlay")
                 plot = gr.Plot(label="Trajectories", visible=False, elem_id="plot", show_label=False)
         return cls(
             settings=settings, understood=understood, dice=dice, takes=takes, pose_file=pose_file, model=model,
@@ -404,7 +399,8 @@ class MotionStep:
         drawing: dict[str, Any] = {"concurrency_id": "drawing", "concurrency_limit": 2, **last}
         moving: list[Any] = [self.stage, self.clip, self.say]
         values = {name: self.settings[name] for name in TRIMS}
-        moved = [component.input for component in values.values()]
+        # The button beside a slider that sets it back releases it, but is no input.
+        moved = [event for component in values.values() for event in (component.input, component.release)]
         for event in (
             gr.on(moved, retouch, None, moving, inputs_kwargs=values, **quick),
             self.choose.input(choose, [self.choose], moving, **quick),
