@@ -392,7 +392,7 @@ class TalkingHead:
         facts: dict[str, Any] = {"face": portrait.face.box, "model": take.model, "renderer": self.renderer.name}
         policy.ask("render", portrait.image, None if sound is None else sound.waveform, settings, **facts)
         target = check_video(Path(output), settings.alpha)
-        notes: list[str] = []
+        notes = list(take.notes_for(portrait.digest))
         captions = captions_for(sound, settings, notes)
         burnt = captions if settings.burn_captions else []
         frames = self._frames(portrait, take, motion, timings, burnt, notes, cancel)

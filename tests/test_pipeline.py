@@ -120,6 +120,12 @@ def test_cancelling_leaves_nothing(
         head.plan(portrait, speech, cancel=lambda: True)
 
 
+def test_a_take_of_another_portrait_says_so(head: TalkingHead, portrait: Portrait, take: Take, tmp_path: Path) -> None:
+    short = replace(take, motion=take.motion.with_array(take.motion.array[:3]), portrait="another")
+    (note,) = head.render(portrait, short, None, tmp_path / "out.mp4").notes
+    assert note.startswith("The take was made for another portrait") and not take.notes_for(portrait.digest)
+
+
 def test_wrong_combinations_get_a_sentence(
     head: TalkingHead, portrait: Portrait, speech: Speech, take: Take, tmp_path: Path
 ) -> None:

@@ -69,6 +69,12 @@ class Take:
         edits, rules = read_edits(Path(path))
         return self.edited(edits, limits=rules.limits, lock_lips=rules.lock_lips)
 
+    def notes_for(self, portrait: str) -> tuple[str, ...]:
+        """What is to be said when it moves the portrait of this digest: nothing, or that it was made for another."""
+        if not self.portrait or self.portrait == portrait:
+            return ()
+        return ("The take was made for another portrait: this one makes its movements, beginning from its own pose.",)
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes a motion file (`.npz`) that also restores the settings. Raises OutputFailed."""
         meta: dict[str, Any] = {

@@ -205,3 +205,10 @@ def two_people(astronaut: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.fixture(scope="session")
 def speech() -> Path:
     return SPEECH
+
+
+@pytest.fixture(scope="session")
+def hopper_file() -> Path:
+    import matplotlib
+
+    return Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"

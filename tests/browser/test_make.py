@@ -140,6 +140,24 @@ def test_a_preview_moves_and_the_face_follows_a_slider_in_the_page(studio: Any, 
     studio.page.context.set_offline(False)
 
 
+def test_a_lost_context_comes_back_in_the_page(studio: Any, astronaut: Path, speech: Path) -> None:
+    studio.add_portrait(astronaut)
+    studio.add_speech(speech)
+    studio.preview()
+    studio.wait_motion()
+    stage = "document.querySelector('moda-stage')"
+    studio.page.evaluate(f"{stage}.pause(); {stage}.seek(1).then(() => {stage}.paint())")
+    picture = f"{stage}.canvas.toDataURL()"
+    before = studio.page.evaluate(picture)
+    studio.page.evaluate(f"window.lose = {stage}.painter.gl.getExtension('WEBGL_lose_context'); lose.loseContext()")
+    studio.page.wait_for_function(f"{stage}.lost === true")
+    studio.page.locator("moda-lanes .add").click()  # shaping goes on meanwhile
+    studio.page.locator("moda-lanes .undo").click()
+    studio.page.evaluate("lose.restoreContext()")
+    studio.page.wait_for_function(f"{stage}.lost === false && {picture} === '{before}'")
+    assert studio.page.locator("moda-stage[data-takes='1']").is_visible()
+
+
 def test_where_webgl_is_missing_a_clip_is_shown(open_studio: Any, astronaut: Path, speech: Path) -> None:
     studio = open_studio()
     studio.page.add_init_script(

@@ -197,13 +197,20 @@ class VideoStep:
                 return {self.restore_say: ""}
             settings, take = read_settings_or_take(path)
             if take is None:
-                return {**controls_of(page, settings), self.restore_say: messages.good("The settings are restored.")}
+                shown = {}
+                if session.takes:
+                    engine.trim(session, settings)
+                    shown = motion.shown(engine, session)
+                told = messages.good("The settings are restored.")
+                return {**controls_of(page, settings), **shown, self.restore_say: told}
             engine.restore_take(session, take)
             missing = [
                 f"Add the {what} it was made for."
                 for what, have in (("portrait", session.portrait), ("speech", session.speech))
                 if have is None
             ]
+            if session.portrait is not None:
+                missing += take.notes_for(session.portrait.digest)
             return {
                 **controls_of(page, settings),
                 **cleared(),
