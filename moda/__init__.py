@@ -6,8 +6,6 @@
 Names are loaded on first use, so that importing the package costs nothing.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
