@@ -21,10 +21,11 @@ from moda.media import recogniser
 from moda.media.audio import RATE, Speech
 from moda.media.clean import MAX_TEXT, clean
 from moda.media.espeak import pronounce, synthesise, without_stress
+from moda.media.language import guess_language
 from moda.media.neural.voice import Said
 from moda.media.offline import at_speech_rate
 from moda.media.reading import reading
-from moda.media.voices import guess_language, to_espeak
+from moda.media.voices import to_espeak
 from moda.media.words import Phone, Sound, Word, phones_of, words_of
 
 FASTEST = 30.0  # letters a second; auctioneers reach 25

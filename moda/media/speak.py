@@ -16,12 +16,13 @@ from moda.media.alignment import align
 from moda.media.audio import MAX_SECONDS, MIN_SECONDS, RATE, Speech, load_speech
 from moda.media.clean import MAX_TEXT, clean
 from moda.media.espeak import languages, variants
+from moda.media.language import guess_language, sentence_language
 from moda.media.neural import kokoro, piper
 from moda.media.neural.packages import VoiceMissing, installed
 from moda.media.offline import KOKORO, Joe, Kokoro, Robot, Speaker, at_speech_rate, neural, speakers
 from moda.media.online import Unreachable, service
 from moda.media.reading import reading, sentences
-from moda.media.voices import ONLINE, ONLINE_NAME, VARIANTS, guess_language, sentence_language, to_espeak, to_online
+from moda.media.voices import ONLINE, ONLINE_NAME, VARIANTS, to_espeak, to_online
 from moda.media.words import Sound, moved, phones_of, sounds_of, words_of
 
 LEVEL = -20.0  # dB full scale, root mean square while speaking

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moda.media.language import guess_language
 from moda.media.reading import reading, sentences
-from moda.media.voices import guess_language
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,22 @@ def test_initials_inside_a_sentence_do_not_end_it() -> None:
     ("text", "language"),
     [("Dr. Smith paid $25.50 on 2024-03-05 at 10:05.", "en-us"), ("Call 555-0199, e.g. on Mon. or Tue.", "en-us"),
      ("Chapter IV, No. 7, vs. Mr. Jones, etc.", "en-us"), ("Das war so in der Stadt.", "de"), ("Hola", "es"),
-     ("Dat was in die tijd niet meer zo.", "nl")],
+     ("Dat was in die tijd niet meer zo.", "nl"), ("a little annoyed", "en-us"), ("Grazie mille", "it"), ("Ja", "de"),
+     ("A dog ran.", "en-us"), ("Hallo zusammen", "de"), ("1 2 3", "en-us"), ("pizza", "en-us")],
 )  # fmt: skip
 def test_the_language_of_short_texts(text: str, language: str) -> None:
     assert guess_language(text) == language
+
+
+def test_sentences_of_many_languages_and_english_phrases_are_known() -> None:
+    from moda.conditions.prototype_sentences import PROTOTYPES
+    from moda.corpus.synthetic.texts import SENTENCES
+
+    def family(code: str) -> str:
+        return code.split("-")[0]
+
+    known = [family(guess_language(text)) == family(code) for code, texts in SENTENCES.items() for text in texts]
+    assert len(known) > 140 and sum(known) > 0.96 * len(known)
+    phrases = [text for degrees in PROTOTYPES.values() for texts in degrees.values() for text in texts if " " in text]
+    assert len(phrases) > 700
+    assert sum(guess_language(text) == "en-us" for text in phrases) > 0.97 * len(phrases)

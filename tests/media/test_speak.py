@@ -15,9 +15,10 @@ from moda.media import online
 from moda.media.audio import load_speech
 from moda.media.clean import clean
 from moda.media.espeak import languages
+from moda.media.language import guess_language
 from moda.media.online import collected
 from moda.media.speak import Casting, casting, language_name, speak, voices
-from moda.media.voices import guess_language, to_online
+from moda.media.voices import to_online
 from moda.media.words import Word, sounds_of, words_of
 
 HELLO = "Hello, how are you today? I am quite well, thank you."
