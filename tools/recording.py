@@ -31,7 +31,7 @@ class Camera:
         left, top = min(b["x"] for b in boxes), min(b["y"] for b in boxes)
         right, bottom = (max(b[at] + b[size] for b in boxes) for at, size in (("x", "width"), ("y", "height")))
         top, bottom = (y + page.evaluate("scrollY") for y in (top, bottom))
-        self.clip = {"x": left - 8, "y": top - 8, "width": right - left + 16, "height": bottom - top + 16}
+        self.clip = {"x": left - 8, "y": top - 8, "width": right - left + 16, "height": bottom - top + 64}
 
     def shoot(self, times: int = 1) -> None:
         """One picture, shown for so many frames."""
@@ -92,7 +92,7 @@ def main() -> None:
     portrait = Path(skimage.__file__).parent / "data" / "astronaut.png"
     with tempfile.TemporaryDirectory() as cache, serving(Path(cache)) as address, sync_playwright() as play:
         browser: Any = play.chromium.launch(executable_path=chromium_program(), args=["--no-sandbox"])
-        page = browser.new_context(viewport={"width": 1180, "height": 1500}, reduced_motion="reduce").new_page()
+        page = browser.new_context(viewport={"width": 1300, "height": 1500}, reduced_motion="reduce").new_page()
         studio = Studio(page, address)
         studio.add_portrait(portrait)
         studio.add_speech(SPEECH)

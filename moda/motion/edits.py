@@ -44,7 +44,7 @@ KINDS: dict[str, Kind] = {
     "tilt": Kind("leans the head amount degrees clockwise (negative: the other way)", ("head",), (7, -25, 25), 1.4),
     "blink": Kind("closes both lids, amount 1 fully", ("eyes",), (1, 0, 1), 0.28),
     "wink": Kind("closes one lid: eyes.left or eyes.right of the picture", ("eyes",), (1, 0, 1), 0.45),
-    "squint": Kind("narrows the eyes", ("eyes",), (0.6, 0, 1), 1.0),
+    "squint": Kind("narrows the eyes", ("eyes",), (1, 0, 1), 1.0),
     "smile": Kind("smiles, with the cheeks", ("smile",), (0.6, -0.7, 1.1), 1.6),
     "frown": Kind("draws the corners of the mouth down", ("mouth",), (0.6, 0, 1.1), 1.4),
     "brow_raise": Kind("raises the brows", ("brows",), (0.6, -0.6, 1.1), 0.9),
