@@ -136,7 +136,7 @@ class Settings:
         choices=get_args(Preset),
     )
     speech_guidance: float = _number(
-        1.5, 0, 4, 0.1, "Speech guidance",
+        2.0, 0, 4, 0.1, "Speech guidance",
         "0 ignores the speech, 1 follows it, above 1 articulates harder.", "guidance",
     )  # fmt: skip
     emotion_guidance: float = _number(

@@ -34,7 +34,7 @@ def test_the_reference_preset_is_the_reference_and_refuses_what_it_overrides() -
     with pytest.raises(BadSetting, match="preset reference has solver euler: leave solver out"):
         Settings(preset="reference", solver="heun")
     with pytest.raises(BadSetting, match="leave speech_guidance out"):
-        Settings.from_mapping({"preset": "reference", "speech_guidance": 1.5})  # a default, but asked for
+        Settings.from_mapping({"preset": "reference", "speech_guidance": 2.0})  # a default, but asked for
     asked = Settings.from_mapping({"preset": "reference", "steps": 6, "drift_guard": 0.5})
     assert (asked.steps, asked.drift_guard) == (6, 0.5)
     assert asked.changed(seed=3).steps == 6 and reference.changed(seed=3).steps == 10

@@ -74,7 +74,7 @@ def holdout(
     run: Run = RUN,
     tracks: Annotated[Path | None, typer.Option(help="Folder with tracks of real talkers (never trained on).")] = None,
     feelings: Annotated[bool, typer.Option(help="Also tell the emotions apart (slow).")] = True,
-    speech_guidance: Annotated[float, typer.Option(help="Guidance to speech while measuring.")] = 1.5,
+    speech_guidance: Annotated[float, typer.Option(help="Guidance to speech while measuring.")] = 2.0,
 ) -> None:
     """Measure a model on held-out voices, real talkers, silence, music and feelings; prints JSON."""
     from moda.generator.network import MoDA

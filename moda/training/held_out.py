@@ -6,7 +6,7 @@ folder of tracks (`*.npz` with `audio` 16 kHz and `lip_gap` in eye distances at 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,7 @@ from moda.corpus.synthetic.voices import (
 )
 from moda.generator.network import MoDA
 from moda.generator.sampler import ClipRequest, SamplingOptions, sample_clip
-from moda.motion.actions import INDEX, read_actions
+from moda.motion.actions import ACTIONS, INDEX, lip_opening, read_actions
 from moda.motion.emotions import FELT
 from moda.motion.space import FPS, ROTATION, denormalise
 
@@ -115,30 +115,34 @@ def truth_of(folder: Path | None = None) -> Truth:
     return truth
 
 
+def opening(values: np.ndarray, names: Sequence[str] = ACTIONS) -> np.ndarray:
+    """(T,) how far values (T, len(names)) of named actions part the lips (`lip_opening`); 0 where pressed."""
+    everything = np.zeros((len(values), len(ACTIONS)))
+    everything[:, [INDEX[name] for name in names]] = values
+    return np.maximum(lip_opening(everything), 0) * (1 - np.clip(everything[:, INDEX["lips_press"]], 0, 1))
+
+
 def synthetic(
     model: MoDA, utterances: list[Utterance], truth_for: Truth, options: SamplingOptions | None = None
 ) -> Measures:
-    """r of jaw_open with the truth, and share of closed bilabials, per held-out group."""
+    """r of the lips' opening with the truth, and share of closed bilabials, per held-out group."""
     rows: dict[str, list[float]] = {}
     for utterance in utterances:
         values, _ = generate(model, utterance.waveform * 0.5, options=options)
-        truth = truth_for(utterance, len(values)).actions
-        rows.setdefault(f"r_{utterance.engine}", []).append(_correlation(values[:, INDEX["jaw_open"]], truth[:, 0]))
+        said = truth_for(utterance, len(values))
+        truth = said.actions
+        ours, wanted = opening(values), opening(truth, said.names)
+        rows.setdefault(f"r_{utterance.engine}", []).append(_correlation(ours, wanted))
         closed = closures(values, utterance)
         rows.setdefault(f"closed_{utterance.engine}", []).extend(float(c) for c in closed)
         open_frames = truth[:, 1] < 0.05
         rows.setdefault("pressed_while_open", []).append(float((values[open_frames, INDEX["lips_press"]] > 0.4).mean()))
-        rows.setdefault("jaw_gain", []).append(float(values[:, INDEX["jaw_open"]].std() / (truth[:, 0].std() + 1e-6)))
+        rows.setdefault("opening_gain", []).append(float(ours.std() / (wanted.std() + 1e-6)))
     return {name: float(np.mean(found)) for name, found in rows.items() if found}
 
 
 LANGUAGES = ("en-us", "fr", "de", "es", "it", "pt-br", "hi", "cmn", "ja")
 """Languages that are held against each other: whether the model works in one as it does in another."""
-
-
-def _opening(jaw: np.ndarray, press: np.ndarray) -> np.ndarray:
-    """jaw_open where the lips are not pressed."""
-    return jaw * (1 - np.clip(press, 0, 1))
 
 
 def languages(
@@ -156,15 +160,14 @@ def languages(
             except ValueError:  # nothing of it can be said
                 continue
             values, _ = generate(model, said.waveform * 0.5, options=options)
-            truth = truth_for(said, len(values)).actions
-            ours = _opening(values[:, INDEX["jaw_open"]], values[:, INDEX["lips_press"]])
-            rows.append(_correlation(ours, _opening(truth[:, 0], truth[:, 1])))
+            truth = truth_for(said, len(values))
+            rows.append(_correlation(opening(values), opening(truth.actions, truth.names)))
         found[f"r_in_{language}"] = float(np.mean(rows))
     return found
 
 
 def talkers(model: MoDA, folder: Path, swap: bool = True, options: SamplingOptions | None = None) -> Measures:
-    """r of generated jaw_open with real talkers' lip gap at zero lag, its best lag, and with another clip's sound."""
+    """r of the generated opening with real talkers' lip gap at zero lag and at its best, and with another's sound."""
     clips = []
     for path in sorted(folder.glob("*.npz")):
         with np.load(path) as file:
@@ -177,8 +180,8 @@ def talkers(model: MoDA, folder: Path, swap: bool = True, options: SamplingOptio
         gap = np.interp(np.arange(len(gap)), np.flatnonzero(good), gap[good])
         # lips_late is a fault of the clip's container: take it out.
         gap = np.interp(np.arange(len(gap)) + late / 40.0, np.arange(len(gap)), gap)
-        jaw = generate(model, audio, frames=len(gap), options=options)[0][:, INDEX["jaw_open"]]
-        by_lag = {k: _correlation(jaw[max(0, -k) : len(jaw) - max(0, k)], gap[max(0, k) : len(gap) + min(0, k)])
+        ours = opening(generate(model, audio, frames=len(gap), options=options)[0])
+        by_lag = {k: _correlation(ours[max(0, -k) : len(ours) - max(0, k)], gap[max(0, k) : len(gap) + min(0, k)])
                   for k in range(-8, 9)}  # fmt: skip
         zero.append(by_lag[0])
         peak = max(by_lag, key=lambda k: by_lag[k])
@@ -187,7 +190,7 @@ def talkers(model: MoDA, folder: Path, swap: bool = True, options: SamplingOptio
         if swap:
             stranger = clips[(i + 5) % len(clips)][1]
             count = min(len(gap), int(len(stranger) / SAMPLE_RATE * FPS))
-            fake = generate(model, stranger, frames=count, options=options)[0][:, INDEX["jaw_open"]]
+            fake = opening(generate(model, stranger, frames=count, options=options)[0])
             other.append(_correlation(fake, gap[:count]))
     result = {"real_r": float(np.mean(zero)), "real_best_r": float(np.mean(best)),
               "real_lag_ms": float(np.median(lags)), "real_lag_within_80": float(np.mean(np.abs(lags) <= 80)),

@@ -26,7 +26,7 @@ def test_lips_are_as_true_in_other_languages_as_in_english() -> None:
         options=options,
     )
     assert list(found) == [f"r_in_{language}" for language in LANGUAGES]
-    assert found["r_in_en-us"] > 0.8
+    assert found["r_in_en-us"] > 0.72
     # French rounds its lips for every other vowel, which no film of the corpus shows.
     assert found.pop("r_in_fr") > 0.6 * found["r_in_en-us"]
     assert min(found.values()) > 0.8 * found["r_in_en-us"]

@@ -13,6 +13,7 @@ from moda.corpus.synthetic.coarticulation import LIPS
 from moda.corpus.synthetic.pools import save_pool
 from moda.corpus.synthetic.voices import Espeak, Utterance
 from moda.errors import BadSetting
+from moda.generator.network import MoDA
 from moda.training.rounds import Round, learn_lips
 
 SMALL = (
@@ -48,6 +49,9 @@ def test_rounds_are_made_one_from_the_other_and_gone_on_with(tmp_path: Path, few
     model = learn_lips(tmp_path / "run", asset("moda-lite"), speech, rounds=SMALL, say=said.append)
     for number in (1, 2):
         assert (tmp_path / "run" / f"round-{number}" / "model" / "model.safetensors").is_file()
+    rounds = [MoDA.from_pretrained(tmp_path / "run" / f"round-{number}" / "model").state_dict() for number in (1, 2)]
+    for name, value in model.state_dict().items():
+        np.testing.assert_allclose(value, (rounds[0][name] + rounds[1][name]) / 2, atol=1e-6, err_msg=name)
     shard = tmp_path / "run" / "round-2" / "corpus" / "shard-0000" / "done"
     made = shard.stat().st_mtime_ns
     again = learn_lips(tmp_path / "run", asset("moda-lite"), speech, rounds=SMALL, say=said.append)

@@ -22,7 +22,7 @@ from moda.corpus.synthetic.behaviour import assemble, perform, portrait_at_rest,
 from moda.corpus.synthetic.coarticulation import FILMED_CLOSURES, LIPS, Coarticulation, with_closures
 from moda.corpus.synthetic.pools import COARTICULATION, POOLS, PoolOptions, load_pool, prepare_pools
 from moda.corpus.synthetic.styles import colour, habits, random_identity, random_mixture
-from moda.corpus.synthetic.taught import Teacher, Teaching, at_the_dips
+from moda.corpus.synthetic.taught import FloatArray, Teacher, Teaching, at_the_dips
 from moda.corpus.synthetic.texts import HELD_OUT_LANGUAGE, READS_ALOUD, SENTENCES, random_text
 from moda.corpus.synthetic.voices import SAMPLE_RATE, VARIANTS, Espeak, Phone, Utterance
 from moda.motion.space import FPS, normalise
@@ -36,6 +36,8 @@ AMPLITUDE_SPREAD = 0.16
 FILMED_LATE = 2
 """Columns of 10 ms by which filmed lips run behind their sound: tracked faces of the GRID corpus follow the sound 20 to
 25 ms later than what is known of phonemes lets expect, and people see lips that lead sooner forgiven."""
+OPENING = ("jaw_open", "upper_lip_raise", "lower_lip_depress")
+"""Actions that open the lips: those that `Teaching.opened` scales."""
 TRIMMED = 0.75
 """Share of filmed clips that are cut to what is said; they begin and end with a second of silence."""
 MAX_SECONDS = 16.0
@@ -75,7 +77,8 @@ class Performer:
         self.languages = speaking_languages()
         self.teacher = Teacher(options.teaching) if options.teaching is not None else None
         if self.teacher is not None and not self.teacher.performs:
-            self.teacher.listen(self.pools["recording"] or self._some_espeak())
+            filmed = [clip.lips for clip in self.pools["footage"] if clip.lips is not None]
+            self.teacher.listen(self.pools["recording"] or self._some_espeak(), filmed, self._said)
 
     def item(self, index: int) -> dict[str, np.ndarray]:
         """One performance: columns, motion, mixture, identity, rest, source."""
@@ -115,13 +118,21 @@ class Performer:
             heard = heard._replace(actions=lips, names=LIPS)
         elif self.teacher is not None and utterance.engine != "quiet":
             heard = articulate(utterance.phones, frames)
-            heard = heard._replace(actions=self.teacher.lips(utterance, frames, rng), names=LIPS)
+            heard = heard._replace(actions=self.teacher.lips(utterance, frames, rng, self._said), names=LIPS)
         else:
-            sound = columns(utterance.waveform, COLUMNS_PER_FRAME * frames + AFTER)
-            heard = self.coarticulation(utterance.phones, sound, frames)
+            heard = self._coarticulated(utterance, frames)
         amount = float(np.exp(rng.normal(0, AMPLITUDE_SPREAD)))
         factors = np.array([1.0 if name == "lips_press" else amount for name in LIPS], np.float32)
+        if self.teacher is not None:
+            factors[[name in OPENING for name in LIPS]] *= self.teacher.opened
         return heard._replace(actions=heard.actions * factors)
+
+    def _coarticulated(self, utterance: Utterance, frames: int) -> Articulation:
+        sound = columns(utterance.waveform, COLUMNS_PER_FRAME * frames + AFTER)
+        return self.coarticulation(utterance.phones, sound, frames)
+
+    def _said(self, utterance: Utterance, frames: int) -> FloatArray:
+        return self._coarticulated(utterance, frames).actions
 
     def _some_espeak(self) -> list[Utterance]:
         rng = np.random.default_rng([self.options.seed, 7])

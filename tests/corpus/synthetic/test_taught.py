@@ -10,14 +10,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moda.assets import asset
+from moda.conditions.speech import AFTER, COLUMNS_PER_FRAME, columns
 from moda.corpus.synthetic.build import FILMED_LATE, CorpusOptions, Performer
-from moda.corpus.synthetic.coarticulation import LIPS
+from moda.corpus.synthetic.coarticulation import LIPS, UNITS, Coarticulation
 from moda.corpus.synthetic.pools import save_pool
-from moda.corpus.synthetic.taught import COLUMNS, REACH, SPREAD, Teacher, Teaching, at_the_dips, sharpened
+from moda.corpus.synthetic.taught import (
+    COLUMNS,
+    REACH,
+    SHAPED,
+    SPREAD,
+    Teacher,
+    Teaching,
+    at_the_dips,
+    matching,
+    opening,
+    sharpened,
+    with_rounding,
+)  # fmt: skip
 from moda.corpus.synthetic.voices import Espeak, Phone, Utterance
 from moda.motion.actions import INDEX, read_actions
 from moda.motion.space import EXPRESSION, denormalise
-from moda.performance.fitting import FITTED, gap_row
 
 MODEL = asset("moda-lite")
 JAW, PRESS = LIPS.index("jaw_open"), LIPS.index("lips_press")
@@ -62,21 +74,63 @@ def spoken() -> list[Utterance]:
     return [espeak.speak(text, "en-us", "+f2", 150) for text in texts]
 
 
+def said(utterance: Utterance, frames: int) -> np.ndarray:
+    sound = columns(utterance.waveform, COLUMNS_PER_FRAME * frames + AFTER)
+    return Coarticulation.load()(utterance.phones, sound, frames).actions
+
+
 def test_a_teachers_lips_meet_at_bilabials_and_have_peoples_spread(spoken: list[Utterance]) -> None:
     teacher = Teacher(Teaching(MODEL, 2.0))
-    teacher.listen(spoken)
-    gap = np.array([gap_row()[FITTED.index(name)] if name in FITTED else 0.0 for name in LIPS])
+    teacher.listen(spoken, [], said)
     spreads = []
     for utterance in spoken:
         frames = len(utterance.waveform) // 640
-        lips = teacher.lips(utterance, frames, np.random.default_rng(0))
+        lips = teacher.lips(utterance, frames, np.random.default_rng(0), said)
         assert lips.shape == (frames, len(LIPS))
-        spreads.append(np.maximum(lips @ gap, 0).std())
+        spreads.append(opening(lips).std())
         for phone in at_the_dips(utterance.phones, utterance.waveform):
             if phone.symbol in ("b", "p", "m") and phone.end < frames / 25:
                 around = slice(max(0, int(phone.start * 25)), int(phone.end * 25) + 1)
                 assert lips[around, JAW].min() < 0.05 or lips[around, PRESS].max() > 0.4, phone
     assert np.mean(spreads) == pytest.approx(SPREAD, rel=0.25)
+
+
+@given(st.integers(0, 1000))
+@settings(deadline=None, max_examples=20)
+def test_lips_get_the_covariance_of_filmed_ones_and_rest_stays_rest(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    units = np.array([UNITS[LIPS[k]] for k in SHAPED])
+
+    def clips(count: int) -> list[np.ndarray]:
+        mixing = np.eye(len(SHAPED)) + 0.1 * rng.normal(size=(len(SHAPED), len(SHAPED)))
+        made = np.zeros((count, 400, len(LIPS)), np.float32)
+        made[..., SHAPED] = rng.normal(size=(count, 400, len(SHAPED))) @ mixing * units
+        return list(made)
+
+    def covariance(some: list[np.ndarray]) -> np.ndarray:
+        return np.mean([np.cov((clip[:, SHAPED] / units).T) for clip in some], axis=0)
+
+    given_, wanted = clips(6), clips(6)
+    found = matching(given_, wanted)
+    scale = np.abs(covariance(wanted)).max()
+    np.testing.assert_allclose(
+        covariance([clip @ found.T for clip in given_]) / scale, covariance(wanted) / scale, atol=0.06
+    )
+    np.testing.assert_array_equal(np.zeros(len(LIPS)) @ found.T, 0)
+    across = found[np.ix_(SHAPED, SHAPED)] * units / units[:, None]
+    np.testing.assert_allclose(across, across.T, atol=1e-4)  # of all such maps the symmetric one moves them least
+    np.testing.assert_allclose(matching(wanted, wanted), np.eye(len(LIPS)), atol=0.05)
+
+
+def test_lips_are_round_where_a_sound_is() -> None:
+    lips = np.full((40, len(LIPS)), 0.1, np.float32)
+    spoken = (Phone(0.0, 0.6, "i"), Phone(0.6, 1.0, "u", 1), Phone(1.0, 1.6, "i"))
+    shown = with_rounding(lips, spoken)
+    pucker, stretch = LIPS.index("pucker"), LIPS.index("stretch")
+    assert shown[20, pucker] > 0.35 and shown[20, stretch] < 0.08
+    others = [k for k in range(len(LIPS)) if k not in (pucker, stretch)]
+    np.testing.assert_array_equal(shown[:, others], lips[:, others])
+    np.testing.assert_allclose(shown[5], lips[5], atol=0.02)
 
 
 def test_films_lips_are_set_into_a_sampled_performance(spoken: list[Utterance]) -> None:
