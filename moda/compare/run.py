@@ -27,7 +27,7 @@ from moda.compare.strips import strip_figure, write_strip
 from moda.compare.tables import Row, write_csv, write_latex
 from moda.compare.variants import Variant, label, show
 from moda.digests import array_digest, file_digest, weights_digest
-from moda.errors import BadSetting, Cancelled
+from moda.errors import Cancelled
 from moda.media.output import write_bytes
 from moda.settings import CONTROLS, Settings
 
@@ -69,6 +69,7 @@ class _Made:
     take: Take
     result: RenderResult
     video: Aligned
+    transparent: Path | None = None
 
 
 def compare(
@@ -89,10 +90,6 @@ def compare(
     from moda.media.output import check_folder
 
     variants = request.variants()
-    if any(variant.settings.alpha for variant in variants):
-        raise BadSetting(
-            "A comparison is made of mp4 videos, which cannot be transparent: leave out alpha, or give a background."
-        )
     check_folder(output)
     started, stages = time.perf_counter(), _Stages()
     sound = head.speech(speech)
@@ -102,6 +99,8 @@ def compare(
     made = _make(head, face, sound, variants, output, progress, cancel)
     aligned = {name: framed(video, made[0].video) for name, video in aligned.items()}
     notes = [f"{name} {video.note}" for name, video in aligned.items() if video.note]
+    if any(one.transparent for one in made):
+        notes.append("Transparent variants are variants/*.webm; grid, stills and measures show their own background.")
     stages.done("variants")
     source = ("video" if aligned else "motion") if request.measure == "auto" else request.measure
     rows, signals, names = _measure(made, aligned, sound, face, source, notes, progress, cancel)
@@ -168,8 +167,14 @@ def _make(
             take = sampled[part] = head.plan(face, sound, variant.settings, progress=report, cancel=cancel)
         folder = output / "variants"
         take.save(folder / f"{variant.key}.npz")
+        clear = None
+        if variant.settings.alpha:
+            # The grid is an mp4, and measures look at a video of three channels: both take the person's own background.
+            path = folder / f"{variant.key}.webm"
+            clear = head.render(face, take, sound, path, progress=report, cancel=cancel).output
+            take = replace(take, settings=replace(take.settings, alpha=False))
         result = head.render(face, take, sound, folder / f"{variant.key}.mp4", progress=report, cancel=cancel)
-        made.append(_Made(variant, take, result, whole_video(result.output)))
+        made.append(_Made(variant, take, result, whole_video(result.output), clear))
     return made
 
 
@@ -278,6 +283,7 @@ def _variant_facts(one: _Made, output: Path) -> dict[str, Any]:
         "motion_sha256": array_digest(one.take.motion.array),
         "take": f"variants/{one.variant.key}.npz",
         "video": one.result.output.relative_to(output).as_posix(),
+        **({} if one.transparent is None else {"transparent": one.transparent.relative_to(output).as_posix()}),
         "seconds": {stage: round(seconds, 4) for stage, seconds in one.result.timings.items()},
     }
 

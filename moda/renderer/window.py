@@ -10,17 +10,33 @@ if TYPE_CHECKING:
     from moda.portrait.portrait import Portrait
 
 
-def upright_window(portrait: Portrait) -> tuple[float, float, float]:
-    """Left, top and side of the square in picture px, inside the picture; hair and hats are not cut at its top."""
-    height, width = portrait.image.shape[:2]
+def upright_window(portrait: Portrait, person: np.ndarray | None = None) -> tuple[float, float, float]:
+    """Left, top and side of the square in picture px, inside the picture; hair and hats are not cut at its top.
+
+    person: (H, W) how surely each pixel is the person, the portrait's matte where not given.
+    """
+    window, (width, height) = face_window(portrait), portrait.size
+    if person is None:
+        person = opacity_of(portrait)
+    region = (0.0, 0.0, float(width - 1), float(height - 1))
+    return with_headroom(window, person, region, float(portrait.placement.scale))
+
+
+def opacity_of(portrait: Portrait) -> np.ndarray:
+    """(H, W) the matte's alpha, or what the segmentation thinks where it is not sure enough for a matte."""
+    if not portrait.matte.whole:
+        return portrait.matte.alpha
+    from moda.portrait.person_mask import person_mask
+
+    return person_mask(portrait.image, portrait.face)
+
+
+def face_window(portrait: Portrait) -> tuple[float, float, float]:
+    """The square before it is moved up for hair and hats."""
     head = portrait.placement
     iod = float(head.scale)
     centre = np.asarray(head.translation[:2], np.float64) + head.rotation[:2, 1].astype(np.float64) * 0.45 * iod
-    window = crop_window(centre, iod, (height, width))
-    matte = portrait.matte
-    if matte.whole:
-        return window
-    return with_headroom(window, matte.alpha, (0.0, 0.0, float(width - 1), float(height - 1)), iod)
+    return crop_window(centre, iod, (portrait.image.shape[0], portrait.image.shape[1]))
 
 
 def crop_window(face_centre: np.ndarray, iod: float, picture: tuple[int, int]) -> tuple[float, float, float]:

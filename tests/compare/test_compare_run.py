@@ -125,6 +125,19 @@ def test_it_can_be_stopped(head: TalkingHead, speech: Speech, portrait_file: Pat
     assert not list(tmp_path.rglob("*.mp4")) and not list(tmp_path.rglob(".moda-*"))
 
 
+def test_transparent_variants_are_files_of_their_own(
+    head: TalkingHead, speech: Speech, portrait_file: Path, tmp_path: Path
+) -> None:
+    base = BASE.changed(alpha=True, steps=1)
+    made = compare(head, portrait_file, speech, Request({"expression": (0.8, 1.2)}, base, measure="motion"), tmp_path)
+    for facts in made.manifest["variants"]:
+        clear = tmp_path / facts["transparent"]
+        assert b"\x53\xc0\x81\x01" in clear.read_bytes()  # Matroska's AlphaMode
+        assert probe(clear).frames == probe(tmp_path / facts["video"]).frames == speech.frames()
+        assert facts["settings"]["alpha"] is True
+    assert any("transparent" in note.lower() for note in made.notes)
+
+
 def test_hostile_names_stay_text(made: Comparison) -> None:
     from moda.compare.report import page
     from moda.compare.tables import Row

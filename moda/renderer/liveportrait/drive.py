@@ -126,12 +126,25 @@ def relative_vectors(source: SourceFace, vectors: npt.ArrayLike, reference: npt.
     return driving
 
 
-def driving_keypoints(source: SourceFace, motion: Motion, start: int, stop: int, mode: str = "auto") -> FloatArray:
-    """Placed keypoints (stop - start, 21, 3) of these frames, before stitching."""
+def driving_vectors(source: SourceFace, motion: Motion, start: int, stop: int, mode: str = "auto") -> FloatArray:
+    """Motion vectors (stop - start, 70) of these frames in the portrait's terms."""
     vectors = motion.array[start:stop]
     if choose_mode(mode, motion) == "absolute":
-        driving = absolute_vectors(source, vectors)
-    else:
-        assert motion.reference is not None  # a Motion always has one
-        driving = relative_vectors(source, vectors, motion.reference)
-    return transform_keypoints(source.keypoints, driving)
+        return absolute_vectors(source, vectors)
+    assert motion.reference is not None  # a Motion always has one
+    return relative_vectors(source, vectors, motion.reference)
+
+
+def driving_keypoints(source: SourceFace, motion: Motion, start: int, stop: int, mode: str = "auto") -> FloatArray:
+    """Placed keypoints (stop - start, 21, 3) of these frames, before stitching."""
+    return transform_keypoints(source.keypoints, driving_vectors(source, motion, start, stop, mode))
+
+
+def head_moves(source: SourceFace, motion: Motion, start: int, stop: int, mode: str = "auto") -> FloatArray:
+    """(stop - start, 2, 3): the plane affine that carries the portrait's keypoints to those of each frame best, the
+    expression left out; points of the crop in -1..1."""
+    vectors = driving_vectors(source, motion, start, stop, mode)
+    vectors[:, EXPRESSION] = source.vector[EXPRESSION]
+    there = transform_keypoints(source.keypoints, vectors)[..., :2]
+    own = np.concatenate([source.placed[:, :2], np.ones((KEYPOINTS, 1))], axis=1)
+    return np.swapaxes(np.linalg.pinv(own) @ there, 1, 2).astype(np.float32)

@@ -16,7 +16,7 @@ from moda.precision import choose_dtype
 from moda.renderer.base import Renderer, View
 from moda.renderer.liveportrait.batches import Learnt, crops, learn
 from moda.renderer.liveportrait.convert import Networks, load_networks
-from moda.renderer.liveportrait.drive import choose_mode
+from moda.renderer.liveportrait.drive import choose_mode, head_moves
 from moda.renderer.liveportrait.precision import default_batch, place, usual_precision
 
 if TYPE_CHECKING:
@@ -104,9 +104,13 @@ class LivePortraitRenderer(Renderer):
         choose_mode(prepared.learnt.mode, motion)  # a bad mode is refused before the first frame is asked for
         show = Showing(prepared.portrait, view.size, view.whole, view.alpha, prepared.parser)
 
+        learnt = prepared.learnt
+
         def shown() -> Iterator[np.ndarray]:
-            for crop in crops(self.networks, prepared.learnt, motion, wanted, self.batch_size, watch):
+            pictures = crops(self.networks, learnt, motion, wanted, self.batch_size, watch)
+            for index, crop in zip(wanted, pictures):
                 watch()
-                yield show(crop)
+                moved = head_moves(learnt.face, motion, index, index + 1, learnt.mode)[0] if view.alpha else None
+                yield show(crop, moved)
 
         return shown()

@@ -19,9 +19,9 @@ class Showing:
     """Crops (512, 512, 3) uint8 of one portrait -> frames, each a new array.
 
     ``whole``: the whole picture, its longer side at most 1920 as the reference has it; else the upright window about
-    the head at ``size``. ``alpha``: a fourth channel, the person's opacity in the portrait, straight (the networks give
-    none, so it does not follow the head). ``parser``: paste only what it calls face, in the portrait or in the crop,
-    in place of the reference's soft square.
+    the head at ``size``. ``alpha``: a fourth channel, the person's opacity, straight; the networks give none, so that
+    of the portrait is carried along as the keypoints move. ``parser``: paste only what it calls face, in the portrait
+    or in the crop, in place of the reference's soft square.
     """
 
     def __init__(
@@ -45,17 +45,36 @@ class Showing:
         crop_to_frame = to_frame @ np.vstack([np.asarray(place.c2o, np.float64)[:2], [0, 0, 1]])
         self._paste = PasteBack(still, crop_to_frame, place.size)
         self._parser, self._own = parser, np.zeros(0, np.uint8) if parser is None else parser(place.image)
-        self._cover = None
+        self._cover: PasteBack | None = None
         if alpha:
             opacity = np.rint(255 * portrait.matte.alpha).astype(np.uint8)[..., None].repeat(3, -1)
-            self._cover = (limit_picture(opacity) if whole else windowed(opacity, to_frame, size))[..., :1]
+            at_rest = limit_picture(opacity) if whole else windowed(opacity, to_frame, size)
+            self._cover = PasteBack(at_rest, crop_to_frame, place.size)
+            self._opacity = opacity[..., 0]
+            self._from_crop = np.vstack([np.asarray(place.c2o, np.float64)[:2], [0, 0, 1]])
 
-    def __call__(self, crop: np.ndarray) -> np.ndarray:
-        """The frame (H, W, 3) uint8, or (H, W, 4) with alpha."""
-        if self._parser is not None:
-            self._paste.set_mask(np.maximum(self._own, self._parser(crop)))
+    def __call__(self, crop: np.ndarray, moved: np.ndarray | None = None) -> np.ndarray:
+        """The frame (H, W, 3) uint8, or (H, W, 4) with alpha. moved: (2, 3) from `drive.head_moves`, None: at rest."""
+        mask = None if self._parser is None else np.maximum(self._own, self._parser(crop))
+        if mask is not None:
+            self._paste.set_mask(mask)
         frame = self._paste(crop)
-        return frame if self._cover is None else np.concatenate([frame, self._cover], axis=-1)
+        if self._cover is None:
+            return frame
+        if mask is not None:
+            self._cover.set_mask(mask)
+        opacity = self._cover(self._carried(crop.shape[0], moved)[..., None].repeat(3, -1))
+        return np.concatenate([frame, opacity[..., :1]], axis=-1)
+
+    def _carried(self, side: int, moved: np.ndarray | None) -> np.ndarray:
+        """The person's opacity (side, side) uint8 in the crop, moved."""
+        to_unit = np.array([[2 / side, 0, 1 / side - 1], [0, 2 / side, 1 / side - 1], [0, 0, 1]])
+        there = np.eye(3) if moved is None else np.vstack([np.asarray(moved, np.float64), [0, 0, 1]])
+        back: np.ndarray = self._from_crop @ np.linalg.inv(np.linalg.inv(to_unit) @ there @ to_unit)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return np.asarray(
+            cv2.warpAffine(self._opacity, back[:2], (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        )
 
 
 def windowed(image: np.ndarray, to_frame: np.ndarray, size: int) -> np.ndarray:

@@ -25,7 +25,7 @@ from moda.renderer.mesh.drawing.painter import Painter
 from moda.renderer.mesh.drawing.pose import turns_of
 from moda.renderer.mesh.drawing.rig import Rig, build_rig, lid_weights, move, relative_actions
 from moda.renderer.mesh.drawing.viewport import build_viewport
-from moda.renderer.window import crop_window, with_headroom
+from moda.renderer.window import face_window, upright_window
 
 if TYPE_CHECKING:
     from moda.motion.space import Motion
@@ -79,8 +79,7 @@ class MeshRenderer(Renderer):
         height, width = image.shape[:2]
         points = eyes_.refine_lids(image, portrait.landmarks.astype(np.float64), iod)
         points = mouth_.part_lips(points, iod)
-        centre = np.asarray(head.translation[:2], np.float64) + head.rotation[:2, 1].astype(np.float64) * 0.45 * iod
-        window = crop_window(centre, iod, (height, width))
+        window = face_window(portrait)
         grow = 0.7 * iod
         region = (
             max(0.0, window[0] - grow),
@@ -90,8 +89,8 @@ class MeshRenderer(Renderer):
         )
         layers = layers_of(portrait, background_still)
         x0, y0, x1, y1 = (round(v) for v in region)
-        person = _person(portrait, layers)[y0 : y1 + 1, x0 : x1 + 1]
-        window = with_headroom(window, person, region, iod)
+        person = _person(portrait, layers)
+        window, person = upright_window(portrait, person), person[y0 : y1 + 1, x0 : x1 + 1]
         mode = "loose" if not background_still else "sheet" if layers.alpha is None else "layer"
         field = head_field(person, points, head, region, (height, width), mode)
         if glasses is None:

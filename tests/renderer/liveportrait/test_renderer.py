@@ -25,6 +25,7 @@ from moda.renderer.base import Renderer
 from moda.renderer.liveportrait import batches, convert
 from moda.renderer.liveportrait.appearance import AppearanceConfig, AppearanceEncoder, Volume
 from moda.renderer.liveportrait.batches import as_tensor, keypoints
+from moda.renderer.liveportrait.drive import head_moves
 from moda.renderer.liveportrait.generator import GeneratorConfig, PictureGenerator
 from moda.renderer.liveportrait.motion_extractor import MotionExtractor, MotionExtractorConfig
 from moda.renderer.liveportrait.renderer import LivePortraitRenderer, Prepared
@@ -54,7 +55,8 @@ def portrait(seeded: ModuleType, expected: Expected) -> SimpleNamespace:
     alpha[60:, 80:280] = 1
     head = SimpleNamespace(scale=60.0, translation=np.array([180.0, 170.0, 0.0]), rotation=np.eye(3))
     crop = crop_face(image, expected["composed/landmarks"])
-    return SimpleNamespace(image=image, crop=crop, placement=head, matte=SimpleNamespace(whole=False, alpha=alpha))
+    matte = SimpleNamespace(whole=False, alpha=alpha)
+    return SimpleNamespace(image=image, crop=crop, placement=head, matte=matte, size=image.shape[1::-1])
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +196,24 @@ def test_alpha_is_the_person_s(prepared: Prepared, renderer: LivePortraitRendere
     assert frame.shape[2] == 4 and frame[200, 180, 3] == 255 and frame[10, 10, 3] == 0
     plain = next(renderer.frames(prepared, lively(1), whole=True))
     assert np.array_equal(frame[..., :3], plain)
+
+
+def test_alpha_follows_the_head(prepared: Prepared, portrait: SimpleNamespace) -> None:
+    """A head that goes right and grows takes its opacity along; at rest the opacity is the portrait's."""
+    source = prepared.learnt.face
+    vectors = np.repeat(source.vector[None], 2, axis=0)
+    vectors[1, 64] += 0.1  # of half a crop
+    motion = Motion(vectors, reference=source.vector.copy())
+    rest, right = head_moves(source, motion, 0, 2, "relative")
+    assert np.allclose(rest, [[1, 0, 0], [0, 1, 0]], atol=1e-4) and np.allclose(right[:, 2], [0.1, 0], atol=1e-4)
+    show = Showing(portrait, 512, whole=True, alpha=True)
+    crop = np.zeros((512, 512, 3), np.uint8)
+    still, moved = (show(crop, one)[..., 3].astype(float) for one in (rest, right))
+    assert np.abs(still - 255 * portrait.matte.alpha).mean() < 1
+    row = slice(150, 190)  # inside the pasted square's middle
+    shift = float(portrait.crop.c2o[0, 0]) * 0.05 * 512
+    gone = (still[row] - moved[row])[:, :180].sum() / 255 / 40
+    assert gone == pytest.approx(shift, rel=0.25)
 
 
 def test_frames_come_one_by_one(prepared: Prepared, renderer: LivePortraitRenderer) -> None:
