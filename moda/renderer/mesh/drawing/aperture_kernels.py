@@ -81,8 +81,8 @@ class MouthShape(NamedTuple):
 
 # Set by eye on close-ups of the shared portraits at 1024 px, then frozen; lengths in eye widths or IOD.
 LID_FOLD_REACH = 0.4  # below the fold a stretched lid takes on its own tone over this share of its height
-LID_LEAST = 0.8  # and takes it by at least this share, also where it looks like skin already
-LID_BULGE, LID_HANG = 0.05, 0.02  # light on the eyeball under it, and the shade towards its rim
+LID_LEAST = 0.35  # and takes it by at least this share also where it looks like skin: its own grain stays visible
+LID_BULGE, LID_HANG = 0.03, 0.02  # light on the eyeball under it, and the shade towards its rim
 PAINTED_FOLD = 0.22  # darkness of the fold that a painted lid hangs from
 LID_STRANGE = 90.0  # summed RGB difference from the lid's colour that is surely lash or eyeball
 LID_OVERLAP, LID_SHARE = 0.03, 0.92  # a painted lid closes so far over the lower rim, and does so much of the way
