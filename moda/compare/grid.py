@@ -20,8 +20,7 @@ from moda.motion.space import FPS
 
 Picture = npt.NDArray[np.uint8]
 PAPER, INK, SOFT = (255, 255, 255), (24, 28, 33), (110, 118, 128)
-WIDEST, HIGHEST = 1920, 1440
-LEAST = 96
+WIDEST, HIGHEST, LEAST = 1920, 1440, 96
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from moda.pipeline import TalkingHead
 from moda.portrait.portrait import Portrait
 from moda.settings import Settings
 from moda.stage.bundle import rig_bytes
-from moda.stage.chunks import motion_bytes
+from moda.stage.chunks import chunk_bytes, motion_bytes
 from moda.stage.script import script
 
 SPEECH = Path(__file__).resolve().parents[2] / "assets" / "examples" / "bonjour.wav"
@@ -123,6 +123,17 @@ class Stage:
     def picture(self) -> np.ndarray:
         url = self.call("return stage.canvas.toDataURL('image/png')")
         return decoded(url.split(",")[1])
+
+    def pieces_of(self, motion: Motion) -> list[int]:
+        """Lets the page fetch the motion by `giveChunk(number)`; returns the list of the numbers it asks for."""
+        asked: list[int] = []
+
+        def give(number: int) -> str:
+            asked.append(number)
+            return encoded(chunk_bytes(motion, number))
+
+        self.page.expose_function("giveChunk", give)
+        return asked
 
 
 def encoded(data: bytes) -> str:

@@ -13,7 +13,7 @@ from moda.media.audio import Speech
 from moda.media.output import wav_bytes
 from moda.motion.actions import INDEX, read_actions
 from moda.motion.space import Motion
-from moda.stage.chunks import FRAMES, chunk_bytes, motion_bytes
+from moda.stage.chunks import FRAMES, motion_bytes
 from moda.stage.script import script
 from tests.stage.sitters import Sitter, Stage, decoded, encoded
 from tests.stage.test_drawing import faces
@@ -168,13 +168,7 @@ def test_ten_minutes_are_fetched_piece_by_piece(stage: Stage, hopper: Sitter) ->
     array = np.resize(piece, (15_000, 70))
     long = hopper.take.motion.with_array(array)
     stage.rig(hopper.rig)
-    asked: list[int] = []
-
-    def give(number: int) -> str:
-        asked.append(number)
-        return encoded(chunk_bytes(long, number))
-
-    stage.page.expose_function("giveChunk", give)
+    asked = stage.pieces_of(long)
     stage.call("await stage.setTakes([{ motion: { fetch: async (k) => bytes(await giveChunk(k)) } }]); stage.paint();")
     assert stage.call("return stage.duration") == pytest.approx(600.0) and asked == [0]
     number = 9_000

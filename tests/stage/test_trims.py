@@ -13,8 +13,7 @@ from moda.motion.edits import gesture
 from moda.motion.space import Motion
 from moda.motion.trims import TRIMS, blink_shape, trim
 from moda.settings import Settings
-from moda.stage.chunks import chunk_bytes
-from tests.stage.sitters import Sitter, Stage, encoded
+from tests.stage.sitters import Sitter, Stage
 
 pytestmark = pytest.mark.browser
 
@@ -81,13 +80,7 @@ def test_edits_lie_over_trims_and_stay_when_those_change(stage: Stage, hopper: S
 def test_a_long_take_is_not_fetched_for_what_each_frame_has_by_itself(stage: Stage, hopper: Sitter) -> None:
     long = hopper.take.sampled.with_array(np.resize(hopper.take.sampled.array, (2_000, 70)))
     stage.rig(hopper.rig)
-    asked: list[int] = []
-
-    def give(number: int) -> str:
-        asked.append(number)
-        return encoded(chunk_bytes(long, number))
-
-    stage.page.expose_function("giveChunk", give)
+    asked = stage.pieces_of(long)
     take = "{ motion: { fetch: async (k) => bytes(await giveChunk(k)) }, trims: given }"
     stage.call(f"await stage.setTakes([{take}])", trims())
     first = "const row = () => Array.from(stage.takes[0].motion.frame(100));"
