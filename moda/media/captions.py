@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moda.media.caption_drawing import draw
+from moda.media.caption_drawing import draw, font_for
 from moda.media.overlay import Plate
 from moda.media.words import Word
 
@@ -173,6 +173,8 @@ class Burner:
     """Draws captions into frames. Raises BadSetting where no font on this machine has their letters."""
 
     def __init__(self, captions: Sequence[Caption], fps: float) -> None:
+        for one in captions:  # said before anything is drawn, not when the caption's time comes
+            font_for("".join(one.lines))
         self._captions, self._fps = captions, fps
         self._starts = [one.start for one in captions]
         self._drawn: tuple[int, tuple[int, int], Plate] | None = None

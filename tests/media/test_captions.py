@@ -151,4 +151,6 @@ def test_letters_that_no_font_has_are_one_sentence(monkeypatch: pytest.MonkeyPat
     caption_drawing.font_for.cache_clear()
     with pytest.raises(BadSetting, match=r"such as 你.*burn_captions"):
         draw(("abc 你好",), (320, 240))
+    with pytest.raises(BadSetting, match="such as 你"):  # before the first frame, wherever the caption stands
+        Burner([Caption(0, 1, ("abc",)), Caption(60, 61, ("你好",))], 25)
     caption_drawing.font_for.cache_clear()
