@@ -36,8 +36,10 @@ FloatArray = npt.NDArray[np.float32]
 Sampler = Callable[[Stream], torch.Tensor]
 
 STEPS = 3
-HARDER = 1.5
+HARDER = 1.1
 """Short pieces articulate so much harder than whole segments at the same speech guidance."""
+HOMING = 3.0
+"""Seconds after which a head that turned away is back by two thirds, unless the network turns it anew."""
 FIXED = ("seed", "preset", "solver", "schedule", "steps", "pose_prior", "pose_strength", "smoothing")
 """Settings that a live session has no use for or cannot change."""
 UNTRIMMED = {"expression": 1.0, "head_motion": 1.0, "blink": 1.0, "gaze": 1.0, "smoothing": 0.0, "drift_guard": 0.0}
@@ -52,10 +54,13 @@ WITHOUT_HURRY = 8
 @dataclass(frozen=True)
 class Cut:
     """How a session's motion is cut: frames of a piece, and frames of draft behind it. A piece is made when the sound
-    of all of them is there, so its first frame is given `delay` seconds after the sound of that frame."""
+    of all of them is there, so its first frame is given `delay` seconds after the sound of that frame. `known` frames
+    in front and `guessed` frames behind are seen by the network as well: more of them cost time, not delay."""
 
     piece: int
     draft: int
+    known: int = KNOWN
+    guessed: int = GUESSED
 
     @property
     def delay(self) -> float:
@@ -65,10 +70,10 @@ class Cut:
     @property
     def frames(self) -> int:
         """Frames that the network sees for each piece."""
-        return KNOWN + self.piece + self.draft + GUESSED
+        return self.known + self.piece + self.draft + self.guessed
 
 
-ALONE = Cut(3, 2)
+ALONE = Cut(3, 2, known=2 * KNOWN, guessed=2 * GUESSED)
 """Where a session is alone: 306 ms. Single frames with a longer draft wait equally long, cost three times as much and
 follow the offline lips no better."""
 
@@ -90,6 +95,8 @@ class LiveSession:
         self.model, self.start, self.settings, self.cut = model, start, settings, cut
         self.hearing = Hearing()
         first, identity = (torch.as_tensor(v, dtype=torch.float32) for v in (start.first, start.identity))
+        self.rest = first
+        """Where the head rests (70,), normalised."""
         self.stream = Stream(identity, self._emotion(settings), first, self._options(settings), settings.seed)
         self.presence = Presence(settings.seed, np.asarray(start.reference[POSE]), start.neutral)
         self.frames = 0
@@ -198,11 +205,11 @@ class LiveSession:
         lacking = self.frames + count + self.cut.draft - self.hearing.frames
         if lacking > 0:
             features = self.hearing.features(lacking)
-            self.stream.extend(torch.from_numpy(features), torch.from_numpy(self.hearing.guess(GUESSED)))
+            self.stream.extend(torch.from_numpy(features), torch.from_numpy(self.hearing.guess(self.cut.guessed)))
         known = len(self.stream.motion)
         says = speaking(self.stream.speech[known : known + count].numpy())
-        sampled = self.sampler(self.stream)[:count]
-        self.stream.shown(sampled)
+        sampled = self._turned_back(self.sampler(self.stream)[:count])
+        self.stream.shown(sampled, self.cut.known)
         vectors = denormalise(sampled.numpy(), self.start.ratio)
         trims = self.settings.changed(blink=1.0, smoothing=0.0)
         trimmed = trim(Motion(vectors, reference=self.start.reference, neutral=self.start.neutral), trims).array
@@ -211,6 +218,14 @@ class LiveSession:
             self.recording.show(self.frames, shown)
         self.frames += count
         return shown
+
+    def _turned_back(self, sampled: torch.Tensor) -> torch.Tensor:
+        """The frames (n, 70), normalised, with the head led back to where it rests: pieces that each go on from the
+        last one would wander, by 70 degrees in an hour."""
+        kept = torch.exp(-torch.arange(1, len(sampled) + 1) / (HOMING * FPS))[:, None]
+        rest, sampled = self.rest[POSE], sampled.clone()
+        sampled[:, POSE] = rest + kept * (sampled[:, POSE] - rest)
+        return sampled
 
     def _alone(self, stream: Stream) -> torch.Tensor:
         with cpu_threads(self.model.threads):

@@ -260,6 +260,12 @@ def test_the_head_reaches_its_target_without_overshoot() -> None:
     assert (np.diff(path) >= -1e-6).all() and path.max() <= 6.001 and path[-1] > 5.99
 
 
+def test_the_head_faces_the_viewer_over_a_minute(model: LiteModel) -> None:
+    turned = session(model, seed=5).idle(1500).array[:, 67:70] - REFERENCE[67:70]
+    assert np.abs(turned.reshape(6, 250, 3).mean(axis=1)).max() < 8.0  # ten seconds each: it wandered by 20 degrees
+    assert np.abs(turned.mean(axis=0)).max() < 4.0 and turned.std(axis=0).min() > 0.5
+
+
 def test_bad_input_is_named(model: LiteModel) -> None:
     live = session(model)
     with pytest.raises(BadSpeech, match="not finite"):
