@@ -89,6 +89,8 @@ def _header(prepared: Prepared, shown: viewport.Viewport) -> dict[str, Any]:
         "actions": list(ACTIONS),
         "basis": [*rig.TABLE_ACTIONS, *LID_ROWS, CLOSING_ROW],
         "jawBend": list(displacements.JAW_BEND),
+        "ownSmile": rig.OWN_SMILE,
+        "widest": displacements.WIDEST,
         "limits": {name: list(span) for name, span in displacements.LIMITS.items()},
         "window": [float(v) for v in prepared.window],
         "raster": {"scale": float(to_raster.scale), "offset": _numbers(to_raster.offset), "enlarged": texture.ENLARGED},

@@ -62,7 +62,7 @@ export class Puppet {
   /** Absolute action values -> what must change in the picture. */
   relative(values, atRest) {
     const { index } = this;
-    const { gap, smiling, jawGap, jawBend, limits } = this.header;
+    const { gap, smiling, jawGap, jawBend, limits, ownSmile, widest } = this.header;
     const out = values.map((v, k) => v - atRest[k]);
     const jaw = index.jaw_open;
     const own = gap / jawGap;
@@ -79,7 +79,7 @@ export class Puppet {
       out[k] = (values[k] - rest) / (1 - rest);
     }
     const smile = index.smile;
-    if (out[smile] > 0) out[smile] *= 1 - 0.65 * smiling;
+    if (out[smile] > 0) out[smile] *= 1 - ownSmile * smiling;
     const glum = 1.4 * out[index.frown] + 0.5 * out[index.brow_furrow];
     out[smile] -= 1.4 * smiling * clip(glum, 0, 1);
     const [knee, most] = jawBend.map((bound) => Math.max(bound - own, 0));
@@ -89,6 +89,8 @@ export class Puppet {
       // A mouth that is wide open in the picture still closes.
       out[index[name]] = clip(out[index[name]], name === "jaw_open" ? Math.min(low, -own) : low, high);
     }
+    const smiled = Math.max(out[smile] + ownSmile * smiling, 0);
+    out[index.stretch] = Math.min(out[index.stretch], Math.max(widest - smiled, 0));
     return out;
   }
 

@@ -92,6 +92,16 @@ def test_no_mouth_opens_wider_than_people_do(one: float, other: float, gap: floa
         assert less + own == pytest.approx(one, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("smiling", "smile", "most"), [(0.0, 0.0, 1.0), (0.0, 0.6, 0.4), (1.0, 0.0, 0.35), (1.0, 1.0, 0.0)]
+)
+def test_a_smile_leaves_less_to_stretch(smiling: float, smile: float, most: float) -> None:
+    values = np.zeros((1, len(ACTIONS)), np.float32)
+    values[0, INDEX["smile"]], values[0, INDEX["stretch"]] = smile, 1.6
+    shown = relative_actions(values, np.zeros(len(ACTIONS)), 0.0, smiling)
+    assert shown[0, INDEX["stretch"]] == pytest.approx(most, abs=1e-6)
+
+
 def test_steep_edges_of_the_mouth_are_smooth() -> None:
     shape = MouthShape(**dict.fromkeys(MouthShape._fields, 0.0))._replace(
         left=10.3, top=60.2, along_x=1.0, width=40.0, unit=100.0, opacity=1.0, sharpness=0.9, middle=20.0

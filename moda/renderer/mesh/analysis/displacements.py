@@ -155,6 +155,10 @@ LIMITS: dict[str, tuple[float, float]] = {
 }
 """Where each action is held; beyond these the picture stops looking right."""
 
+WIDEST = 1.0
+"""How wide smile and stretch together draw a mouth, a smile in the picture included: corners that go farther leave the
+teeth behind and show dark wedges beside them."""
+
 JAW_BEND = (0.65, 1.0)
 """Opening of the mouth in units of jaw_open up to which it is drawn as wanted, and which it never passes: drawn
 1.15 times as far, that is as far as filmed people open theirs when they speak."""

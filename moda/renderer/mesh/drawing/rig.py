@@ -27,6 +27,8 @@ TABLE_ACTIONS = tuple(
     name for name in ACTIONS if name in displacements.MOUTH_ACTIONS or name in displacements.BROW_ACTIONS
 )
 
+OWN_SMILE = 0.65
+"""Share of a full smile that a picture shows whose smile counts as 1."""
 BREATH = 0.010
 """IOD by which the shoulders rise and fall."""
 
@@ -131,7 +133,7 @@ def relative_actions(values: np.ndarray, at_rest: np.ndarray, gap: float, smilin
         rest = float(np.clip(at_rest[k], -0.5, 0.8))
         relative[:, k] = (values[:, k] - rest) / (1.0 - rest)
     smile = INDEX["smile"]
-    relative[:, smile] *= np.where(relative[:, smile] > 0, 1.0 - 0.65 * smiling, 1.0)
+    relative[:, smile] *= np.where(relative[:, smile] > 0, 1.0 - OWN_SMILE * smiling, 1.0)
     # Nobody frowns through a smile: where the picture smiles, a frown or a furrow takes that off first.
     glum = 1.4 * relative[:, INDEX["frown"]] + 0.5 * relative[:, INDEX["brow_furrow"]]
     relative[:, smile] -= 1.4 * smiling * np.clip(glum, 0.0, 1.0)
@@ -143,6 +145,9 @@ def relative_actions(values: np.ndarray, at_rest: np.ndarray, gap: float, smilin
             over = np.maximum(relative[:, k] - knee, 0.0)
             relative[:, k] -= over - (most - knee) * np.tanh(over / (most - knee)) if most > knee else over
         relative[:, k] = np.clip(relative[:, k], low, high)
+    smiled = np.maximum(relative[:, smile] + OWN_SMILE * smiling, 0.0)
+    stretch = INDEX["stretch"]
+    relative[:, stretch] = np.minimum(relative[:, stretch], np.maximum(displacements.WIDEST - smiled, 0.0))
     return relative
 
 
