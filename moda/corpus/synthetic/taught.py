@@ -69,7 +69,8 @@ class Teaching:
 
     sharpen: how much of what is quicker than `SMOOTHER` is added to its lips. performs: filmed lips are set into
     performances sampled from it (head, gaze, blinks, brows, feelings), instead of made-up ones around which the lips of
-    other voices are sampled from it.
+    other voices are sampled from it. opened: share of their opening with which all lips are taught, for guidance opens
+    them farther.
     """
 
     model: Path
