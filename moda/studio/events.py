@@ -58,7 +58,7 @@ def guarded(say: gr.HTML) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             except gr.Error:  # Gradio's own and ZeroGPU's, for example that a quota is used up
                 raise
             except Exception as fault:
-                return {say: _in_words(fault)}
+                return {say: in_words(fault)}
 
         @functools.wraps(function)
         def run_on(*arguments: Any, **named: Any) -> Iterator[Any]:
@@ -67,14 +67,15 @@ def guarded(say: gr.HTML) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             except gr.Error:
                 raise
             except Exception as fault:
-                yield {say: _in_words(fault)}
+                yield {say: in_words(fault)}
 
         return run_on if inspect.isgeneratorfunction(function) else run
 
     return decorate
 
 
-def _in_words(fault: Exception) -> str:
+def in_words(fault: Exception) -> str:
+    """A fault as the sentence that the page shows; what nobody can mend is logged."""
     if isinstance(fault, Superseded):
         return messages.note(str(fault))
     if isinstance(fault, Cancelled):
@@ -145,7 +146,7 @@ def reading(engine: Engine, request: gr.Request) -> Iterator[Session]:
             yield session
     finally:
         if session.inputs != before:
-            for kind in ("plan", "clip", "render", "compare"):
+            for kind in ("plan", "ends", "clip", "render", "compare"):
                 engine.visitors.stop(visitor_of(request), kind, superseded=True)
 
 

@@ -198,13 +198,26 @@ class Engine:
         progress: Progress | None = None,
         cancel: Cancel | None = None,
     ) -> list[Take]:
+        """Takes for the session's portrait and speech, which it holds from here on. Raises UserError."""
+        session.hold(self.sample(session, settings, count, model, progress, cancel))
+        session.sampler = model
+        return session.takes
+
+    def sample(
+        self,
+        session: Session,
+        settings: Settings,
+        count: int,
+        model: str | None = None,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> list[Take]:
         """Samples takes for the session's portrait and speech. Raises UserError."""
         portrait, speech = self.ready(session)
         self.heads.get(model)
         with gpu.stoppable(cancel, session.path("stop")) as stop:
             takes = self._work.plan(self.heads.names(model), portrait, speech, settings, count, progress, stop)
         self._still(session, portrait, speech)
-        session.hold(takes)
         return takes
 
     def trim(self, session: Session, settings: Settings) -> Take:

@@ -70,6 +70,8 @@ class Session:
     takes: list[Take] = field(default_factory=list)
     sampled: object = field(default_factory=object)
     """Another one whenever other takes are held; trims keep it."""
+    sampler: str | None = None
+    """By which name the model was asked for that sampled the takes; None where they came another way."""
     chosen: int = 0
     webgl: bool = False
     """Whether the visitor's browser can show the stage; others get quick clips."""
@@ -100,7 +102,7 @@ class Session:
         """Other takes from here on: what was made of the former ones is not shown any more."""
         if list(map(id, takes)) != list(map(id, self.takes)):
             self.sampled = object()
-        self.takes, self.chosen, self.video = takes, 0, None
+        self.takes, self.chosen, self.video, self.sampler = takes, 0, None, None
         self.clips.clear()
 
     def restart(self, takes: list[Take]) -> None:

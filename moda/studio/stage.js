@@ -25,26 +25,94 @@
     shown.trims = trims;
     await Promise.all(stage().takes.map((_, k) => stage().setTrims(k, trims)));
   };
+  /** Name and value of the slider that an event is about. */
+  const moved = (target) => {
+    const control = target.closest?.("[id^=control-]"), track = control?.querySelector("input[type=range]");
+    if (!track) return [];
+    const typed = target.closest(".reset-button") ? field(control.id.slice("control-".length)).value : target.value;
+    const value = typed === "" ? NaN : Math.min(Math.max(Number(typed), Number(track.min)), Number(track.max));
+    return [control.id.slice("control-".length), value];
+  };
   document.addEventListener("input", ({ target }) => {
-    const control = shown.trims && target.closest("#trims [id^=control-]");
-    const name = control && control.id.slice("control-".length);
-    if (!control || !(name in shown.trims) || target.value === "") return;
-    const track = control.querySelector("input[type=range]");
-    const value = Math.min(Math.max(Number(target.value), Number(track.min)), Number(track.max));
-    if (Number.isFinite(value)) trimmed({ ...shown.trims, [name]: value });
+    const [name, value] = moved(target);
+    if (!Number.isFinite(value)) return;
+    if (shown.trims && name in shown.trims) trimmed({ ...shown.trims, [name]: value });
+    else if (name in samples) between(name, value);
   });
   // What the controls show now: the server may answer about a slider that has moved on since.
   const asShown = (trims) =>
     Object.fromEntries(Object.entries(trims).map(([name, value]) => [name, field(name)?.value ? Number(field(name).value) : value]));
 
   document.addEventListener("click", ({ target }) => {
-    if (shown.trims && target.closest("#trims .reset-button")) setTimeout(() => trimmed(asShown(shown.trims)));
+    if (!shown.trims || !target.closest(".reset-button")) return;
+    setTimeout(() => (target.closest("#trims") ? trimmed(asShown(shown.trims)) : settle(target)));
+  });
+
+  // ---- strengths are sampled: until that is done, the face goes between samples of the same seed ----
+
+  const samples = {}; // of a strength: {since: version, now: its value, ends: [], at: Map(value -> frames of every take)}
+  const sampled = (takes) => takes.map((take) => window.modaStage.readMotion(motionOf(take)).array);
+  const restart = ({ strengths, version, takes }, kept) => {
+    const frames = Object.keys(strengths).length ? sampled(takes) : [];
+    for (const name of Object.keys(samples)) if (name !== kept) delete samples[name];
+    for (const [name, now] of Object.entries(strengths)) {
+      const one = (samples[name] ??= { since: version, ends: [], at: new Map() });
+      if (!one.ends.includes(one.now)) one.at.delete(one.now);
+      one.now = now;
+      one.at.set(now, frames);
+    }
+    return frames;
+  };
+  const between = (name, value) => {
+    const { at, now } = samples[name], places = [...at.keys()].sort((a, b) => a - b);
+    const low = places.findLast((one) => one <= value), high = places.find((one) => one >= value);
+    if (low === undefined || high === undefined) return undefined; // the ends are not there yet
+    const share = high > low ? (value - low) / (high - low) : 0;
+    const said = value === now ? "" : "approximate";
+    return Promise.all(at.get(low).map((less, k) => {
+      const more = at.get(high)[k];
+      return stage().setSampled(k, less.map((x, i) => x + share * (more[i] - x)), said);
+    }));
+  };
+  const exact = () => {
+    const approximate = stage().ui.mark.textContent && Object.keys(samples)[0];
+    return approximate && between(approximate, samples[approximate].now);
+  };
+  const settle = (target) => {
+    const [name, value] = moved(target);
+    if (!(name in samples) || !Number.isFinite(value)) return;
+    between(name, value);
+    document.dispatchEvent(new CustomEvent("strength-set", { detail: { name, value } }));
+  };
+  document.addEventListener("change", ({ target }) => settle(target));
+
+  // Samples of both ends of a slider are asked for when somebody is about to take it.
+  let rest;
+  const ask = ({ target }) => {
+    const name = target.closest?.("[id^=control-]")?.id.slice("control-".length);
+    if (!(name in samples) || samples[name].asked) return;
+    samples[name].asked = true;
+    document.dispatchEvent(new CustomEvent("strength-touched", { detail: { name, since: samples[name].since } }));
+  };
+  document.addEventListener("focusin", ask);
+  document.addEventListener("pointerover", (event) => {
+    clearTimeout(rest);
+    rest = setTimeout(() => ask(event), 100);
   });
 
   const put = async (wanted) => {
     const face = stage();
     if (!face || told) return;
     if (wanted && wanted.early && shown.motions.length) return;
+    if (wanted && wanted.ends) {
+      const { name, since, at } = wanted.ends;
+      if (samples[name]?.since !== since) return;
+      samples[name].ends = at.map(([value]) => value);
+      for (const [value, takes] of at) samples[name].at.set(value, sampled(takes));
+      const value = Number(field(name).value); // it may have been moved meanwhile
+      if (value !== samples[name].now) await between(name, value);
+      return;
+    }
     if (wanted && wanted.trims && !wanted.takes) return shown.motions.length ? trimmed(asShown(wanted.trims)) : undefined;
     if (!wanted || !wanted.takes || !wanted.takes.length) {
       if (!face.hidden && face.pause) face.pause();
@@ -68,8 +136,14 @@
     }
     const motions = wanted.takes.map((take) => take.data || take.pieces[0]);
     const same = wanted.version === shown.version && shown.motions.length === motions.length;
-    if (same) await trimmed(wanted.trims);
-    else {
+    if (same) {
+      await trimmed(wanted.trims);
+      await exact();
+    } else if (wanted.strength && wanted.follows === shown.version) {
+      const frames = restart(wanted, wanted.strength);
+      await Promise.all(frames.map((one, k) => face.setSampled(k, one)));
+    } else {
+      restart(wanted);
       lanes().reset();
       shown.trims = wanted.trims;
       await face.setTakes(wanted.takes.map((take) => ({ name: take.name, motion: motionOf(take), trims: wanted.trims })));

@@ -26,6 +26,8 @@ const TEMPLATE = `
   .choices button[aria-pressed="true"] { border-color: #4da3ff; border-radius: 8px; }
   .choices button:focus-visible { outline: 3px solid #ffd54d; outline-offset: -6px; border-radius: 8px; }
   .choices span { position: absolute; left: 6px; bottom: 6px; font: 600 13px/1.3 system-ui, sans-serif; color: #fff; background: rgba(10,12,15,.78); padding: 2px 8px; border-radius: 6px; }
+  .mark { position: absolute; right: 6px; top: 6px; font: 600 12.5px/1.3 system-ui, sans-serif; color: #fff; background: rgba(10,12,15,.78); padding: 2px 8px; border-radius: 6px; pointer-events: none; }
+  .mark:empty { display: none; }
   .bar { display: flex; align-items: center; gap: 5px; padding: 6px 2px; }
   .bar svg { display: block; margin: auto; }
   .bar button, .bar select { font: inherit; font-size: 14px; color: inherit; background: transparent; border: 1px solid var(--stage-line); border-radius: 6px; min-height: 36px; min-width: 36px; padding: 0 6px; cursor: pointer; }
@@ -40,7 +42,7 @@ const TEMPLATE = `
   :host(:fullscreen) .screen { width: min(96vw, calc((100vh - 80px) * var(--shape, 1))); }
   :host([plain]) .bar { display: none; }
 </style>
-<div class="screen" part="screen"><canvas></canvas><div class="choices"></div></div>
+<div class="screen" part="screen"><canvas></canvas><div class="choices"></div><div class="mark"></div></div>
 <div class="bar" part="bar">
   <button class="play" aria-label="Play"></button>
   <input class="scrub" type="range" min="0" max="1" step="0.01" value="0" aria-label="Position in seconds">
@@ -59,7 +61,7 @@ export class StageElement extends HTMLElement {
     const find = (name) => this.shadowRoot.querySelector(name);
     this.canvas = find("canvas");
     this.ui = { play: find(".play"), scrub: find(".scrub"), time: find(".time"), loop: find(".loop"), speed: find(".speed"),
-      full: find(".full"), say: find(".say"), choices: find(".choices"), bar: find(".bar"), screen: find(".screen"), slot: find("slot") };
+      full: find(".full"), say: find(".say"), choices: find(".choices"), mark: find(".mark"), bar: find(".bar"), screen: find(".screen"), slot: find("slot") };
     this.clock = new Clock();
     this.takes = [];
     this.chosen = 0;
@@ -143,6 +145,7 @@ export class StageElement extends HTMLElement {
       return this.fail(error.message, "motion");
     }
     this.live = null;
+    this.ui.mark.textContent = "";
     this.chosen = Math.min(this.chosen, Math.max(this.takes.length - 1, 0));
     this.edits.clear();
     for (const [number, take] of this.takes.entries()) if (take.trims && needsAll(take.trims)) this.shape(number);
@@ -165,15 +168,17 @@ export class StageElement extends HTMLElement {
     take.motion.trim = take.trims && ((row) => trimFrame(row, take.motion, take.trims, puppet, rig.header.editing, rig.arrays.write));
   }
 
-  /** The motion of one take anew; playing goes on. */
-  async setMotion(number, motion) {
+  /** Another sample of one take, as long as the one before (frames x 70): trims, edits and playing go on. said: what stands
+   * in the corner of the picture meanwhile. */
+  async setSampled(number, frames, said = "") {
     const take = this.takes[number];
     if (!take) return;
-    const fresh = this.readTake(take.name, motion, take.trims);
-    await fresh.motion.ready;
-    this.takes[number] = fresh;
-    if (this.edits.has(number)) await this.shape(number);
-    this.refresh();
+    take.motion.put(frames);
+    take.base = null;
+    const curves = await this.shape(number);
+    if (!curves) return;
+    this.ui.mark.textContent = said;
+    this.tell("stage-shaped", { take: number, curves });
   }
 
   /** Other trims of one take; the face follows before this resolves. */

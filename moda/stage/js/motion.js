@@ -78,6 +78,12 @@ export class TakeMotion {
     return this.all;
   }
 
+  /** Other frames (frames x 70) instead of all that there are, as many of them. */
+  put(array) {
+    this.all = array;
+    this.chunks = new Map([[0, array]]);
+  }
+
   /** Frame i as it is drawn (trims and edits in), or null while it is on its way. */
   frame(i) {
     if (this.frames === undefined) return null;

@@ -16,6 +16,7 @@ from moda.studio.components import control, model_choice, settings_of
 from moda.studio.events import HEAVY, LIGHT, PRIVATE, Cleared, Reporter, guarded, session_of
 from moda.studio.service import Engine, Superseded, trims_of
 from moda.studio.sessions import Session
+from moda.studio.strengths import ends, resample, strengths_of
 
 GUIDANCE = ("speech_guidance", "emotion_guidance", "identity_guidance")
 SAMPLING = ("steps", "solver", "schedule", "preset")
@@ -26,6 +27,8 @@ STAGE = '<moda-stage hidden aria-label="The portrait, moving"></moda-stage>'
 LANES = "<moda-lanes hidden></moda-lanes>"
 ON_STAGE = """watch('value', () => window.modaStudioStage(props.value));
 document.addEventListener('edits-change', (event) => trigger('submit', event.detail));
+document.addEventListener('strength-touched', (event) => trigger('focus', event.detail));
+document.addEventListener('strength-set', (event) => trigger('release', event.detail));
 document.addEventListener('stage-unavailable', () => trigger('clear'));"""
 RANDOM_SEED = "() => Math.floor(Math.random() * 2147483647)"
 Follow = Callable[[Any], Any]
@@ -181,7 +184,7 @@ class MotionStep:
         """
         session.shown["takes"] = session.sampled
         if session.webgl:
-            return {self.stage: {**engine.stage(session), "play": play}}
+            return {self.stage: {**engine.stage(session), "strengths": strengths_of(session), "play": play}}
         made = session.clips.get(session.chosen)
         able = session.portrait is not None and session.speech is not None
         return {self.clip: gr.update(value=None if made is None else str(made), visible=able)}
@@ -238,7 +241,9 @@ class MotionStep:
         self._connect_controls()
         planning = self._connect_plan(engine, consent, page, cleared)
         performing = self._connect_perform(engine, consent, page, cleared, speech)
-        events.stops(self.stop, engine, self.say, [planning, follow(planning), performing, follow(performing)])
+        resampling = self._connect_strengths(engine, cleared)
+        begun = [planning, performing, resampling]
+        events.stops(self.stop, engine, self.say, [*begun, *map(follow, begun)])
         self._connect_trims(engine, follow)
 
     def _connect_controls(self) -> None:
@@ -275,6 +280,7 @@ class MotionStep:
             **values: Any,
         ) -> Any:
             report = Reporter(progress, "steps")
+            engine.visitors.stop(events.visitor_of(request), "ends")
             with events.making(engine, request, "plan", consent, report, "takes") as (session, job):
                 settings = self.settings_from(values, session, pose_file)
                 engine.plan(session, settings, int(takes), model, report, job.cancelled)
@@ -311,6 +317,36 @@ class MotionStep:
             self.perform, perform_film, [speech, *cleared()], self.say, consent=consent, film=self.film,
             lips=self.lips, model=self.model, **page,
         )  # fmt: skip
+
+    def _connect_strengths(self, engine: Engine, cleared: Cleared) -> Any:
+        """What the stage asks for when a strength's slider is touched, and the takes of where it was let go."""
+
+        @guarded(self.say)
+        def touched(event: gr.EventData, request: gr.Request) -> Any:
+            session, given = session_of(engine, request), event._data or {}
+            try:
+                with events.working(engine, request, "ends") as job:
+                    found = ends(engine, session, str(given["name"]), job.cancelled)
+            except UserError:  # the face then follows when the slider is let go
+                return {self.say: gr.skip()}
+            return {self.stage: {"ends": {**given, "at": found}}}
+
+        @guarded(self.say)
+        def let_go(overlay: bool, event: gr.EventData, request: gr.Request) -> Any:
+            session, given = session_of(engine, request), event._data or {}
+            try:
+                with events.making(engine, request, "plan", True, replaces="takes") as (session, job):
+                    told = resample(engine, session, str(given["name"]), given["value"], job.cancelled)
+            except UserError as fault:  # the face goes back to the take that is there
+                return {**self.moving(engine, session), self.say: events.in_words(fault)}
+            shown = self.shown(engine, session, overlay)
+            shown[self.stage] |= told
+            return {**cleared(), **shown, self.say: ""}
+
+        last: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden", **PRIVATE}
+        ahead: dict[str, Any] = {"concurrency_id": "ends", "concurrency_limit": 1, **last}
+        self.stage.focus(touched, None, [self.stage, self.say], **ahead)
+        return self.stage.release(let_go, [self.overlay], list(cleared()), **last, **HEAVY)
 
     def connect_rig(self, engine: Engine, event: Any) -> None:
         """After an event that brings a portrait: its rig goes to the page, so that a preview finds it there."""
