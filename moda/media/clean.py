@@ -22,6 +22,9 @@ EMOJI = re.compile(
 )
 """Pictures between words, with the marks that join and colour them. Their names are not read out."""
 
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
+"""What no keyboard types: it comes from files that are no text. Tabs, ends of lines and of pages are spaces."""
+
 MARKUP = re.compile(
     r"<\s*/?\s*(speak|break|prosody|voice|emphasis|say-as|phoneme|sub|audio|lang|mark|express-as|mstts:[a-z-]+)\b[^<>]*>",
     re.IGNORECASE,
@@ -32,7 +35,8 @@ MARKUP = re.compile(
 def clean(text: str, max_text: int = MAX_TEXT) -> str:
     """The text as it is spoken: composed, without control characters, spaces collapsed.
 
-    Raises BadText if it is empty, longer than `max_text` letters, marked up, or has neither letters nor digits.
+    Marks that nobody sees (soft hyphens, zero-width spaces, directions) are dropped. Raises BadText if it is empty,
+    longer than `max_text` letters, marked up, holds control characters, or has neither letters nor digits.
     """
     if not isinstance(text, str) or not text.strip():
         raise BadText("There is no text to speak: type a sentence.")
@@ -40,6 +44,10 @@ def clean(text: str, max_text: int = MAX_TEXT) -> str:
         raise BadText(f"The text has {len(text):,} letters and the limit is {max_text:,}: speak it in parts.")
     if tag := MARKUP.search(text):
         raise BadText(f"The text holds markup (<{tag[1]}>): type plain words, and cues such as [pause 0.5].")
+    if control := CONTROL.search(text):
+        near = " ".join(text[max(0, control.start() - 20) : control.start()].split())
+        where = f"after {near!r}" if near.isprintable() and near else "at its beginning"
+        raise BadText(f"The text holds a control character (U+{ord(control[0]):04X}, {where}): type that part anew.")
     plain = "".join(_plain(letter) for letter in EMOJI.sub(" ", KEYCAP.sub(r"\1", text)))
     composed = unicodedata.normalize("NFC", plain)
     kept = "".join(letter if unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Co", "Cn") else

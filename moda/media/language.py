@@ -26,6 +26,22 @@ _LATIN = {
     "ca": "ca",
 }  # fmt: skip
 """py3langid's codes of the languages that are told apart, and espeak-ng's."""
+_TELLING = {
+    "CYRILLIC": {
+        "kk": "[әғқұһ]|і.*[ңөү]|[ңөү].*і", "ky": "ң", "mn": "[өү]", "be": "ў", "mk": "[ѓќѕ]", "sr": "[јљњћђџ]",
+        "uk": "[іїєґ]", "bg": "ъ[бвгджзклмнпрстфхцчшщ]",
+    },
+    "ARABIC": {"ur": "[ٹڈڑںےہ]", "fa": "[پچژگ]"},
+}  # fmt: skip
+"""Letters that tell a language from the others of its script, the surest first."""
+_READERS = {
+    "CYRILLIC": "ru uk bg sr mk kk ky be ba cv tt nog", "ARABIC": "ar fa ur sd ug ku", "HEBREW": "he",
+    "ETHIOPIC": "am ti", "CJK": "cmn yue hak", "HIRAGANA": "ja", "KATAKANA": "ja", "ORIYA": "or", "TELUGU": "te",
+    "GREEK": "el grc", "THAI": "", "MYANMAR": "", "LAO": "", "KHMER": "", "TIBETAN": "", "CHEROKEE": "", "THAANA": "",
+    "MONGOLIAN": "", "SYRIAC": "", "YI": "", "COPTIC": "", "TIFINAGH": "",
+}  # fmt: skip
+"""Languages of espeak-ng that read a script; any other spells its letters, one by one and in English. It changes the
+language by itself where a word is of a script that is not named here."""
 _GREETINGS = {
     "de": "hallo guten danke bitte ja nein und ich nicht tschüss morgen abend",
     "fr-fr": "bonjour bonsoir merci salut oui et je vous est", "es": "hola gracias buenos buenas días adiós qué sí y",
@@ -42,27 +58,46 @@ _LIKELY, _CERTAIN = 0.9, 0.99
 
 
 def guess_language(text: str) -> str:
-    """espeak-ng code of the language that a text is most likely written in; "en-us" where nothing speaks against, and
-    "und" where it is written in a script that no voice reads."""
+    """Code of the language that a text is most likely written in: espeak-ng's; "en-us" where nothing speaks against,
+    "und" where it is written in a script that no voice reads, "mn" for Mongolian, which none speaks."""
     letters = [letter for letter in text if letter.isalpha()][:2000]
-    scripts = Counter(unicodedata.name(letter, "").split(" ")[0].split("-")[0] for letter in letters)
+    scripts = Counter(map(_script, letters))
     if scripts["HIRAGANA"] + scripts["KATAKANA"] > 0.1 * max(1, scripts["CJK"]) and scripts["LATIN"] < len(letters) / 2:
         return "ja"
     script = scripts.most_common(1)[0][0] if scripts else "LATIN"
-    if script == "CYRILLIC":
-        return "uk" if re.search("[іїєґІЇЄҐ]", text) else "ru"
-    if script == "ARABIC":
-        return "fa" if re.search("[پچژگ]", text) else "ar"
+    told = (code for code, sign in _TELLING.get(script, {}).items() if re.search(sign, text.lower(), re.DOTALL))
     if script != "LATIN":
-        return _SCRIPTS.get(script, "und")
+        return next(told, _SCRIPTS.get(script, "und"))
     language, probability = _identified(text)
     return language if len(letters) >= _FEW and probability > _LIKELY else _greeting(text)
+
+
+def unread(text: str, language: str) -> str:
+    """The first word of a text that an offline voice of a language would not read but spell; "" where there is none."""
+    base = language.split("-")[0]
+    for word in re.findall(r"[^\W\d_]+", text):
+        for script in {_script(letter) for letter in word}:
+            named = script == "GREEK" and (len(word) == 1 or base != "en")  # π, and espeak-ng reads the others
+            if script in _READERS and base not in _READERS[script].split() and not named:
+                return str(word)
+    return ""
+
+
+def script_of(text: str) -> str:
+    """English name of the script that most letters of a text are of."""
+    scripts = Counter(_script(letter) for letter in text if letter.isalpha())
+    return {"CJK": "Chinese"}.get(found := scripts.most_common(1)[0][0], found.capitalize()) if scripts else "Latin"
+
+
+def _script(letter: str) -> str:
+    return unicodedata.name(letter, "").split(" ")[0].split("-")[0]
 
 
 def sentence_language(sentence: str, around: str) -> str:
     """The language of one sentence in a text of language `around`: another one only where much speaks for it."""
     if any(ord(letter) > 0x24F and letter.isalpha() for letter in sentence):
-        return guess_language(sentence)
+        found = guess_language(sentence)
+        return around if (found, around) == ("cmn", "ja") else found  # a Japanese sentence may be kanji alone
     language, probability = _identified(sentence)
     long = sum(map(str.isalpha, sentence)) >= _SENTENCE
     return language if long and probability > _CERTAIN else around

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -16,7 +15,7 @@ from moda.media.alignment import align
 from moda.media.audio import MAX_SECONDS, MIN_SECONDS, RATE, Speech, load_speech
 from moda.media.clean import MAX_TEXT, clean
 from moda.media.espeak import languages, variants
-from moda.media.language import guess_language, sentence_language
+from moda.media.language import guess_language, script_of, sentence_language, unread
 from moda.media.neural import kokoro, piper
 from moda.media.neural.packages import VoiceMissing, installed
 from moda.media.offline import KOKORO, Joe, Kokoro, Robot, Speaker, at_speech_rate, neural, speakers
@@ -91,8 +90,13 @@ class Casting:
 def casting(text: str, voice: str = "auto") -> Casting:
     """Who would speak a text now. Raises BadText for an unknown voice, and for a language that nobody speaks."""
     asked = _resolve(voice, text)
-    here = next((_offline_voice(speaker) for speaker in asked.offline if _usable(speaker)), None)
-    if asked.online is None or (service().closed and here is not None):
+    usable = next(filter(_usable, asked.offline), None)
+    alone = asked.online is None or (service().closed and usable is not None)
+    if usable is not None and alone:
+        for _, sentence in sentences(text):
+            _check_letters(sentence, _candidates(sentence, asked)[0])
+    here = None if usable is None else _offline_voice(usable)
+    if asked.online is None or alone:
         if here is None:
             raise BadText(f"No voice speaks the language of '{voice}': choose another.")
         return Casting(here)
@@ -120,8 +124,8 @@ def _offline_voice(speaker: Speaker) -> Voice:
 
 def language_name(code: str) -> str:
     """English name of a language or locale code ("en-GB" -> "English (Great Britain)"), the code where unknown."""
-    known = {language.code: language.name for language in languages()}
-    return known.get(to_espeak(code, frozenset(known)) or "", code)
+    known = {language.code: language.name for language in languages()} | {"th-TH": "Thai"}
+    return known.get(code) or known.get(to_espeak(code, frozenset(known)) or "", code)
 
 
 def speak(
@@ -168,7 +172,7 @@ def speak(
     elif offline is False:
         raise BadText(f"The voice '{voice}' is an offline one: choose an online voice, or allow offline voices.")
     if not asked.offline:
-        raise BadText(f"The voice '{voice}' needs the internet, and no offline voice speaks its language.")
+        raise _online_only(asked, notice)
     parts: list[np.ndarray] = []
     sounds: list[Sound] = []
     names, notes, length = [], [notice], 0
@@ -216,7 +220,7 @@ def speak_sentences(
         else:
             return
     if not asked.offline or offline is False:
-        raise BadText(f"The voice '{voice}' needs the internet, and no offline voice speaks its language.")
+        raise _online_only(asked, notice)
     for said in _sentences(rest, asked, rate, pitch):
         sounds = tuple(replace(sound, place=sound.place - said.place) for sound in said.sounds)
         yield _finish(said.waveform, sounds, said.text, said.name, f"{notice} {said.notice}")
@@ -225,6 +229,16 @@ def speak_sentences(
 
 def _without(fault: Exception) -> str:
     return f"The online voices could not be used ({fault}), so an offline voice speaks."
+
+
+def _online_only(asked: _Asked, notice: str) -> BadText:
+    """Nobody speaks: the voices of the language are online ones, which may not be used or cannot (notice)."""
+    language = language_name((asked.online or "").rpartition("-")[0])
+    why = "could not be reached" if notice else "are not to be used"
+    return BadText(
+        f"Only online voices speak {language}, and they {why}: allow them and check the internet, or type the text in "
+        "another language, such as English, Russian, Arabic, Hindi or Chinese."
+    )
 
 
 def _online(text: str, voice: str, rate: float, pitch: float, timeout: float) -> Speech:
@@ -267,16 +281,21 @@ def _sentences(text: str, asked: _Asked, rate: float, pitch: float) -> Iterator[
     """Each sentence by the first voice that can be used; sentences that say nothing are left out."""
     closes = True
     for place, sentence in sentences(text):
-        candidates = asked.offline if asked.gender is None else _offline(_language_of(sentence, asked), asked.gender)
-        made = _said(sentence, place, candidates, rate, pitch)
+        made = _said(sentence, place, _candidates(sentence, asked), rate, pitch)
         if made is not None:
             yield replace(made, closes=closes)
         closes = sentence.rstrip()[-1:] in ".!?…。！？\"'”’)»"
 
 
+def _candidates(sentence: str, asked: _Asked) -> tuple[Speaker, ...]:
+    """Who may speak a sentence offline, the best first."""
+    return asked.offline if asked.gender is None else _offline(_language_of(sentence, asked), asked.gender)
+
+
 def _said(sentence: str, place: int, candidates: tuple[Speaker, ...], rate: float, pitch: float) -> _Sentence | None:
     notice = ""
     for speaker, following in zip(candidates, (*candidates[1:], None)):
+        _check_letters(sentence, speaker)
         read = reading(sentence, speaker.language)
         try:
             said = speaker.say(read.text, rate, pitch)
@@ -285,8 +304,6 @@ def _said(sentence: str, place: int, candidates: tuple[Speaker, ...], rate: floa
                 raise BadText(f"The voice {speaker.name} cannot be used: {fault}.") from None
             notice = f"The voice {speaker.name} cannot be used ({fault}), so {following.name} speaks."
             continue
-        if speaker.language == "ja" and re.search("[一-鿿]", sentence):
-            notice = "The offline voice cannot read kanji: write the text in kana."
         sounds = tuple(replace(sound, place=place + read.written(sound.place)) for sound in said.sounds)
         wave, began = _trimmed(at_speech_rate(said))
         if len(wave) == 0:
@@ -295,6 +312,18 @@ def _said(sentence: str, place: int, candidates: tuple[Speaker, ...], rate: floa
         kept = [replace(s, end=min(s.end, end)) for s in moved(sounds, -began / RATE) if s.start < end]
         return _Sentence(wave, tuple(kept), speaker.name, notice, sentence, place, True)
     return None
+
+
+def _check_letters(text: str, speaker: Speaker) -> None:
+    """Raises BadText where the voice would spell a word in letters of another language instead of reading it."""
+    word = unread(text, speaker.language)
+    if not word:
+        return
+    hint = "write it in kana" if speaker.language == "ja" else "take the voice auto, or one that speaks its language"
+    raise BadText(
+        f"The offline voice {speaker.name} speaks {language_name(speaker.language)} and cannot read '{word[:20]}' "
+        f"({script_of(word)} letters): {hint}."
+    )
 
 
 def _trimmed(wave: np.ndarray) -> tuple[np.ndarray, int]:
@@ -333,7 +362,10 @@ def _resolve(voice: str, text: str) -> _Asked:
         language = guess_language(text)
         code = to_espeak(language, codes)
         if code is None and to_online(language, gender) is None:
-            raise BadText("No voice speaks the language of this text: write it in Latin letters, or name a voice.")
+            raise BadText(
+                f"No voice speaks the language of this text ({script_of(text)} letters): type it in another one, such "
+                "as English, Spanish, Russian, Arabic, Hindi or Chinese, or record it."
+            )
         return _Asked(to_online(language, gender), () if code is None else _offline(code, gender), code or "", gender)
     language, _, variant = asked.partition("+")
     code = to_espeak(language, codes)

@@ -15,7 +15,7 @@ from moda.media import online
 from moda.media.audio import load_speech
 from moda.media.clean import clean
 from moda.media.espeak import languages
-from moda.media.language import guess_language
+from moda.media.language import guess_language, unread
 from moda.media.online import collected
 from moda.media.speak import Casting, casting, language_name, speak, voices
 from moda.media.voices import to_online
@@ -69,10 +69,34 @@ def test_texts_that_cannot_be_spoken(text: str) -> None:
     assert str(caught.value).endswith(".") and len(str(caught.value)) < 200
 
 
-@pytest.mark.parametrize("text", ["བཀྲ་ཤིས་བདེ་ལེགས།", "ᏣᎳᎩ ᎦᏬᏂᎯᏍᏗ"])
-def test_a_language_that_no_voice_speaks_is_told(text: str) -> None:
-    with pytest.raises(BadText, match="No voice speaks the language"):
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [("བཀྲ་ཤིས་བདེ་ལེགས།", "Tibetan"), ("ᏣᎳᎩ ᎦᏬᏂᎯᏍᏗ", "Cherokee"), ("Сайн байна уу, өнөөдөр?", "Cyrillic")],
+)
+def test_a_language_that_no_voice_speaks_is_told(text: str, script: str) -> None:
+    with pytest.raises(BadText, match=rf"No voice speaks the language .*{script} letters.* such as English"):
         speak(text, offline=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "voice", "says"),
+    [("ሰላም ወዳጄ", "joe", r"joe speaks English \(America\) and cannot read 'ሰላም' \(Ethiopic letters\)"),
+     ("We met in 東京 last year.", "auto", r"cannot read '東京' \(Chinese letters\)"),
+     ("Привет, друг", "de+f2", "speaks German and cannot read 'Привет'"),
+     ("今日は元気です。", "auto", "cannot read '今日は元気です' .*write it in kana"),
+     ("สวัสดีครับ", "auto", "Only online voices speak Thai, and they are not to be used")],
+)  # fmt: skip
+def test_letters_that_would_be_spelled_are_told(text: str, voice: str, says: str) -> None:
+    with pytest.raises(BadText, match=says) as caught:
+        speak(text, voice, offline=True)
+    assert len(str(caught.value)) < 220
+
+
+def test_words_of_other_languages_that_are_read_well_are_read() -> None:
+    assert unread("π is 3 and Ω is ohm. नमस्ते 안녕 Բարեւ", "en-us") == unread("ሰላም ወዳጄ", "am") == ""
+    said = speak("Hello नमस्ते there", "joe", offline=True)
+    assert not [phone for phone in said.phones if "(" in phone.symbol]  # "(hi)" is how espeak-ng says that it changes
+    assert speak("こんにちは、おげんきですか。", offline=True).voice == "ja+f2"
 
 
 def test_the_limit_is_five_thousand_letters() -> None:
@@ -81,8 +105,15 @@ def test_the_limit_is_five_thousand_letters() -> None:
         clean("a" * 5001)
 
 
-def test_control_characters_and_markup_are_harmless() -> None:
-    assert clean("a\x00b\tc\r\nd\u202ee") == "ab c de"
+@pytest.mark.parametrize("text", ["a\x00b", "Hello\x07 there", "\x1b[31mred", "x\x9by"])
+def test_control_characters_are_told_with_their_place(text: str) -> None:
+    with pytest.raises(BadText, match=r"a control character \(U\+00[0-9A-F]{2}, (after|at its)") as caught:
+        speak(text, offline=True)
+    assert str(caught.value).isprintable()
+
+
+def test_marks_that_nobody_sees_and_markup_are_harmless() -> None:
+    assert clean("a\u00adb\tc\r\nd\u202ee\x0cf\ufeff") == "ab c de f"
     speech = speak("<b>hi</b> [[h@'loU]] & so on", "en-us+f2", offline=True)
     assert speech.seconds < 15
     with pytest.raises(BadText, match=r"markup \(<speak>\): type plain words"):
@@ -152,7 +183,9 @@ def test_the_list_of_voices() -> None:
     [("Hello, this is the first day of the year.", "en-us"), ("Guten Tag, ich bin nicht müde.", "de"),
      ("Bonjour, je suis avec vous.", "fr-fr"), ("¿Cómo está usted? Muy bien.", "es"), ("你好，世界", "cmn"),
      ("こんにちは世界", "ja"), ("안녕하세요", "ko"), ("Привет, как дела", "ru"), ("Привіт, як справи", "uk"),
-     ("مرحبا بكم", "ar"), ("नमस्ते दुनिया", "hi"), ("Γειά σου", "el"), ("Cześć, jak się masz", "pl"), ("ok", "en-us")],
+     ("Сәлем, қалайсыз?", "kk"), ("Здраво, зовем се Љиља", "sr"), ("Добър ден", "bg"),
+     ("مرحبا بكم", "ar"), ("آپ کیسے ہیں", "ur"), ("اسم من آنا است، خوب و چطور", "fa"),
+      ("नमस्ते दुनिया", "hi"), ("Γειά σου", "el"), ("Cześć, jak się masz", "pl"), ("ok", "en-us")],
 )  # fmt: skip
 def test_the_language_is_guessed(text: str, language: str) -> None:
     assert guess_language(text) == language
