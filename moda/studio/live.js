@@ -336,7 +336,7 @@
     try { kept = JSON.parse(sessionStorage.getItem(KEPT)); } catch { /* kept nowhere */ }
     if (!kept?.on) return;
     const timer = setInterval(() => {
-      const tab = [...document.querySelectorAll("#tabs button[role=tab]")].find((one) => one.textContent.trim() === "Live");
+      const tab = document.querySelector("#tabs [role=tablist] button[data-tab-id=live-tab]");
       if (!tab || !document.querySelector("#crop img")) return;
       clearInterval(timer);
       tab.click();

@@ -1,9 +1,10 @@
 """`moda evaluate videos A=DIR B=DIR --real DIR`: several systems' videos of the same clips, measured alike.
 
 Clips are matched by file name without ending. Every video is followed at 25 fps by one tracker; a clip counts where all
-systems have it. Written into the output folder: clips.csv (every number of every clip), table.csv and table.tex (means
-with 95 % bootstrap intervals over clips, the best bold, a dagger where it differs from the best by a paired permutation
-test at p < 0.05), results.json (the same, and the card: what was measured how, with which versions).
+systems and the real set have it with a face that can be followed, so that every mean is over the same clips. Written
+into the output folder: clips.csv (every number of every clip), table.csv and table.tex (means with 95 % bootstrap
+intervals over clips, the best bold, a dagger where it differs from the best by a paired permutation test at p < 0.05),
+results.json (the same, and the card: what was measured how, with which versions).
 
 Measures beside those of `measures`: AKD (mean distance of 468 landmarks, pixels of a 256 face cut), APD (mean absolute
 difference of the head's angles, degrees), beat alignment (Li et al. 2021, eq. 8, head against sound, sigma 3 frames),
@@ -44,17 +45,20 @@ from moda.media.audio import RATE as SAMPLES
 
 SIGMA = 3.0
 BEAT_SECONDS = 0.2
+LENGTH_SECONDS = 0.1
+"""By how much a video may be longer or shorter than the real one without a word."""
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """A followed video: signals at 25 fps, its file, its landmarks as coded, and its sound."""
+    """A followed video: signals at 25 fps, its file, its landmarks as coded, its sound, share of frames with a face."""
 
     path: Path
     fps: float
     signals: Signals
     landmarks: npt.NDArray
     waveform: Array | None
+    found: float
 
 
 def parse_systems(pairs: Sequence[str]) -> dict[str, Path]:
@@ -104,7 +108,8 @@ def evaluate_systems(
 ) -> dict[str, Any]:
     """Measure all systems and the real clips themselves; returns what results.json holds.
 
-    Raises BadSetting, BadVideo (no clip in common), OutputFailed. A video that cannot be measured is named.
+    A video that cannot be measured is named, and its clip left out for all. Raises BadSetting, BadVideo (no clip in
+    common), OutputFailed.
     """
     from moda.media.output import check_folder, write_bytes
 
@@ -114,11 +119,7 @@ def evaluate_systems(
     pictures = {name: Perceptual() for name in systems} if pixels else {}
     results = {name: SystemResult(name, []) for name in ("", *systems)}
     for done, clip in enumerate(clips, 1):
-        truth = _measured(files[""][clip], None, judges, seconds, results[""], clip)
-        for name in systems:
-            seen = _measured(files[name][clip], truth, judges, seconds, results[name], clip)
-            if seen is not None and truth is not None and pixels:
-                results[name].clips[-1].values |= _compared(pictures[name], truth, seen)
+        _measure_clip(clip, {name: found[clip] for name, found in files.items()}, results, judges, pictures, seconds)
         if progress is not None:
             progress("clips", done, len(clips))
     _sets(results, pictures, judges)
@@ -132,36 +133,57 @@ def evaluate_systems(
     return facts
 
 
-def _measured(
-    path: Path, truth: _Seen | None, judges: Judges, seconds: float, result: SystemResult, clip: str
-) -> _Seen | None:
-    """Follow and measure one video into `result`; None, and a sentence in the result, where it cannot be."""
+def _measure_clip(
+    clip: str, paths: Mapping[str, Path], results: Mapping[str, SystemResult], judges: Judges,
+    pictures: Mapping[str, Perceptual], seconds: float,
+) -> None:  # fmt: skip
+    """One clip of the real set ("") and of every system into `results`; of none where one cannot be followed."""
+    followed: dict[str, _Seen] = {}
+    faults: dict[str, str] = {}
+    for name in results:
+        try:
+            followed[name] = _follow(paths[name], seconds)
+        except UserError as fault:
+            faults[name] = " ".join(str(fault).split())
+    if faults:
+        lacking = " and ".join(name or "the real set" for name in faults)
+        for name, result in results.items():
+            result.clips.append(ClipResult(clip, fault=faults.get(name, f"left out, as {lacking} cannot be measured")))
+        return
+    truth = followed[""]
+    for name, seen in followed.items():
+        values = _values(seen, truth, name, judges)
+        if name in pictures:
+            values |= _compared(pictures[name], truth, seen)
+        results[name].clips.append(ClipResult(clip, values, motion=windows(seen.signals)))
+
+
+def _follow(path: Path, seconds: float) -> _Seen:
+    """Raises UserError for what is no talking video."""
     from moda.evaluate.measures.following import follow, sound_of
-    from moda.evaluate.measures.movement import movement_measures
     from moda.media.footage import probe
 
-    try:
-        about = probe(path)
-        signals, _, landmarks, found = follow(path, about.fps, seconds)
-        waveform = sound_of(path)[0] if about.audio else None
-    except UserError as fault:
-        result.clips.append(ClipResult(clip, fault=" ".join(str(fault).split())))
-        return None
-    seen = _Seen(path, about.fps, signals, landmarks, waveform)
-    values = dict(movement_measures(signals, waveform))
+    about = probe(path)
+    signals, _, landmarks, found = follow(path, about.fps, seconds)
+    return _Seen(path, about.fps, signals, landmarks, sound_of(path)[0] if about.audio else None, found)
+
+
+def _values(seen: _Seen, truth: _Seen, name: str, judges: Judges) -> dict[str, float]:
+    """Every measure of one video of the system `name`, "" for the real one, which is held against itself in none."""
+    from moda.evaluate.measures.movement import movement_measures
+
+    values = dict(movement_measures(seen.signals, seen.waveform))
     values |= {
-        "face_found": found,
-        "seconds": len(signals) / 25.0,
-        "head_diversity": float(signals.rotation.std(0).mean()),
+        "face_found": seen.found,
+        "seconds": len(seen.signals) / 25.0,
+        "head_diversity": float(seen.signals.rotation.std(0).mean()),
     }
-    if waveform is not None:
-        values["beat_alignment"] = beat_alignment(signals, waveform)
-    if truth is not None:
+    if seen.waveform is not None:
+        values["beat_alignment"] = beat_alignment(seen.signals, seen.waveform)
+    if name:
         values |= against(seen, truth)
-    real = None if truth is None else truth.path
-    values |= judges.measure(result.name, path, about.fps, landmarks, waveform, real)
-    result.clips.append(ClipResult(clip, values, motion=windows(signals)))
-    return seen
+    real = truth.path if name else None
+    return values | judges.measure(name, seen.path, seen.fps, seen.landmarks, seen.waveform, real)
 
 
 def against(seen: _Seen, truth: _Seen) -> dict[str, float]:
@@ -231,6 +253,27 @@ def _sets(results: dict[str, SystemResult], pictures: Mapping[str, Perceptual], 
         result.sets |= judges.distances(name)
 
 
+def _remarks(results: Mapping[str, SystemResult]) -> list[str]:
+    """Sentences about videos that were measured, but not as the rest: other lengths, no sound, a face now and then."""
+    seconds = {clip.clip: clip.values.get("seconds", math.nan) for clip in results[""].clips}
+    found = []
+    for name, result in results.items():
+        clips = [clip for clip in result.clips if not clip.fault]
+        other = sum(abs(clip.values["seconds"] - seconds[clip.clip]) > LENGTH_SECONDS for clip in clips)
+        mute = sum(not math.isfinite(clip.values["sync_correlation"]) for clip in clips)
+        least = min((clip.values["face_found"] for clip in clips), default=1.0)
+        who = name or "The real set"
+        if other:
+            found.append(f"{who}: {other} of {len(clips)} clips last longer or shorter; what both have is compared.")
+        if mute:
+            found.append(f"{who}: {mute} of {len(clips)} clips have no usable sound; sync is not measured there.")
+        if least < 1:
+            found.append(
+                f"{who}: there are frames without a face (in the worst clip {1 - least:.0%}); they are bridged."
+            )
+    return found
+
+
 def _facts(
     results: Mapping[str, SystemResult], clips: list[str], notes: tuple[str, ...], judges: Judges,
     pictures: Mapping[str, Perceptual], seconds: float,
@@ -241,7 +284,8 @@ def _facts(
     from moda import __version__
 
     absent = [note for perceptual in list(pictures.values())[:1] for note in perceptual.notes]
-    few = [f"{len(clips)} clips are too few for distances between sets: none is given."] if len(clips) < FEWEST else []
+    usable = sum(not clip.fault for clip in results[""].clips)
+    few = [f"{usable} clips are too few for distances between sets: none is given."] if usable < FEWEST else []
     table = {
         name or "real": {m: [_plain(v) for v in values] for m, values in summarise(result).items()}
         for name, result in results.items()
@@ -253,7 +297,7 @@ def _facts(
         "means": table,
         "p_against_best": {m: {n: _plain(p) for n, p in row.items()} for m, row in significance(results).items()},
         "left_out": {f"{n or 'real'}/{c.clip}": c.fault for n, r in results.items() for c in r.clips if c.fault},
-        "notes": [*notes, *few, *absent, *judges.notes],
+        "notes": [*notes, *_remarks(results), *few, *absent, *judges.notes],
         "card": {
             "frames": "25 fps, nearest frame", "seconds_at_most": seconds, "resolution": "as coded; face cuts 256 px",
             "tracker": "MediaPipe face mesh with attention", "sound": "16 kHz mono",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from moda.errors import BadSetting, BadVideo
 from moda.evaluate.measures.signals import Signals
 from moda.evaluate.protocols.system_tables import ClipResult, SystemResult, latex_table, significance, summarise
 from moda.evaluate.protocols.systems import beat_alignment, evaluate_systems, match_clips, parse_systems
+from moda.media.audio import Speech
+from moda.media.video import VideoWriter
 
 
 def signals(rotation: np.ndarray) -> Signals:
@@ -99,6 +102,40 @@ def test_videos_against_the_real_ones(folders: dict[str, Path], tmp_path: Path) 
         "25"
     )
     assert r"\begin{tabular}" in (tmp_path / "out" / "table.tex").read_text(encoding="utf-8")
+
+
+def test_videos_of_other_rates_sizes_and_lengths_are_measured_alike(
+    tmp_path: Path, still_video: Path, picture: np.ndarray, speech: Speech
+) -> None:
+    """A system at 30 fps and half as large again, longer; one mute; one whose face is gone for a while; one without."""
+    import cv2
+
+    for name in ("real", "plain", "odd"):
+        (tmp_path / name).mkdir()
+    for clip, name in product("abcd", ("real", "plain")):
+        shutil.copy(still_video, tmp_path / name / f"{clip}.mp4")
+    large = np.asarray(cv2.resize(picture, (480, 480), interpolation=cv2.INTER_CUBIC))
+    grey = np.full_like(picture, 128)
+    frames = {
+        "a": [large] * 60, "b": [picture] * 40, "c": [*[picture] * 13, *[grey] * 14, *[picture] * 13], "d": [grey] * 40,
+    }  # fmt: skip
+    for clip, pictures in frames.items():
+        side, rate = len(pictures[0]), 30.0 if clip == "a" else 25.0
+        with VideoWriter(
+            tmp_path / "odd" / f"{clip}.mp4", rate, (side, side), None if clip == "b" else speech
+        ) as video:
+            for one in pictures:
+                video.write(one)
+    systems = {"plain": tmp_path / "plain", "odd": tmp_path / "odd"}
+    facts = evaluate_systems(systems, tmp_path / "real", tmp_path / "out", pixels=False)
+    assert "odd/d" in facts["left_out"] and "as odd cannot be measured" in facts["left_out"]["plain/d"]
+    assert facts["left_out"].keys() == {"real/d", "plain/d", "odd/d"}  # every mean is over the same three clips
+    said = " ".join(facts["notes"])
+    assert "odd: 1 of 3 clips last longer or shorter" in said and "odd: 1 of 3 clips have no usable sound" in said
+    assert "odd: there are frames without a face (in the worst clip 35%)" in said and "plain:" not in said
+    # The same unmoved face in other pixels, at another rate, is the same face at rest.
+    assert facts["means"]["odd"]["akd"][0] < 1.0 and facts["means"]["odd"]["apd"][0] < 1.0
+    assert facts["means"]["odd"]["sync_correlation"] is not None and "frechet_motion" in facts["means"]["odd"]
 
 
 def test_sets_that_do_not_fit(folders: dict[str, Path], tmp_path: Path) -> None:
