@@ -70,7 +70,10 @@ def test_initials_inside_a_sentence_do_not_end_it() -> None:
     [("Dr. Smith paid $25.50 on 2024-03-05 at 10:05.", "en-us"), ("Call 555-0199, e.g. on Mon. or Tue.", "en-us"),
      ("Chapter IV, No. 7, vs. Mr. Jones, etc.", "en-us"), ("Das war so in der Stadt.", "de"), ("Hola", "es"),
      ("Dat was in die tijd niet meer zo.", "nl"), ("a little annoyed", "en-us"), ("Grazie mille", "it"), ("Ja", "de"),
-     ("A dog ran.", "en-us"), ("Hallo zusammen", "de"), ("1 2 3", "en-us"), ("pizza", "en-us")],
+     ("A dog ran.", "en-us"), ("Hallo zusammen", "de"), ("1 2 3", "en-us"), ("pizza", "en-us"),
+     ("این کتاب را خواندم", "fa"), ("هذا كتاب جميل", "ar"), ("Дякую", "uk"),
+     ("Подождите минуту, пожалуйста", "ru"),
+     ("Jeg vet ikke hvor det er", "nb"), ("Jeg ved ikke, hvad du vil have", "da")],
 )  # fmt: skip
 def test_the_language_of_short_texts(text: str, language: str) -> None:
     assert guess_language(text) == language
