@@ -88,7 +88,9 @@ def _joined(words: Sequence[Word]) -> str:
 
 
 def _is_dense(letter: str) -> bool:
-    return unicodedata.east_asian_width(letter) in "WF" or "\u0e00" <= letter <= "\u0eff" if letter else False
+    """Whether a letter is of a script without spaces between words; Korean has them."""
+    wide = letter and unicodedata.east_asian_width(letter) in "WF" and "HANGUL" not in unicodedata.name(letter, "")
+    return bool(wide) or "\u0e00" <= letter <= "\u0eff"
 
 
 def _width(text: str) -> float:

@@ -80,6 +80,13 @@ def test_chinese_and_japanese_break_between_letters_but_not_before_punctuation()
     assert max(map(_width, lines)) <= LINE and len(lines) < 12
 
 
+def test_korean_keeps_its_spaces_and_breaks_at_them() -> None:
+    text = "안녕하세요, 오늘은 자막이 한국어에서 어떻게 줄바꿈되는지 살펴보겠습니다."
+    words = [Word(0.4 * k, 0.4 * k + 0.35, word) for k, word in enumerate(text.split())]
+    lines = [line for one in captions_of(words) for line in one.lines]
+    assert " ".join(lines) == text and len(lines) > 2
+
+
 def test_srt_and_vtt_are_what_players_read(tmp_path: Path) -> None:
     captions = [Caption(0.5, 1.25, ("One <b> & two",)), Caption(3661.0, 3662.5, ("שלום", "عالم"))]
     assert srt(captions).startswith("1\n00:00:00,500 --> 00:00:01,250\nOne <b> & two\n\n2\n01:01:01,000 --> ")
