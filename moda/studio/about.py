@@ -20,8 +20,8 @@ CARDS = (
     ),
     (
         "What every video says about itself",
-        "<p>The mp4 carries in its metadata that it is AI-generated, and with which model, version, seed and settings "
-        "it was made. The switch <i>AI mark</i> in step 3 adds a small visible mark to the picture.</p>",
+        "<p>It carries in its metadata that it is AI-generated, with which model, version, seed and settings it was "
+        "made, and which synthetic voice speaks. The switch <i>AI mark</i> in step 3 adds a small visible mark to the picture.</p>",
     ),
     (
         "What this page keeps",
@@ -69,6 +69,6 @@ def build() -> None:
             elem_id="about",
         )
         with gr.Row(elem_id="verify-box"):
-            file = gr.File(label="What does a video, a picture or a sound say of itself?", height=140, elem_id="verify")
+            file = gr.File(label="What does a file say of itself?", height=140, elem_id="verify")
             said = gr.HTML("", elem_id="verify-say")
         file.change(said_by, [file], [said], show_progress_on=[said], **PRIVATE, **LIGHT)

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from moda.media.audio import load_speech
@@ -174,29 +175,65 @@ def test_where_webgl_is_missing_a_clip_is_shown(open_studio: Any, astronaut: Pat
     assert not studio.page.query_selector("moda-stage[data-takes]")
 
 
-def test_an_edit_in_the_lanes_is_in_the_take_that_is_saved(studio: Any, astronaut: Path, speech: Path) -> None:
+LANES = "document.querySelector('moda-lanes')"
+
+
+def dragged(studio: Any, lane: int, begin: tuple[float, float], end: tuple[float, float]) -> None:
+    """The mouse from one place of a lane (0 mouth, 1 smile, ... 5 head) to another, as shares of its size."""
+    canvas = studio.page.locator("moda-lanes .lanes canvas").nth(lane)
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    (ax, ay), (bx, by) = ((box["x"] + u * box["width"], box["y"] + v * box["height"]) for u, v in (begin, end))
+    studio.page.mouse.move(ax, ay)
+    studio.page.mouse.down()
+    studio.page.mouse.move(bx, by, steps=5)
+    studio.page.mouse.up()
+
+
+def test_what_is_shaped_in_the_lanes_is_saved_and_exported(studio: Any, astronaut: Path, speech: Path) -> None:
     from moda.motion.takes import Take
 
     studio.add_portrait(astronaut)
     studio.add_speech(speech)
     studio.preview()
     studio.wait_motion()
-    lanes = studio.page.locator("moda-lanes")
-    lanes.locator(".gesture").select_option("nod")
+    page, lanes = studio.page, studio.page.locator("moda-lanes")
+    page.evaluate("document.querySelector('moda-stage').pause()")
+    gestures = lanes.locator(".gesture option").all_inner_texts()
+    assert {"nod", "shake", "tilt left", "blink", "wink left", "smile", "brow raise", "look up"} < set(gestures)
+    for count, name in enumerate(gestures, 1):  # all of them are dropped, and taken back
+        lanes.locator(".gesture").select_option(name)
+        lanes.locator(".add").click()
+        page.wait_for_function(f"{LANES}.edits.length === {count}")
+    for count in range(len(gestures), 0, -1):
+        lanes.locator(".undo").click()
+        page.wait_for_function(f"{LANES}.edits.length === {count - 1}")
     before = studio.text("#figures")
-    lanes.locator(".add").click()
-    lanes.locator(".chips li").wait_for()
-    studio.page.wait_for_function("before => document.querySelector('#figures').innerText !== before", arg=before)
-    studio.page.click("#export-box button")
-    studio.page.click("#export-csv")
-    studio.see("#exported:visible")
-    with studio.page.expect_download() as waiting:
-        studio.page.click("#exported")
-    assert "HeadPitch" in Path(waiting.value.path()).read_text().splitlines()[0]
-    with studio.page.expect_download() as waiting:
-        studio.page.click("#save_take")
-    (edit,) = Take.load(waiting.value.path()).edits
-    assert edit.lane.startswith("head")
+    lanes.locator(".redo").click()
+    page.wait_for_function(f"{LANES}.edits.length === 1")
+    dragged(studio, 1, (0.2, 0.5), (0.6, 0.5))
+    dragged(studio, 1, (0.4, 0.8), (0.4, 0.3))
+    page.wait_for_function(f"{LANES}.edits.length === 2")
+    lanes.locator(".chips [data-edit='1']").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(f"{LANES}.edits[1].start > {0.2 * load_speech(speech).seconds}")
+    page.wait_for_function("before => document.querySelector('#figures').innerText !== before", arg=before)
+    edits, shown = page.evaluate(
+        f"[{LANES}.edits, Array.from(document.querySelector('moda-stage').takes[0].motion.shaped)]"
+    )
+    page.click("#export-box button")
+    for ending, begins in ((".csv", b"Timecode"), (".html", b"<!doctype html>"), (".glb", b"glTF")):
+        page.click(f"#export-{ending[1:]}")
+        studio.see(f"#exported:visible:has-text('talking-head{ending}')")
+        with page.expect_download() as waiting:
+            page.click("#exported")
+        assert Path(waiting.value.path()).read_bytes().startswith(begins)
+    with page.expect_download() as waiting:
+        page.click("#save_take")
+    take = Take.load(waiting.value.path())
+    assert [edit.as_dict() for edit in take.edits] == edits
+    away = np.abs(np.array(shown, np.float32).reshape(-1, 70) - take.motion.array)
+    assert away[:, :67].max() < 2e-4 and away[:, 67:].max() < 2e-3  # what is rendered is what was shown
 
 
 def test_examples_switches_and_the_whole_picture(studio: Any) -> None:
@@ -234,9 +271,11 @@ def test_a_typed_script_is_played(studio: Any, astronaut: Path) -> None:
     studio.page.fill("#speech-text textarea", "Hello [smyle] there")
     studio.see("#script-read .error")
     assert "did you mean [smile]?" in studio.text("#script-read")
-    studio.page.fill("#speech-text textarea", "Hello [smile] there. [a bit worried] Is it safe?")
-    studio.see("#script-read li >> nth=1")
-    assert "fear" in studio.text("#script-read")
+    text = "Hello [smile] there. [pause 0.5] [look left] Over there. [a bit worried] Is it [smile 0.5 for 1s] safe?"
+    studio.page.fill("#speech-text textarea", text)
+    studio.see("#script-read li >> nth=4")
+    for meaning in ("a pause of 0.5 s", "fear", "smile at 0.5 for 1 s"):
+        assert meaning in studio.text("#script-read")
     studio.page.focus("#speech-text textarea")
     studio.page.keyboard.press("End")
     studio.page.click("#typed [data-cue=nod]")
@@ -250,9 +289,18 @@ def test_a_typed_script_is_played(studio: Any, astronaut: Path) -> None:
     assert "spoken by joe, a neural voice" in said and "[smile] at 0." in said
     studio.page.wait_for_function("document.querySelector('#control-emotion input, #control-emotion textarea').value")
     studio.preview()
-    studio.page.wait_for_function(
-        "document.querySelector('moda-lanes')?.shadowRoot.querySelectorAll('.chips li').length === 2"
-    )
+    studio.wait_motion()
+    page = studio.page
+    page.wait_for_function(f"{LANES}.shadowRoot.querySelectorAll('.chips li').length === 4")
+    page.evaluate("document.querySelector('moda-stage').pause()")
+    told = float(re.search(r"\[look left\] at ([\d.]+) s", said)[1])  # type: ignore[index]
+    kinds, look = page.evaluate(f"[{LANES}.edits.map((e) => e.kind), {LANES}.edits[1]]")
+    assert kinds == ["smile", "look", "smile", "nod"] and look["start"] == pytest.approx(told, abs=0.02)
+    # A cue is moved by hand: its bar lies at the foot of the lane.
+    seconds = page.evaluate(f"{LANES}.seconds")
+    middle = (look["start"] + look["length"] / 2) / seconds
+    dragged(studio, 4, (middle, 0.95), (middle - 0.2, 0.95))
+    page.wait_for_function(f"{LANES}.edits[1].start < {look['start'] - 0.1}")
 
 
 def test_what_a_file_says_of_itself(studio: Any) -> None:

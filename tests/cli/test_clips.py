@@ -79,7 +79,13 @@ def test_help_exits_with_0(arguments: list[str], call: Call) -> None:
     assert call(*arguments)[0] == 0
 
 
-@pytest.mark.parametrize("text", ["", "   ", "x" * 20_000], ids=["empty", "blank", "20,000 characters"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "   ", "x" * 20_000, "x " * 2501, "😀😀", "Hello\x07 there", "Hello [smile there", "<speak>Hello</speak>",
+     "[nod] Hello. " * 201, "Hello [smyle].", "བཀྲ་ཤིས་བདེ་ལེགས།", "[smile] [nod]"],
+    ids=["empty", "blank", "20,000 letters", "5,001 letters", "emoji", "control characters", "open bracket", "SSML",
+         "cue flood", "unknown cue", "no voice", "cues alone"],
+)  # fmt: skip
 def test_texts_that_cannot_be_spoken(text: str, tmp_path: Path, call: Call) -> None:
     code, _, err = call("speak", text, "-o", tmp_path / "x.wav", "--offline")
     assert code == 2 and len(err.strip().splitlines()) == 1
