@@ -132,6 +132,8 @@ def studio(numbers: dict[str, Any]) -> str:
         "first preview": "first preview: summary", "first preview 2": "and the face moves",
         "preview": "later previews: summary", "preview 2": "and the face moves",
         "trim": "a trim until the face has it", "trim 2": "and the new summary",
+        "strength, first": "a strength's slider, taken and moved, until the face follows",
+        "strength": "a further step of it until the face has it", "strength, exact": "let go until the take is exact",
         "render": "Render video until it plays",
     }  # fmt: skip
     return text + table(

@@ -7,6 +7,8 @@ page         from opening it until it is drawn; then from a click on a portrait 
 preview      from pressing Preview motion to the new summary and the face on the stage; the first in the
              life of the server, some ten seconds after it came up, and the median of those after it
 trim         from a step of a trim's slider to the first frame that has it, and to the summary it gives, medians
+strength     from taking the slider of the emotion's strength and moving it until the face does (first),
+             from a step of it to the first frame that has it, and from letting go to the exact take
 frame        one frame of the page's stage, drawn and read back, at the size it has there and at 512 px, milliseconds
 render       from pressing Render video to a video that the browser can play
 long         with so many minutes of motion (0: left out): preview until the face moves; a seek to a moment that was not
@@ -32,8 +34,8 @@ from tests.browser.conftest import chromium_program, serving
 
 WAIT = 600_000
 STAGE = "document.querySelector('#stage-box moda-stage')"
-SLIDE = f"""async (value) => {{
-    const stage = {STAGE}, range = document.querySelector('#control-head_motion input[type=range]');
+SLIDE = f"""async ([name, value]) => {{
+    const stage = {STAGE}, range = document.querySelector(`#control-${{name}} input[type=range]`);
     const drawn = new Promise((done) =>
         stage.addEventListener('stage-frame', () => done(performance.now()), {{once: true}}));
     const began = performance.now();
@@ -96,15 +98,36 @@ def visit(page: Any, address: str, speech: Path, clock: Clock) -> None:
     page.evaluate(f"{STAGE}.pause()")
     for value in (0.5, 1.5, 0, 1.2, 0.8, 1):
         page.evaluate(OLD)
-        clock.found.setdefault("trim", []).append(page.evaluate(SLIDE, value) / 1000)
+        clock.found.setdefault("trim", []).append(page.evaluate(SLIDE, ["head_motion", value]) / 1000)
         clock.wait("trim, summary", lambda: None, fresh)
         page.wait_for_timeout(1000)
+    strength(page, clock)
     for name, width in (("frame, ms", ""), ("frame at 512 px, ms", "512px")):
         page.evaluate("(width) => { document.querySelector('moda-stage').style.width = width; }", width)
         clock.found[name] = page.evaluate(f"async (given) => {{ const stage = {STAGE}; {TIMED} }}", 100)[20:]
     page.evaluate("() => { document.querySelector('moda-stage').style.width = ''; }")
     playable = "document.querySelector('#final-video video')?.readyState >= 2"
     clock.wait("render", lambda: page.click("#render"), playable)
+
+
+def strength(page: Any, clock: Clock) -> None:
+    """The strength of an emotion: its slider is taken and moved at once, moved on, and let go."""
+    page.fill("#control-emotion textarea, #control-emotion input", "delighted")
+    page.evaluate(OLD)
+    page.click("#plan")
+    page.wait_for_function(f"{STAGE}.dataset.version !== window.oldVersion", timeout=WAIT)
+    page.evaluate(f"{STAGE}.pause()")
+    page.wait_for_timeout(1000)
+    track = page.locator("#control-emotion_strength input[type=range]")
+    move = "e => { e.focus(); e.value = 1.3; e.dispatchEvent(new Event('input', {bubbles: true})); }"
+    clock.wait("strength, first", lambda: track.evaluate(move), f"{STAGE}.ui.mark.textContent !== ''")
+    for value in (1.5, 0.4, 1.8, 0.7, 1.6):
+        clock.found.setdefault("strength", []).append(page.evaluate(SLIDE, ["emotion_strength", value]) / 1000)
+        page.wait_for_timeout(300)
+    page.evaluate(OLD)
+    let_go = "e => e.dispatchEvent(new Event('change', {bubbles: true}))"
+    exact = f"{STAGE}.dataset.version !== window.oldVersion && {STAGE}.ui.mark.textContent === ''"
+    clock.wait("strength, exact", lambda: track.evaluate(let_go), exact)
 
 
 def long_take(page: Any, speech: Path, clock: Clock) -> None:
