@@ -21,7 +21,8 @@ CARDS = (
     (
         "What every video says about itself",
         "<p>It carries in its metadata that it is AI-generated, with which model, version, seed and settings it was "
-        "made, and which synthetic voice speaks. The switch <i>AI mark</i> in step 3 adds a small visible mark to the picture.</p>",
+        "made, and which synthetic voice speaks. The switch <i>AI mark</i> in step 3 adds a small visible mark to the "
+        "picture.</p>",
     ),
     (
         "What this page keeps",
