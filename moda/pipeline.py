@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from moda.media.captions import Caption
     from moda.models.motion_model import MotionModel
     from moda.motion.space import Motion
-    from moda.portrait.faces import Face
+    from moda.portrait.face import Face
     from moda.portrait.portrait import Portrait
     from moda.renderer.base import Renderer
 

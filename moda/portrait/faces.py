@@ -2,98 +2,26 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from moda.errors import BadSetting, NoFaceFound
 from moda.portrait import mediapipe_graphs
-from moda.portrait.canonical import Pose, canonical_face, fit_pose, mirror_map
+from moda.portrait.canonical import fit_pose
 from moda.portrait.crop import from_cut, square, upright
 from moda.portrait.detection import candidates, distinct, overlap
+from moda.portrait.evidence import LOOK_SIZE, Look, look
+from moda.portrait.face import Face
+from moda.portrait.veil import is_veiled
 
 LOOKS = (5.0, 7.5)
 """Sides, in IOD, of the upright squares in which a face is judged; landmarks are measured in the first."""
-LOOK_SIZE = 512
-HUMAN_CERTAINTY = 1.12
-"""Threshold of `Face.certainty`. Measured over sizes from 300 to 1400 pixels and mirror images: 15 humanlike faces
-(paintings, a 3D character, photos) score 1.15 or more in all but 4 of 120 views, which the other two thresholds let
-pass; a capuchin monkey 1.09 at most, a wooden figure 1.00, a dog 0.23. One threshold on the sum keeps twice the
-distance that a threshold on each of the three numbers would."""
-
-COVERED_CERTAINTY = 1.15
-"""The same threshold where only the upper half of the face is held against its mirror image, for faces behind masks and
-hands: the monkey scores 1.14 at most, the dog 0.28."""
-NEAR_CERTAINTY = 0.65
-"""Threshold of the short-range detector's score less 5 times `Face.upper_error`, as the full-range one hardly knows
-covered faces. Chosen by the animals, which score 0.62 at most: of 168 views of covered faces 160 pass one of the three
-thresholds, without this one 124."""
-UPPER = 0.35
-"""The upper half of the face: so far below the eyes, in IOD, at most."""
-
 DOMINANT = 0.15
 """A face of this part of the longer side is what the picture is about."""
 SURE = 1.45
 """Certainty in the first square above which the second is not looked at (saves a third of the time)."""
-
-
-@dataclass(frozen=True)
-class Face:
-    """One face in a picture."""
-
-    box: tuple[float, float, float, float]
-    """x0, y0, x1, y1 in pixels of the full picture: the hull of the 468 face landmarks."""
-    landmarks: np.ndarray
-    """(478, 3) float32 in pixels of the full picture: x right, y down, z away (scale of x)."""
-    score: float
-    """Short-range detector's score, 0..1, mean over the squares."""
-    full_score: float = 1.0
-    """Full-range detector's score, 0..1, mean over the squares."""
-    mirror_error: float = 0.0
-    """Mean distance, in IOD, between the landmarks and those found in the mirrored picture."""
-    upper_error: float = 0.0
-    """The same over the upper half of the face."""
-
-    @functools.cached_property
-    def pose(self) -> Pose:
-        """Where the face stands, fitted once."""
-        return fit_pose(self.landmarks)
-
-    def scaled(self, factor: float) -> Face:
-        """The same face in a picture `factor` times as large."""
-        x0, y0, x1, y1 = (factor * v for v in self.box)
-        return replace(self, box=(x0, y0, x1, y1), landmarks=self.landmarks * np.float32(factor))
-
-    @property
-    def size(self) -> float:
-        """Larger side of the box in pixels."""
-        return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
-
-    @property
-    def certainty(self) -> float:
-        """How surely this is a human-like face: both detectors agree and the mirror image gives the same mesh."""
-        return self.score + self.full_score - 10.0 * self.mirror_error
-
-    @property
-    def lower_error(self) -> float:
-        """`mirror_error` over the lower half of the face alone: what covers it leaves the landmarks in doubt."""
-        share = _upper_half().mean()
-        return float((self.mirror_error - share * self.upper_error) / (1 - share))
-
-    @property
-    def human(self) -> bool:
-        """Whether this is a human or human-like face rather than an animal or a chance pattern."""
-        upper = self.score + self.full_score - 10.0 * self.upper_error
-        near = self.score - 5.0 * self.upper_error
-        return self.certainty >= HUMAN_CERTAINTY or upper >= COVERED_CERTAINTY or near >= NEAR_CERTAINTY
-
-
-@functools.lru_cache(maxsize=1)
-def _upper_half() -> np.ndarray:
-    """(468,) bool: which landmarks lie in the upper half of the face."""
-    return canonical_face()[:, 1] < UPPER
 
 
 def _landmarks(image: np.ndarray, centre: Sequence[float], side: float) -> np.ndarray | None:
@@ -122,35 +50,18 @@ def measure_face(image: np.ndarray, box: Sequence[float]) -> Face | None:
         return None
     pose = fit_pose(first)
     landmarks = first
-    marks = []
+    looks: list[Look] = []
     for side in LOOKS:
         cut, matrix = upright(image, pose, side, LOOK_SIZE)
-        found = mediapipe_graphs.mesh_landmarks(cut)
-        twins = mediapipe_graphs.mesh_landmarks(np.ascontiguousarray(cut[:, ::-1]))
-        error = upper_error = 0.5
-        if found and twins:
-            twin = twins[0][mirror_map()]
-            twin[:, 0] = LOOK_SIZE - twin[:, 0]
-            apart = np.linalg.norm((twin - found[0])[:468, :2], axis=1) / (LOOK_SIZE / side)
-            error, upper_error = float(apart.mean()), float(apart[_upper_half()].mean())
-            if side == LOOKS[0]:
-                # Both views err independently, so their mean is the better measurement.
-                landmarks = from_cut((found[0] + twin) / 2 if error < 0.06 else found[0], matrix)
-        marks.append((_best(cut, False), _best(cut, True), error, upper_error))
-        if marks[0][0] + marks[0][1] - 10.0 * error > SURE:
+        seen = look(cut, side)
+        if side == LOOKS[0] and seen.landmarks is not None:
+            landmarks = from_cut(seen.landmarks, matrix)
+        looks.append(seen)
+        if looks[0].certainty > SURE:
             break
-    return Face(_hull(landmarks), landmarks, *(float(v) for v in np.mean(marks, axis=0)))
-
-
-def _best(cut: np.ndarray, full_range: bool) -> float:
-    """Best score among detections that lie over the middle of a face square."""
-    half = cut.shape[0] / 2
-    inside = [
-        d.score
-        for d in mediapipe_graphs.detect(cut, full_range)
-        if d.box[0] < half < d.box[2] and d.box[1] - 0.1 * half < half * 0.95 < d.box[3] + 0.1 * half
-    ]
-    return max(inside, default=0.0)
+    score, full, error, upper = (float(v) for v in np.mean([one.marks for one in looks], axis=0))
+    face = Face(_hull(landmarks), landmarks, score, full, error, upper)
+    return face if face.human else replace(face, veiled=is_veiled(image, face))
 
 
 def find_all(image: np.ndarray, limit: int = 24, every: bool = True) -> list[Face]:

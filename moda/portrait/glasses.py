@@ -9,7 +9,7 @@ import numpy as np
 from moda.portrait.crop import upright
 
 if TYPE_CHECKING:
-    from moda.portrait.faces import Face
+    from moda.portrait.face import Face
 
 _UNIT = 120
 """Pixels per IOD of the cut that is looked at."""

@@ -17,7 +17,7 @@ from moda.portrait.person_mask import person_mask
 from moda.portrait.plate import split_layers
 
 if TYPE_CHECKING:
-    from moda.portrait.faces import Face
+    from moda.portrait.face import Face
 
 OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150,

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moda.portrait.crop import upright
-from moda.portrait.faces import Face
+from moda.portrait.face import Face
 
 _UNIT = 80
 """Pixels per IOD of the cut that is looked at."""

@@ -10,7 +10,7 @@ import numpy as np
 from moda.portrait import mediapipe_graphs
 
 if TYPE_CHECKING:
-    from moda.portrait.faces import Face
+    from moda.portrait.face import Face
 
 WINDOWS = (7.5, 12.0)
 """Sides, in IOD, of the windows around the head that are looked at beside the whole picture. The network sees 256

@@ -13,7 +13,8 @@ import numpy as np
 from moda.errors import FaceNotUsable, NoFaceFound
 from moda.portrait.canonical import Pose
 from moda.portrait.crop import Crop, crop_face
-from moda.portrait.faces import Face, find_all, find_faces, measure_face, pick_face
+from moda.portrait.face import Face
+from moda.portrait.faces import find_all, find_faces, measure_face, pick_face
 from moda.portrait.identity import identity_descriptor
 from moda.portrait.matte import Matte, person_matte
 from moda.portrait.mouth_cover import mouth_is_covered

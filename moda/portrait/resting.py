@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moda.portrait.faces import Face
+from moda.portrait.face import Face
 from moda.portrait.glasses import wears_glasses
 from moda.portrait.measures import brow_height, eye_openness, lip_gap, mouth_width, smile_corner
 from moda.portrait.sharpness import brightness, sharpness

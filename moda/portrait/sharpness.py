@@ -12,7 +12,7 @@ import numpy as np
 from moda.portrait.crop import upright
 
 if TYPE_CHECKING:
-    from moda.portrait.faces import Face
+    from moda.portrait.face import Face
 
 BLURRED = 0.33
 """Measured: 0.35 or more on 25 sharp faces (paintings, photos, video), 0.29-0.32 on faces blurred by more than 1.5 % of

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from moda.compare.manifest import Request
     from moda.compare.run import Comparison
     from moda.media.audio import Speech
-    from moda.portrait.faces import Face
+    from moda.portrait.face import Face
     from moda.portrait.portrait import Portrait
 
 MAX_SETTINGS_BYTES = 1 << 16

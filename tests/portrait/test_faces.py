@@ -11,7 +11,8 @@ import skimage
 
 from moda.errors import BadSetting, NoFaceFound
 from moda.portrait.canonical import fit_pose
-from moda.portrait.faces import Face, find_all, find_faces, pick_face
+from moda.portrait.face import Face
+from moda.portrait.faces import find_all, find_faces, pick_face
 from moda.portrait.pictures import load_picture
 from tests.portrait.conftest import turned
 

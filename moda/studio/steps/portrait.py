@@ -17,7 +17,7 @@ from moda.studio.service import Engine, Superseded
 from moda.studio.sessions import Session
 
 if TYPE_CHECKING:
-    from moda.portrait.faces import Face
+    from moda.portrait.face import Face
 
 WIDEST = 900
 """Pixels across of the picture in which a face is clicked."""
