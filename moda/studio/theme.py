@@ -6,12 +6,12 @@ from pathlib import Path
 
 import gradio as gr
 
-SCRIPTS = ("films.js", "stage.js", "playhead.js", "live.js")
+SCRIPTS = ("faults.js", "films.js", "stage.js", "playhead.js", "live.js")
 STYLE = Path(__file__).with_name("style.css")
 
 
 def head() -> str:
-    """What goes into the page's head: both colour schemes, the stage, and the line that runs over the trajectories."""
+    """What goes into the page's head: both colour schemes, the stage, and the small scripts of the page."""
     from moda.stage.script import script
 
     own = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in SCRIPTS)

@@ -20,7 +20,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 def test_faults_are_sentences_in_place_and_the_next_try_works(
     studio: Any, astronaut: Path, speech: Path, tmp_path: Path
 ) -> None:
+    studio.page.set_viewport_size({"width": 1280, "height": 500})  # the button and its answer do not fit into one view
     assert "Add a portrait first" in studio.preview()
+    studio.page.wait_for_function(
+        "(({top, bottom}) => top >= 0 && bottom <= innerHeight)"
+        "(document.querySelector('#motion-say .error').getBoundingClientRect())"
+    )
+    studio.page.set_viewport_size({"width": 1280, "height": 900})
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n" + b"nothing" * 50)
     assert "picture" in studio.add_portrait(broken).lower()

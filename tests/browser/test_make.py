@@ -140,6 +140,14 @@ def test_a_preview_moves_and_the_face_follows_a_slider_in_the_page(studio: Any, 
     assert still == studio.page.evaluate(yaw.replace("frame(60)", "frame(10)")) != moved
     studio.page.context.set_offline(False)
 
+    studio.page.emulate_media(reduced_motion="reduce")  # who wants no motion presses Play
+    version = studio.page.get_attribute("moda-stage", "data-version")
+    studio.page.fill("#control-seed input", "5")
+    studio.preview()
+    studio.page.wait_for_function("v => document.querySelector('moda-stage').dataset.version !== v", arg=version)
+    studio.page.wait_for_timeout(300)
+    assert not studio.page.evaluate("document.querySelector('moda-stage').playing")
+
 
 def test_a_lost_context_comes_back_in_the_page(studio: Any, astronaut: Path, speech: Path) -> None:
     studio.add_portrait(astronaut)
