@@ -40,10 +40,9 @@ def ends(engine: Engine, session: Session, name: str, cancel: Cancel) -> list[tu
 
     Raises BadSetting for what the takes cannot follow, Cancelled.
     """
-    _check(session, name)
-    found = []
+    shown, found = _followed(session, name), []
     for value in (CONTROLS[name].minimum or 0.0, CONTROLS[name].maximum or 1.0):
-        takes = _sampled(engine, session, name, value, cancel)
+        takes = _sampled(engine, session, shown, {name: value}, cancel)
         packed = [base64.b64encode(motion_bytes(take.sampled)).decode("ascii") for take in takes]
         found.append((value, [{"data": data} for data in packed]))
     return found
@@ -54,9 +53,8 @@ def resample(engine: Engine, session: Session, name: str, value: float, cancel: 
 
     Raises BadSetting for what the takes cannot follow, Superseded where there are others meanwhile, Cancelled.
     """
-    _check(session, name)
-    sampler, before = session.sampler, session.sampled
-    takes = _sampled(engine, session, name, value, cancel)
+    shown, sampler, before = _followed(session, name), session.sampler, session.sampled
+    takes = _sampled(engine, session, shown, {name: value}, cancel)
     if session.sampled is not before:
         raise Superseded
     chosen = session.chosen
@@ -65,14 +63,20 @@ def resample(engine: Engine, session: Session, name: str, value: float, cancel: 
     return {"strength": name, "follows": id(before)}
 
 
-def _check(session: Session, name: str) -> None:
-    if name not in strengths_of(session):
+def _followed(session: Session, name: str) -> list[Take]:
+    """The session's takes, where they can follow that slider."""
+    takes = session.takes
+    if not takes or name not in strengths_of(session):
         raise BadSetting("This take cannot follow that slider: preview the motion again.")
+    return takes
 
 
-def _sampled(engine: Engine, session: Session, name: str, value: float, cancel: Cancel) -> list[Take]:
-    settings = session.takes[0].settings.changed(**{name: value})
-    return engine.sample(session, settings, len(session.takes), session.sampler, cancel=cancel)
+def _sampled(
+    engine: Engine, session: Session, shown: list[Take], strength: dict[str, float], cancel: Cancel
+) -> list[Take]:
+    """Samples of the seeds of the takes that are shown, with another strength."""
+    settings = shown[0].settings.changed(**strength)
+    return engine.sample(session, settings, len(shown), session.sampler, cancel=cancel)
 
 
 def _in_place_of(old: Take, take: Take) -> Take:
