@@ -101,11 +101,14 @@ def clocked(model: LiteModel, waves: list[np.ndarray], sessions: int, buffer: fl
         sound = waves[k % len(waves)]
         live = LiveSession(model, START, Settings(seed=k), scheduler)
         started = time.perf_counter() + 0.01 * k
-        for at in range(0, len(sound), TICK):
+        at = 0
+        while at < len(sound):
             time.sleep(max(0.0, started + (at + TICK) / 16_000 - time.perf_counter()))
-            live.cut = scheduler.cut(sessions)
+            there = max(at + TICK, int((time.perf_counter() - started) * 16_000) // TICK * TICK)
+            live.cut = scheduler.cut(sessions, (there - at - TICK) / 16_000)  # as the server cuts for who is late
             cuts.append(live.cut)
-            given = live.push(sound[at : at + TICK])
+            given = live.push(sound[at:there])
+            at = there
             now = time.perf_counter() - started
             first = live.frames - len(given)
             delays[k] += [now - (first + j) / FPS for j in range(len(given))]

@@ -83,11 +83,10 @@ class Hearing:
 
     def forget(self, frames: int) -> None:
         """Take back the features of frame number `frames` and after it (at most `KEPT`), and hear silence from its
-        start on instead of the sound that is there."""
+        start on instead of the sound that is there, just as long: what is heard next keeps its place in time."""
         if not 0 <= self.frames - frames <= KEPT:
             raise ValueError(f"frame {frames} of {self.frames} cannot be taken back")
-        self.samples -= len(self.pending)
-        self.pending = self.pending[:0]
+        self.pending = np.zeros_like(self.pending)
         self.frames = frames
         self.columns[max(0, COLUMNS_PER_FRAME * frames - self.first) :] = SILENCE
         self.ready.forget()
@@ -103,11 +102,6 @@ class Hearing:
         keep = max(0, COLUMNS_PER_FRAME * (self.frames - KEPT) - BEFORE - self.first)
         self.columns, self.first = self.columns[keep:], self.first + keep
         return found
-
-    def guess(self, frames: int) -> FloatArray:
-        """Features (frames, FEATURES) of the frames behind those given, as if the sound ran backwards from its end: for
-        a network that has learnt to see further than this."""
-        return self._stacked(np.concatenate([self.columns, self.columns[-2::-1]]), frames)
 
     def _stacked(self, columns: FloatArray, frames: int) -> FloatArray:
         start = COLUMNS_PER_FRAME * self.frames - BEFORE - self.first

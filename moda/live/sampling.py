@@ -1,8 +1,8 @@
 """Motion in short pieces: each is sampled behind the frames that were shown before it.
 
-The network sees the last frames (`KNOWN` and more), the new ones, some frames more whose sound is there (the draft:
-what comes next shapes the lips), and some (`GUESSED` and more) whose sound is not. Every frame keeps the noise that
-was first drawn for it.
+The network sees the last frames (`KNOWN` and more), the new ones, and some frames more whose sound is there (the draft:
+what comes next shapes the lips). Every frame keeps the noise that was first drawn for it. What is known holds the less
+the nearer it is to the piece (`Pull.of`), so that errors are not dragged along; head pose is held wholly.
 """
 
 from __future__ import annotations
@@ -20,23 +20,15 @@ from moda.generator.noise import NoiseByFrame
 from moda.generator.sampler import SamplingOptions
 
 KNOWN = 16
-"""Frames in front of a piece that the network sees at least. Twice as many of them, twice as many guesses and the
-overlap took the jaw's r with the offline take from .895 to .94 on validation voices, for half the time again."""
-GUESSED = 4
-"""Frames behind the draft for which the sound is guessed, at least: the network was trained on long segments and
-behaves at an end as if the speech ended there."""
-OVERLAP = 4
-"""Frames of the past over which held expression fades out (`Pull.of`): without any hold each piece settles anew, with
-a hard one errors are dragged along. Head pose is held wholly."""
+"""Frames in front of a piece that the network sees at least."""
 
 
 @dataclass
 class Stream:
     """What one session's next piece is sampled from; all of the last frames known, and no more, is kept.
 
-    speech (k + n, FEATURES) of the frames known and of n that follow; ahead (g, FEATURES): guesses for those
-    behind them; noise (k + n + g, 70); motion (k, 70) normalised, of the frames known; before (70,): the frame in
-    front of them; emotion (9,) and identity (63,).
+    speech (k + n, FEATURES) of the frames known and of n that follow; noise (k + n, 70); motion (k, 70) normalised, of
+    the frames known; before (70,): the frame in front of them; emotion (9,) and identity (63,).
     """
 
     identity: Tensor
@@ -45,18 +37,16 @@ class Stream:
     options: SamplingOptions
     seed: int
     speech: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
-    ahead: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
     noise: Tensor = field(default_factory=lambda: torch.zeros(0, 70))
     motion: Tensor = field(default_factory=lambda: torch.zeros(0, 70))
 
     def __post_init__(self) -> None:
         self.drawing = NoiseByFrame(self.seed, 70, 1, shared=False, scale=self.options.noise)
 
-    def extend(self, features: Tensor, ahead: Tensor) -> None:
-        """Take in the features (n, FEATURES) of the next frames and the guesses behind them, and draw their noise."""
+    def extend(self, features: Tensor) -> None:
+        """Take in the features (n, FEATURES) of the next frames, and draw their noise."""
         self.speech = features if not len(self.speech) else torch.cat([self.speech, features])
-        self.ahead = ahead
-        lacking = len(self.speech) + len(ahead) - len(self.noise)
+        lacking = len(self.speech) - len(self.noise)
         if lacking > 0:
             self.noise = torch.cat([self.noise, self.drawing.draw(lacking)[0]])
 
@@ -75,7 +65,7 @@ class Stream:
     @property
     def frames(self) -> int:
         """Frames that the network sees for the next piece."""
-        return len(self.speech) + len(self.ahead)
+        return len(self.speech)
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -94,13 +84,13 @@ def sample_pieces(model: MoDA, streams: Sequence[Stream]) -> list[Tensor]:
     def batch(values: list[Tensor]) -> Tensor:
         return torch.stack(values).to(device)
 
-    speech = batch([torch.cat([stream.speech, stream.ahead]) for stream in streams]).to(dtype)
+    speech = batch([stream.speech for stream in streams]).to(dtype)
     emotion, identity = (batch([getattr(s, name) for s in streams]).to(dtype) for name in ("emotion", "identity"))
     guidance = first.options.guidance
     branches = encode_branches(model, guidance, speech, emotion, identity)
     velocity = GuidedVelocity(model, guidance, branches, batch([stream.before for stream in streams]))
     x = batch([stream.noise[: speech.shape[1]] for stream in streams])
     shown = batch([stream.motion for stream in streams])
-    pull = Pull.of(x, shown, OVERLAP, None, range(x.shape[1]))
+    pull = Pull.of(x, shown, known, None, range(x.shape[1]))
     out = first.options.solve(velocity if pull is None else pull.around(velocity), x).float()
     return list(out[:, known:].cpu())

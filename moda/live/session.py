@@ -21,7 +21,7 @@ from moda.errors import BadSetting
 from moda.live.hearing import FRAME, LOOK_AHEAD, Hearing, speaking
 from moda.live.presence import Presence
 from moda.live.recording import LONGEST, Recording
-from moda.live.sampling import GUESSED, KNOWN, Stream, sample_pieces
+from moda.live.sampling import KNOWN, Stream, sample_pieces
 from moda.models.threads import cpu_threads
 from moda.motion.space import DIM, FPS, POSE, Motion, denormalise
 from moda.motion.takes import Take
@@ -36,6 +36,8 @@ FloatArray = npt.NDArray[np.float32]
 Sampler = Callable[[Stream], torch.Tensor]
 
 STEPS = 3
+LIPS = 0.0
+"""Noise of the lips: the likeliest ones are nearest to any take that knew what follows."""
 HARDER = 1.1
 """Short pieces articulate so much harder than whole segments at the same speech guidance."""
 HOMING = 3.0
@@ -55,12 +57,11 @@ WITHOUT_HURRY = 8
 class Cut:
     """How a session's motion is cut: frames of a piece, and frames of draft behind it. A piece is made when the sound
     of all of them is there, so its first frame is given `delay` seconds after the sound of that frame. `known` frames
-    in front and `guessed` frames behind are seen by the network as well: more of them cost time, not delay."""
+    in front are seen by the network as well: more of them cost time, not delay."""
 
     piece: int
     draft: int
     known: int = KNOWN
-    guessed: int = GUESSED
 
     @property
     def delay(self) -> float:
@@ -70,10 +71,10 @@ class Cut:
     @property
     def frames(self) -> int:
         """Frames that the network sees for each piece."""
-        return self.known + self.piece + self.draft + self.guessed
+        return self.known + self.piece + self.draft
 
 
-ALONE = Cut(3, 2, known=2 * KNOWN, guessed=2 * GUESSED)
+ALONE = Cut(3, 2, known=2 * KNOWN)
 """Where a session is alone: 306 ms. Single frames with a longer draft wait equally long, cost three times as much and
 follow the offline lips no better."""
 
@@ -204,8 +205,7 @@ class LiveSession:
         """The next `count` frames (count, 70), physical, trims and presence included."""
         lacking = self.frames + count + self.cut.draft - self.hearing.frames
         if lacking > 0:
-            features = self.hearing.features(lacking)
-            self.stream.extend(torch.from_numpy(features), torch.from_numpy(self.hearing.guess(self.cut.guessed)))
+            self.stream.extend(torch.from_numpy(self.hearing.features(lacking)))
         known = len(self.stream.motion)
         says = speaking(self.stream.speech[known : known + count].numpy())
         sampled = self._turned_back(self.sampler(self.stream)[:count])
@@ -245,7 +245,8 @@ class LiveSession:
         if settings.identity_guidance != 1 and not self.model.network.config.has_null_identity:
             raise BadSetting(f"{self.model.name} was trained without a null identity: leave identity_guidance at 1.")
         options = sampling_options(settings.changed(speech_guidance=settings.speech_guidance / HARDER), self.model)
-        return replace(options, steps=STEPS, guidance=replace(options.guidance, refresh=1))
+        noise, guidance = replace(options.noise, lips=LIPS), replace(options.guidance, refresh=1)
+        return replace(options, steps=STEPS, guidance=guidance, noise=noise)
 
     @property
     def sound_frame(self) -> float:

@@ -119,15 +119,6 @@ def test_lips_follow_the_sound(model: LiteModel) -> None:
     assert jaw[:22].max() < 0.12 and jaw[26:55].max() > 0.25 and np.percentile(jaw[62:], 90) < 0.15
 
 
-def test_a_guess_runs_backwards_from_the_last_column() -> None:
-    hearing = Hearing()
-    hearing.hear(np.random.default_rng(1).normal(0, 0.1, 24_000).astype(np.float32))
-    last = hearing.features(hearing.due)[-1].reshape(-1, 50)
-    guessed = hearing.guess(2).reshape(2, -1, 50)
-    assert np.array_equal(guessed[0][:16], last[4:])  # what is there
-    assert np.array_equal(guessed[0][16:], last[::-1][1:5]) and np.array_equal(guessed[1][:16], guessed[0][4:])
-
-
 @pytest.mark.parametrize("cut", [Cut(1, 4), Cut(3, 2), Cut(10, 2)])
 def test_a_cut_keeps_its_delay(model: LiteModel, speech: np.ndarray, cut: Cut) -> None:
     live = LiveSession(model, START, Settings(seed=5), cut=cut)
