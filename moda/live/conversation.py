@@ -11,8 +11,9 @@ import numpy as np
 from moda.errors import BadSetting, UserError
 from moda.live.hearing import FRAME
 from moda.live.limits import LiveLimits, Refusal, told
+from moda.live.numbering import Numbering
 from moda.live.waiting import Waiting
-from moda.live.wire import KINDS, motion_piece, read_coded_sound, read_message, read_sound, sound_message
+from moda.live.wire import KINDS, SAMPLE_RATE, motion_piece, read_coded_sound, read_message, read_sound, sound_message
 from moda.motion.space import FPS
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ AFTER_SOUND = ("flush", "idle")
 """Messages that are obeyed when the sound before them is done."""
 LOOKS = 1.0
 """Seconds after which it is asked again whether the portrait is still there."""
+CAUGHT_UP = 0.1
+"""Seconds behind that remain where speech is left out: less than a piece."""
 
 
 class Server(Protocol):
@@ -44,14 +47,28 @@ class Server(Protocol):
 
 
 class Conversation:
-    """One session's messages. `portrait`: the studio's portrait that it is of; it ends when that is taken away."""
+    """One session's messages.
+
+    portrait: the studio's portrait that it is of; the session ends when that is taken away. realtime: the client's
+    sound comes as it is spoken, so whatever waits of it is late; other sound may come as fast as the client likes, and
+    is spoken at its pace.
+    """
 
     def __init__(
-        self, server: Server, socket: WebSocket, session: LiveSession, name: str, portrait: Any | None
+        self,
+        server: Server,
+        socket: WebSocket,
+        session: LiveSession,
+        name: str,
+        portrait: Any | None,
+        realtime: bool = False,
     ) -> None:
         self.server, self.socket, self.session, self.name, self.portrait = server, socket, session, name, portrait
+        self.realtime = realtime
         self.control: deque[dict[str, Any]] = deque()
-        self.sound = Waiting(server.limits.live_backlog_seconds)
+        self.sound = Waiting(server.limits.live_backlog_seconds, server.clock)
+        self.numbering = Numbering()
+        self.paused = True  # whether all of the sound was heard since the last motion was sent
         self.guest: Guest | None = None
         self.arrived = asyncio.Event()
         self.over = self.working = False
@@ -86,15 +103,35 @@ class Conversation:
 
     def cut(self) -> Cut:
         """How this session's motion is cut at the moment."""
-        return self.server.schedulers[self.session.model.name].cut(len(self.server.begun))
+        return self.server.schedulers[self.session.model.name].cut(len(self.server.begun), self.late)
+
+    @property
+    def late(self) -> float:
+        """Seconds by which the session is behind the sound that it got."""
+        return self.sound.seconds if self.realtime else max(0.0, self.sound.late)
+
+    @property
+    def sample(self) -> int:
+        """The client's number of the sample that it sends next, where nothing waits."""
+        frame = self._frame_of_sound
+        return self.session.hearing.samples + FRAME * (self.numbering(frame) - frame)
+
+    @property
+    def _frame_of_sound(self) -> int:
+        """The session's first frame that holds nothing but sound to come."""
+        return -(-self.session.hearing.samples // FRAME)
 
     def ask(self, message: dict[str, Any]) -> None:
         """A control message, of the client's or of a guest's."""
         if message["type"] == "interrupt":  # nothing that waits is wanted any more
-            self.sound.clear()
+            if self.realtime:
+                self.sound.silence()
+            else:
+                self.sound.clear()
             self.control = deque(m for m in self.control if m["type"] not in AFTER_SOUND)
             if self.guest is not None:
                 self.guest.sound.clear()
+            message = {**message, "waiting": self.sound.samples}
         self.control.append(message)
         self.arrived.set()
 
@@ -129,7 +166,7 @@ class Conversation:
 
     async def _work(self) -> None:
         while not self.over:
-            self.working = False
+            self.working, self.paused = False, True
             await self.arrived.wait()
             self.arrived.clear()
             self.working = True
@@ -148,11 +185,13 @@ class Conversation:
 
     def _early(self) -> float:
         """Seconds by which the motion that was sent is further ahead of the clock than it should be."""
-        if self.clock_at is None:
+        if self.clock_at is None or self.realtime:
             return 0.0
         return self.session.frames / FPS - (self.server.clock() - self.clock_at) - AHEAD
 
     async def _hear(self) -> None:
+        if self.late > self.server.limits.live_patience_seconds:
+            await self._leave_out(self.late - CAUGHT_UP)
         sound = self.sound.take(BITE)
         if self.portrait is not None and self.server.clock() - self.looked > LOOKS:
             self.looked = self.server.clock()
@@ -162,9 +201,20 @@ class Conversation:
                 )
         if self.guest is not None and self.guest.sound:  # the client's sound is the clock, the guest's is what is said
             said = self.guest.sound.take(len(sound))
-            await self.socket.send_json(sound_message(self.session.hearing.samples, said))
+            await self.socket.send_json(sound_message(self.sample, said))
             sound = np.concatenate([said, np.zeros(len(sound) - len(said), np.float32)])
         await self._send(await asyncio.to_thread(self.session.push, sound))
+
+    async def _leave_out(self, seconds: float) -> None:
+        """Forget so many seconds of the sound that waits, in whole frames: this machine is too slow for all of it."""
+        frames = int(min(seconds * SAMPLE_RATE, self.sound.samples)) // FRAME
+        if frames < 1:
+            return
+        self.sound.take(FRAME * frames)
+        number = self.numbering(self._frame_of_sound)
+        self.numbering.leave_out(self._frame_of_sound, frames)
+        said = f"The server is too busy to keep up: {frames / FPS:.1f} s were left out."
+        await self.socket.send_json({"type": "skipped", "frame": number, "frames": frames, "message": said})
 
     async def _obey(self, message: dict[str, Any]) -> None:
         kind = message["type"]
@@ -173,10 +223,11 @@ class Conversation:
                 self.session.change(**{k: v for k, v in message.items() if k != "type"})
             elif kind == "interrupt":
                 await asyncio.to_thread(self.session.interrupt)
-                await self.socket.send_json({"type": "interrupted", "frame": self.session.frames})
+                sample = self.sample + message["waiting"]
+                await self.socket.send_json({"type": "interrupted", "frame": self._next, "sample": sample})
             elif kind == "flush":
                 await self._send(await asyncio.to_thread(self.session.flush))
-                await self.socket.send_json({"type": "flushed", "frames": self.session.frames})
+                await self.socket.send_json({"type": "flushed", "frames": self._next, "sample": self.sample})
             elif kind == "idle":
                 frames = message.get("frames", round(FPS))
                 if type(frames) is not int:
@@ -204,13 +255,20 @@ class Conversation:
             raise BadSetting("The recording could not be kept: the page it belongs to was closed.")
         await self.socket.send_json({"type": "recorded", "frames": len(take.motion)})
 
+    @property
+    def _next(self) -> int:
+        """The client's number of the next frame."""
+        return self.numbering(self.session.frames)
+
     async def _send(self, motion: Motion) -> None:
         if not len(motion):
             return
         first, now = self.session.frames - len(motion), self.server.clock()
-        if self.clock_at is None or now - self.clock_at > first / FPS + AHEAD:
+        if self.clock_at is None or (self.paused and now - self.clock_at > first / FPS + AHEAD):
             self.clock_at = now - first / FPS  # the sound paused: its clock goes on from here
-        await self.socket.send_bytes(motion_piece(first, motion))
+        self.paused = False
+        for number, part in self.numbering.parts(first, len(motion)):
+            await self.socket.send_bytes(motion_piece(number, motion.array[part.start : part.stop]))
 
 
 def _switch(message: dict[str, Any], name: str) -> bool:

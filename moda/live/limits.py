@@ -19,6 +19,7 @@ class LiveLimits(EnvironmentLimits):
     live_seconds: float = 3600.0
     live_silent_seconds: float = 120.0
     live_backlog_seconds: float = 60.0
+    live_patience_seconds: float = 1.0
 
 
 @dataclass

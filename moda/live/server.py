@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FULL = 0.9
+"""Share of the worker's time that sessions may need in the longest pieces: beyond it nobody else is let in."""
+
 
 class Host(Protocol):
     """What the application lends to live sessions. All are called in a thread and may take their time."""
@@ -111,12 +114,17 @@ class LiveServer:
             self.begun.pop(me, None)
 
     def _full(self) -> Refusal | None:
-        """What is said where all places are taken."""
-        if len(self.begun) < self.limits.live_sessions:
+        """What is said where all places are taken, or where the machine cannot keep up with one session more."""
+        count = len(self.begun)
+        if count < self.limits.live_sessions and not (count and self._share(count + 1) > FULL):
             return None
         wait = max(1, round(min(self.begun.values()) + self.limits.live_seconds - self.clock()))
-        said = f"All {self.limits.live_sessions} live places are taken; one is free in at most {wait} s."
+        said = f"All {count} live places are taken; one is free in at most {wait} s."
         return Refusal(said, TRY_LATER, {"type": "busy", "wait": wait})
+
+    def _share(self, sessions: int) -> float:
+        """Share of the worker's time that so many sessions would need."""
+        return max((scheduler.share(sessions) for scheduler in self.schedulers.values()), default=0.0)
 
     async def _first(self, socket: WebSocket, full: Refusal | None) -> dict[str, Any]:
         seconds = self.limits.live_silent_seconds
@@ -141,12 +149,14 @@ class LiveServer:
         if not isinstance(given, dict):
             raise Refusal("settings must be an object of settings and their values.")
         settings = Settings.from_mapping(given)
-        name, model = message.get("portrait"), message.get("model")
+        name, model, realtime = message.get("portrait"), message.get("model"), message.get("realtime", False)
+        if type(realtime) is not bool:
+            raise Refusal("realtime must be true or false: whether your sound comes as it is spoken.")
         if not isinstance(name, str) or not (model is None or isinstance(model, str)):
             raise Refusal("Name the portrait: a token of this server, or an image as data:image/...;base64,...")
         session, portrait = await asyncio.to_thread(self._open, name, model, settings)
         key = secrets.token_urlsafe(24)
-        talk = Conversation(self, socket, session, name, portrait)
+        talk = Conversation(self, socket, session, name, portrait, realtime)
         self.keys[key] = talk
         try:
             hello = ready(session.model.name, session.start.reference, session.start.neutral)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from moda.errors import BadPicture, BadSetting
 from moda.live.hearing import LOOK_AHEAD
-from moda.motion.space import FPS, Motion
+from moda.motion.space import FPS
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -75,9 +75,9 @@ def read_picture(source: str) -> bytes:
         raise BadPicture("The portrait's base64 is damaged; send the picture again.") from None
 
 
-def motion_piece(first: int, motion: Motion) -> bytes:
-    """Number of the first frame as uint32, then (k, 70) float16, little-endian."""
-    return struct.pack("<I", first) + motion.array.astype("<f2").tobytes()
+def motion_piece(first: int, motion: FloatArray) -> bytes:
+    """Number of the first frame as uint32, then (k, 70) as float16, little-endian."""
+    return struct.pack("<I", first) + motion.astype("<f2").tobytes()
 
 
 def ready(model: str, reference: FloatArray, neutral: FloatArray) -> dict[str, Any]:

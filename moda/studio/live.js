@@ -3,8 +3,13 @@
   const RATE = 16000, FPS = 25, TICK = 40;
   const BACKLOG = 0.04; // seconds of the microphone that may wait: more would be delay
   const VOICE = 0.02, HANGOVER = 500; // level above which the visitor speaks; ms of silence that end a phrase
-  const RETRIES = [500, 1000, 2000, 4000, 8000, 15000, 30000];
+  const TOLD = 4000; // ms that what was left out stays on show
+  const WAITED = 90000, RESTORED = 15000; // ms for a portrait to be sent again, and for what the server still has
+  const RETRIES = [500, 1000, 2000, 4000, 8000, 15000, 30000], MOST_TRIES = 25; // a server takes minutes to be built
   const KEPT = "moda-live"; // what a page that is loaded anew needs to go on
+  const KEPT_SIDE = 1536; // pixels of the portrait that is kept for a server that was started anew
+  const ANEW = "The server was started anew; sending it the portrait again…";
+  const BACK = "The server was started anew; the portrait is there again, and it goes on.";
   const WORKLET = `registerProcessor("take", class extends AudioWorkletProcessor {
     process(inputs) { if (inputs[0][0]) this.port.postMessage(inputs[0][0].slice()); return true; }
   });`;
@@ -14,6 +19,7 @@
   const size = (pieces) => pieces.reduce((sum, piece) => sum + piece.length, 0);
   let talk = null; // the session that runs
   let shown = null; // address of the rig on the stage
+  let returned = ""; // what is said when the page has come back by itself
   const chosen = { microphone: "open", voice: "lips", echo: false, held: false };
 
   const status = (text, bad = false) => {
@@ -171,7 +177,7 @@
     for (const item of session.playing) { const { node } = item; item.node = null; node.stop(); }
     session.playing = [];
   };
-  // The face had to wait for late frames: so does its voice.
+  // The face had to wait for late frames, or leaves some out: so does its voice.
   document.addEventListener("stage-shift", () => {
     if (!talk) return;
     for (const item of [...talk.playing]) {
@@ -227,6 +233,7 @@
       session.echo.gain.value = chosen.echo && chosen.voice === "lips" && open() ? 1 : 0;
     }
     const record = session.recording ? " Recording." : "";
+    if (performance.now() < session.telling) return;
     status(`Live. The face follows the sound by ${Math.round(session.delay / 10) * 10} ms.${record}`);
   };
 
@@ -239,10 +246,17 @@
       session.timer = setInterval(() => send(session), TICK);
       box().classList.add("on");
       invite(message.key);
-      status("Live.");
+      status(returned || "Live.");
+      if (returned) session.telling = performance.now() + TOLD;
+      returned = "";
       stage.dataset.sessions = String(Number(stage.dataset.sessions || 0) + 1);
     } else if (message.type === "sound") heardOf(session, message);
     else if (message.type === "interrupted") face().live?.drop(message.frame);
+    else if (message.type === "skipped") {
+      face().live?.skip(message.frame, message.frames);
+      session.telling = performance.now() + TOLD;
+      status(message.message, true);
+    }
     else if (message.type === "recorded") {
       record(false);
       document.dispatchEvent(new CustomEvent("live-recorded", { detail: { frames: message.frames } }));
@@ -259,7 +273,7 @@
     place.protocol = place.protocol.replace("http", "ws");
     const socket = session.socket = new WebSocket(place);
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => tell(session, { type: "start", portrait: wanted.token, consent: wanted.consent, settings: wanted.settings });
+    socket.onopen = () => tell(session, { type: "start", portrait: wanted.token, consent: wanted.consent, settings: wanted.settings, realtime: true });
     socket.onmessage = ({ data }) => {
       if (talk !== session || session.socket !== socket) return;
       if (typeof data === "string") said(session, JSON.parse(data));
@@ -272,16 +286,41 @@
     };
   };
 
+  // Which run of the server answers; null where none does.
+  const program = async () => {
+    try {
+      const answer = await fetch(new URL("gradio_api/app_id", document.baseURI), { cache: "no-store" });
+      return answer.ok ? await answer.text() : null;
+    } catch { return null; }
+  };
+  // The portrait as the Make tab shows it, small enough to be kept, and which of its faces speaks.
+  const portrait = async () => {
+    const image = document.querySelector("#portrait img");
+    if (!image) return {};
+    const bitmap = await createImageBitmap(await (await fetch(image.src)).blob());
+    const scale = Math.min(1, KEPT_SIDE / Math.max(bitmap.width, bitmap.height)), canvas = document.createElement("canvas");
+    canvas.width = Math.round(scale * bitmap.width);
+    canvas.height = Math.round(scale * bitmap.height);
+    canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    const number = [...document.querySelectorAll("#face input")].findIndex((one) => one.checked);
+    return { picture: canvas.toDataURL("image/jpeg", 0.92), number };
+  };
+
   // Tries again, later and later; Gradio loads the page anew when its own connection breaks, and `goOn` follows.
-  const lost = (session, why, wait = RETRIES[session.tries]) => {
+  const lost = (session, why, wait = RETRIES[Math.min(session.tries, RETRIES.length - 1)]) => {
     clearInterval(session.timer);
     hush(session);
     invite(null);
     record(false);
-    if (session.tries >= RETRIES.length) return stop("The server cannot be reached; press Start when it is there again.", true);
+    if (session.tries >= MOST_TRIES) return stop("The server cannot be reached; press Start when it is there again.", true);
     session.tries += 1;
     status(why, true);
-    session.timer = setTimeout(() => { if (talk === session) connect(session); }, wait);
+    session.timer = setTimeout(async () => {
+      const there = await program();
+      if (talk !== session) return;
+      if (there && session.program && there !== session.program) location.reload(); // it knows nothing of this page
+      else connect(session);
+    }, wait);
   };
 
   const stop = (why = "Ended.", bad = false) => {
@@ -312,12 +351,17 @@
     face().resting = wanted.idle ? decoded(wanted.idle) : face().resting;
     const session = {
       wanted, socket: null, context: new AudioContext({ sampleRate: RATE }), heard: [], spoken: [], playing: [], sent: 0, began: 0,
-      timer: 0, stream: null, tries: 0, delay: null, queue: Promise.resolve(), saying: null, speaking: false, voiceAt: 0, recording: false,
+      timer: 0, stream: null, tries: 0, delay: null, queue: Promise.resolve(), saying: null, speaking: false, voiceAt: 0, recording: false, telling: 0,
     };
     talk = session;
     keep({ on: true });
+    const known = Promise.all([program(), portrait().catch(() => ({}))]).then(([there, seen]) => {
+      session.program = there;
+      if (talk === session) keep({ on: true, program: there, consent: Boolean(wanted.consent), ...seen });
+    });
     connect(session);
-    if (chosen.microphone === "off") return;
+    await known;
+    if (chosen.microphone === "off" || talk !== session) return;
     try { await microphone(session); }
     catch { status("There is no microphone to be heard; type what should be said.", true); }
   };
@@ -328,25 +372,59 @@
     try { kept = JSON.parse(sessionStorage.getItem(KEPT)); } catch { /* kept nowhere */ }
     if (!kept?.on || talk) return;
     keep(null);
-    status("The connection was lost and is back.");
+    status(returned || "The connection was lost and is back.");
     button("start")?.click();
   };
-  const comeBack = () => {
+  const appears = async (selector, ms, ready = (found) => found) => {
+    for (const until = performance.now() + ms; performance.now() < until; await new Promise((done) => setTimeout(done, 200))) {
+      const found = document.querySelector(selector);
+      if (found && ready(found)) return found;
+    }
+    return null;
+  };
+  // What the page is doing while no tab of Live's is open: gone when it is done.
+  const telling = (text) => {
+    const note = document.querySelector("#live-note") ?? document.body.appendChild(document.createElement("p"));
+    note.id = "live-note";
+    note.setAttribute("role", "status");
+    note.textContent = text;
+    note.hidden = !text;
+  };
+  // Gives a server that was started anew what it knew before: the portrait, its face, and that it may be animated.
+  const sendAgain = async (kept) => {
+    const place = await appears("#portrait input[type=file]", WAITED);
+    if (!place || !kept.picture) return false;
+    const files = new DataTransfer();
+    files.items.add(new File([await (await fetch(kept.picture)).blob()], "portrait.jpg", { type: "image/jpeg" }));
+    place.files = files.files;
+    place.dispatchEvent(new Event("change", { bubbles: true }));
+    const crop = await appears("#crop img", WAITED);
+    if (!crop) return false;
+    const face = document.querySelectorAll("#face input")[kept.number], before = crop.src;
+    if (face && !face.checked) {
+      face.click();
+      await appears("#crop img", WAITED, (found) => found.src !== before);
+    }
+    const consent = document.querySelector("#consent input");
+    if (consent && kept.consent && !consent.checked) consent.click();
+    return true;
+  };
+  const comeBack = async () => {
     let kept = null;
     try { kept = JSON.parse(sessionStorage.getItem(KEPT)); } catch { /* kept nowhere */ }
     if (!kept?.on) return;
-    const timer = setInterval(() => {
-      const tab = document.querySelector("#tabs [role=tablist] button[data-tab-id=live-tab]");
-      if (!tab || !document.querySelector("#crop img")) return;
-      clearInterval(timer);
-      tab.click();
-    }, 300);
-    setTimeout(() => {
-      clearInterval(timer);
-      if (talk || !sessionStorage.getItem(KEPT)) return;
-      keep(null);
+    const there = await program();
+    const anew = Boolean(there && kept.program && there !== kept.program);
+    if (anew) telling(ANEW);
+    const found = anew ? await sendAgain(kept).catch(() => false) : await appears("#crop img", RESTORED);
+    telling("");
+    if (talk) return;
+    const tab = await appears("#tabs [role=tablist] button[data-tab-id=live-tab]", RESTORED);
+    if (!found) keep(null);
+    else if (anew) returned = BACK;
+    tab?.click();
+    if (!found && await appears("#live-status", WAITED))
       status("The server was started anew; add the portrait again and press Start.", true);
-    }, 15000);
   };
 
   // ---- buttons ----

@@ -14,6 +14,7 @@ from skimage import data
 from starlette.applications import Starlette
 
 from moda import TalkingHead
+from moda.live.limits import LiveLimits
 from moda.live.server import live_route
 
 
@@ -48,7 +49,7 @@ def served(live_host: Host) -> Iterator[tuple[Starlette, str]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    application = Starlette(routes=[live_route(live_host)])
+    application = Starlette(routes=[live_route(live_host, LiveLimits(live_patience_seconds=1e9))])
     server = uvicorn.Server(uvicorn.Config(application, port=port, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

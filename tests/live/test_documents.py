@@ -146,7 +146,7 @@ def test_the_pipecat_face(served: tuple[Starlette, str], tmp_path: Path) -> None
     speech = asset("examples/welcome.wav")
     done = subprocess.run(
         [python, str(Path(__file__).with_name("pipecat_run.py")), f"ws://{served[1]}/live", str(portrait), str(speech)],
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, timeout=120,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from skimage import data
 from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
@@ -20,8 +21,9 @@ from moda import TalkingHead
 from moda.assets import asset
 from moda.live.limits import LiveLimits
 from moda.live.presence import FASTEST, turning_speed
+from moda.live.sampling import sample_pieces
 from moda.live.scheduler import CUTS, Scheduler
-from moda.live.server import live_route
+from moda.live.server import LiveServer, live_route
 from moda.live.session import LiveSession
 from moda.media.audio import load_speech
 from moda.settings import Settings
@@ -58,7 +60,10 @@ def sound() -> np.ndarray:
 
 @pytest.fixture
 def client(host: Host) -> Iterator[TestClient]:
-    limits = LiveLimits(live_sessions=2, live_seconds=60.0, live_silent_seconds=3.0, live_backlog_seconds=10.0)
+    limits = LiveLimits(
+        live_sessions=2, live_seconds=60.0, live_silent_seconds=3.0, live_backlog_seconds=10.0,
+        live_patience_seconds=1e9,
+    )  # fmt: skip
     with TestClient(Starlette(routes=[live_route(host, limits)])) as client:
         yield client
 
@@ -92,7 +97,7 @@ def until(socket: Any, kind: str) -> tuple[list[tuple[int, np.ndarray]], dict[st
 def test_speech_in_motion_out(
     client: TestClient, host: Host, sound: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("moda.live.scheduler.BUSY", np.inf)  # a loaded machine would cut longer pieces
+    monkeypatch.setattr("moda.live.scheduler.CUTS", CUTS[:1])  # a loaded machine would cut longer pieces
     with client.websocket_connect("/live") as socket:
         told = begin(socket)
         assert told["type"] == "ready" and told["fps"] == 25 and told["lookahead_ms"] == 146
@@ -223,6 +228,115 @@ def test_a_portrait_that_leaves_ends_its_session_with_one_sentence(client: TestC
         other.send_json({"type": "idle", "frames": 3})
         received = other.receive()
         assert "bytes" in received, received
+
+
+class SlowMachine:
+    """A clock, and a network that takes so many seconds of it for every batch."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+        self.now, self.seconds = 0.0, seconds
+        monkeypatch.setattr("moda.live.scheduler.sample_pieces", self.sample)
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sample(self, network: Any, streams: Any) -> Any:
+        self.now += self.seconds
+        return sample_pieces(network, streams)
+
+
+@pytest.mark.parametrize("realtime", [True, False])
+def test_a_machine_that_is_too_slow_leaves_speech_out_rather_than_lag(
+    host: Host, sound: np.ndarray, monkeypatch: pytest.MonkeyPatch, realtime: bool
+) -> None:
+    """Four seconds of sound, and twice as much work for a piece of the longest as it lasts."""
+    machine = SlowMachine(monkeypatch, 0.8)
+    limits = LiveLimits(live_silent_seconds=20.0)
+    server = LiveServer(host, limits, machine)
+    monkeypatch.setattr("moda.live.scheduler.MEMORY", 0.0)
+    application = Starlette(routes=[WebSocketRoute("/live", server.connect)])
+    with TestClient(application) as client, client.websocket_connect("/live") as socket:
+        begin(socket, realtime=realtime)
+        for at in range(0, 64_000, 1600):
+            socket.send_bytes(pcm(sound[at % 32_000 : at % 32_000 + 1600]))
+        socket.send_json({"type": "flush"})
+        expected, gaps, gone, speeds, before = 0, {}, 0, [], None
+        while True:
+            received = socket.receive()
+            if received.get("bytes") is not None:
+                first, motion = read_piece(received["bytes"])
+                while expected in gaps:
+                    expected += gaps.pop(expected)
+                assert first == expected
+                expected += len(motion)
+                speeds.append(turning_speed(motion if before is None else np.vstack([before, motion])))
+                before = motion[-1:]
+                continue
+            told = json.loads(received["text"])
+            if told["type"] == "flushed":
+                break
+            assert told["type"] == "skipped" and "left out" in told["message"]
+            assert told["frame"] >= expected
+            gaps[told["frame"]] = told["frames"]
+            gone += told["frames"]
+    expected += gaps.pop(expected, 0)  # the end may be missing, too
+    assert (
+        not gaps and told["frames"] == expected == 100 and told["sample"] >= 64_000
+    )  # numbers go on as the sound does
+    assert 20 < gone <= 98
+    assert np.concatenate([speed for speed in speeds if len(speed)]).max() < FASTEST + 2  # float16
+
+
+def test_where_the_machine_is_full_nobody_else_comes_in(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("moda.live.scheduler.COST", 0.02)
+    monkeypatch.setattr("moda.live.scheduler.MEMORY", 0.0)
+    with client.websocket_connect("/live") as one:
+        assert begin(one)["type"] == "ready"  # somebody alone is always served
+        with client.websocket_connect("/live") as two:
+            told = begin(two)
+            assert told["type"] == "busy" and 0 < told["wait"] <= 60 and "1 live places are taken" in told["message"]
+        one.send_json({"type": "idle", "frames": 3})
+        assert read_piece(one.receive_bytes())[0] == 0
+
+
+def test_two_hundred_interrupts_at_random(client: TestClient, sound: np.ndarray) -> None:
+    """Some in the middle of a piece, some two at once, some before anything came: numbers go on, and nothing jumps."""
+    rng, expected, motion = np.random.default_rng(4), 0, []
+    with client.websocket_connect("/live") as socket:
+        begin(socket, realtime=True)
+        for _ in range(200):
+            at = int(rng.integers(0, len(sound) - 4000))
+            size = int(rng.integers(0, 4000))
+            for start in range(at, at + size, 640):
+                socket.send_bytes(pcm(sound[start : min(start + 640, at + size)]))
+            socket.send_json({"type": "interrupt"})
+            pieces, told = until(socket, "interrupted")
+            for first, array in pieces:
+                assert first == expected
+                expected += len(array)
+                motion.append(array)
+            assert told["frame"] == expected
+        socket.send_json({"type": "idle", "frames": 10})
+        socket.send_json({"type": "flush"})
+        pieces, _ = until(socket, "flushed")
+    shown = np.concatenate([*motion, *(array for _, array in pieces)])
+    assert len(shown) == expected + 10 > 200
+    assert np.isfinite(shown).all() and turning_speed(shown).max() < FASTEST + 2  # float16
+
+
+@pytest.mark.parametrize("realtime", [True, False])
+def test_what_is_sent_behind_an_interrupt_has_its_place(client: TestClient, sound: np.ndarray, realtime: bool) -> None:
+    with client.websocket_connect("/live") as socket:
+        begin(socket, realtime=realtime)
+        for _ in range(3):
+            for at in range(0, 12_000, 1200):
+                socket.send_bytes(pcm(sound[at : at + 1200]))
+            socket.send_json({"type": "interrupt"})
+        places = [until(socket, "interrupted")[1]["sample"] for _ in range(3)]
+    if realtime:  # a clock: what is forgotten takes its time all the same
+        assert places == [12_000, 24_000, 36_000]
+    else:
+        assert all(0 <= after - before <= 12_000 for before, after in zip([0, *places], places))
 
 
 def test_a_recording_reaches_the_application(client: TestClient, host: Host, sound: np.ndarray) -> None:

@@ -292,3 +292,31 @@ def test_late_live_frames_are_waited_for_and_caught_up(stage: Stage, hopper: Sit
     assert began[-1] - began[0] < 60 and (np.diff(began[21:]) <= 0).all()
     assert np.diff(seen).max() <= 2
     assert told["moved"] == 0 and told["last"] == 3 * 259 - 1
+
+
+def test_frames_that_never_come_are_leapt_over_when_it_is_their_turn(stage: Stage, hopper: Sitter) -> None:
+    """30 frames, a second left out, 30 more: nothing that was there is missed, and the delay is a second less."""
+    motion = faces(hopper, *[{}] * 3)
+    stage.rig(hopper.rig)
+    told = stage.call(
+        """
+        stage.start(Float32Array.from(given[0]), Float32Array.from(given[1]));
+        const live = stage.live, rows = Uint8Array.from(atob(given[2]), (one) => one.charCodeAt(0));
+        const piece = (first) => { const made = new Uint8Array(4 + rows.length); made.set(rows, 4);
+          new DataView(made.buffer).setUint32(0, first, true); return made.buffer; };
+        const seen = [], leapt = [], began = [], shifts = [];
+        for (let k = 0; k < 20; k++) {
+          const now = 1000 + 120 * k;
+          if (k === 9) live.skip(30, 25);
+          shifts.push(live.push(piece(3 * k + (k < 10 ? 0 : 25)), now));
+          for (let at = 0; at < 120; at += 20) { leapt.push(live.leap(now + at)); seen.push(live.at(now + at)[1]); }
+          began.push(live.began);
+        }
+        return { seen, leapt, began, shifts };
+        """,
+        [motion.reference.tolist(), motion.neutral.tolist(), encoded(motion.array.astype("<f2").tobytes())],
+    )
+    seen, leapt = np.array(told["seen"]), np.array(told["leapt"])
+    assert set(seen[seen >= 0]) == {*range(30), *range(55, 84)} or set(seen[seen >= 0]) == {*range(30), *range(55, 85)}
+    assert leapt.sum() == 1000 and (leapt > 0).sum() == 1 and seen[int(np.argmax(leapt)) - 1] == 29
+    assert told["began"][-1] == told["began"][0] - 1000 and max(told["shifts"]) == 0

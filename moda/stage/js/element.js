@@ -238,7 +238,8 @@ export class StageElement extends HTMLElement {
     this.refresh();
   }
 
-  /** Live frames, see LiveMotion.push; "stage-shift" tells by how many ms they came late, and what is shown with them. */
+  /** Live frames, see LiveMotion.push; "stage-shift" tells by how many ms they came late, and what is
+   * shown with them; below 0 where frames were left out. */
   push(bytes) {
     if (!this.live) {
       const row = halfs(new Uint16Array(bytes.slice(4, 144)));
@@ -338,8 +339,10 @@ export class StageElement extends HTMLElement {
   }
 
   paintLive(place) {
-    const { live } = this;
-    const found = live.at(performance.now());
+    const { live } = this, now = performance.now();
+    const ahead = live.leap(now);
+    if (ahead > 0) this.tell("stage-shift", { ms: -ahead });
+    const found = live.at(now);
     if (!found) return this.takes.length ? undefined : this.showRest();
     this.painter.draw(found[0], live, found[1] / live.fps, place);
     this.liveFrame = found[1];

@@ -20,6 +20,7 @@ export class LiveMotion {
     this.steady = false; // while a voice is heard with it, it must not catch up
     this.calmSince = 0;
     this.seenAt = 0;
+    this.gaps = []; // [number of the first frame, count] of frames that never come
   }
 
   /** uint32 number of the first frame, then float16 (k, 70). Returns ms by which what is shown had to wait, mostly 0. */
@@ -29,7 +30,8 @@ export class LiveMotion {
     for (let k = 0; k < rows.length / 70; k++) this.frames.set(first + k, rows.subarray(70 * k, 70 * k + 70));
     for (const number of this.frames.keys()) if (number < first - 50) this.frames.delete(number);
     this.last = first + rows.length / 70 - 1;
-    const needed = now + MARGIN - (first * 1000) / this.fps; // where frame 0 would have to be
+    const gone = this.gaps.reduce((sum, [number, count]) => sum + (number < first ? count : 0), 0);
+    const needed = now + MARGIN - ((first - gone) * 1000) / this.fps; // where frame 0 would have to be
     if (this.began === null) {
       this.began = needed;
       this.calmSince = now;
@@ -50,6 +52,22 @@ export class LiveMotion {
   drop(number) {
     for (const one of this.frames.keys()) if (one >= number) this.frames.delete(one);
     this.last = Math.min(this.last, number - 1);
+  }
+
+  /** So many frames from this number on will never come: what comes behind them is shown in their place. */
+  skip(number, count) {
+    this.gaps.push([number, count]);
+  }
+
+  /** Goes on behind frames that never come, where it is their turn; returns the ms by which what is shown jumps ahead. */
+  leap(now) {
+    let ahead = 0;
+    while (this.began !== null && this.gaps.length && this.shownAt(this.gaps[0][0]) <= now) {
+      const step = (this.gaps.shift()[1] * 1000) / this.fps;
+      this.began -= step;
+      ahead += step;
+    }
+    return ahead;
   }
 
   calm(now) {
