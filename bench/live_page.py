@@ -2,9 +2,10 @@
 
     python -m bench.live_page [--bursts 8] [--picture docs/studio-live.png] [--frames FOLDER] [--out FILE.json]
 
-The fake microphone plays bursts of speech between silences. A second capture of it in the same page says when each
-burst began; small copies of the canvas, one a drawn frame, say when the mouth moved by a third of what it moves in
-that burst. It needs a quiet machine: below 15 drawn frames a second the figures say nothing.
+The fake microphone plays bursts of speech between silences. The page's own stream of it, listened to a second time,
+says when each burst began (another stream would begin the bursts anew); small copies of the canvas, one a drawn frame,
+say when the mouth moved by a third of what it moves in that burst. It needs a quiet machine: below 15 drawn frames a
+second the figures say nothing.
 --picture keeps a picture of the page, --frames the canvas of every drawn frame of two seconds.
 """
 
@@ -22,11 +23,16 @@ from bench.machine import busy, tell
 from moda.assets import asset
 from moda.media.audio import Speech, load_speech
 from moda.media.output import write_wav
+from tests.browser import test_live
 from tests.browser.conftest import Studio, chromium_program, serving
 from tests.browser.test_look import show
 
 QUIET, BURST = 1.4, 0.5  # seconds
 STAGE = "document.querySelector('#live-box moda-stage')"
+KEEP = """() => {
+    const devices = navigator.mediaDevices, ask = devices.getUserMedia.bind(devices);
+    devices.getUserMedia = async (wanted) => (window.microphone = await ask(wanted));
+}"""
 WATCH = """async () => {
     const stage = document.querySelector('#live-box moda-stage'), small = document.createElement('canvas');
     small.width = small.height = 96;
@@ -38,14 +44,13 @@ WATCH = """async () => {
         const mouth = pen.getImageData(34, 54, 30, 24).data;
         seen.push([performance.now(), Array.from(mouth).filter((_, k) => k % 4 === 1)]);
     });
-    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
     const context = new AudioContext({ sampleRate: 16000 });
     const worklet = `registerProcessor('level', class extends AudioWorkletProcessor {
         process([[one]]) { if (one) this.port.postMessage(Math.hypot(...one)); return true; } });`;
     await context.audioWorklet.addModule(URL.createObjectURL(new Blob([worklet], { type: 'text/javascript' })));
     const node = new AudioWorkletNode(context, 'level');
     node.port.onmessage = ({ data }) => sounds.push([performance.now(), data]);
-    context.createMediaStreamSource(stream).connect(node);
+    context.createMediaStreamSource(microphone).connect(node);
 }"""
 
 
@@ -70,6 +75,32 @@ def delays(sounds: list[Any], seen: list[Any]) -> list[float]:
             found.append(float(times[after][np.argmax(moved > moved.max() / 3)] - t))
         last = t
     return found
+
+
+def typed(studio: Studio) -> dict[str, float]:
+    """A typed text: from its first sentence's sound to the first frame that opens the mouth, and how far lips and voice
+    are apart."""
+    studio.page.click("#live-stop")
+    studio.page.check("#live-microphone input[value=off]")
+    studio.page.evaluate(test_live.WATCH)
+    test_live.started(studio)
+    studio.page.wait_for_timeout(2000)
+    studio.page.fill(
+        "#live-text textarea", "Anna ate an apple, and then another one, until none of them was left at all."
+    )
+    studio.page.click("#live-speak")
+    studio.page.wait_for_function(
+        "voices.length && performance.now() > voices.at(-1)[0] + voices.at(-1)[1].length / 16"
+    )
+    late = test_live.lips_against_voice(studio)
+    said, shown = float(studio.page.evaluate("said")), np.array(studio.page.evaluate("shown"))
+    after = shown[:, 0] > said
+    opened = shown[after, 0][shown[after, 2] > 0.3 * shown[after, 2].max()]
+    return {
+        "typed_to_lips_ms": float(opened[0] - said),
+        "lips_late_ms_median": float(np.median(late)),
+        "lips_apart_ms_p95": float(np.percentile(np.abs(late), 95)),
+    }
 
 
 def main() -> None:
@@ -98,6 +129,7 @@ def main() -> None:
         studio.add_portrait(Path(skimage.__file__).parent / "data" / "astronaut.png")
         show(studio, "Live")
         studio.see("#live-box.there")
+        studio.page.evaluate(KEEP)
         studio.page.click("#live-start")
         studio.page.wait_for_function(f"{STAGE}.live?.last > 100")  # the machine has settled
         studio.page.evaluate(WATCH)
@@ -111,6 +143,7 @@ def main() -> None:
             "pixels_ms_p95": float(np.percentile(measured, 95)),
             "drawn_fps": 1000 * len(seen) / (seen[-1][0] - seen[0][0]),
         }
+        found |= typed(studio)
         if args.picture:
             studio.page.wait_for_timeout(600)  # the last burst ends in a blink
             studio.page.screenshot(path=args.picture)

@@ -39,15 +39,25 @@ def chromium_program() -> str | None:
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
-@contextmanager
-def serving(cache: Path, **settings: str) -> Iterator[str]:
-    """Address of a running studio that keeps its files in `cache`; settings: further environment variables."""
+def free_port() -> int:
+    """A port that nobody listens at."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def serving(cache: Path, port: int | None = None, **settings: str) -> Iterator[str]:
+    """Address of a running studio that keeps its files in `cache`.
+
+    port: any free one where it is None; settings: further environment variables.
+    """
+    port = port or free_port()
+    cache.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ, "GRADIO_TEMP_DIR": str(cache), "MODA_GRACE_SECONDS": str(GRACE), "GRADIO_SERVER_PORT": str(port),
-        "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", **settings,
+        "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1",
+        "MODA_LIVE_PATIENCE_SECONDS": "600", **settings,
     }  # fmt: skip
     log = (cache / "server.log").open("wb")
     process = subprocess.Popen(

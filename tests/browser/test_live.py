@@ -4,17 +4,72 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import random
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.signal import correlate
 
+from moda.live.presence import FASTEST
+
+from .conftest import free_port, serving
 from .test_look import show
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 STAGE = "document.querySelector('#live-box moda-stage')"
 FRAMES = f"Number({STAGE}.dataset.frames || 0)"
+
+
+WATCH = """() => {
+    window.sent = []; window.voices = []; window.shown = []; window.said = null;
+    const send = WebSocket.prototype.send, start = AudioBufferSourceNode.prototype.start;
+    WebSocket.prototype.send = function (data) {
+        if (data instanceof ArrayBuffer) for (const value of new Int16Array(data)) sent.push(value);
+        return send.call(this, data);
+    };
+    AudioBufferSourceNode.prototype.start = function (when = 0, offset = 0) {
+        const stamp = this.context.getOutputTimestamp(), at = Math.max(when, this.context.currentTime);
+        const heard = stamp.performanceTime > 0 ? stamp.performanceTime + 1000 * (at - stamp.contextTime)
+            : performance.now() + 1000 * (at - this.context.currentTime);
+        const sound = Array.from(this.buffer.getChannelData(0), (value) => Math.round(32767 * value));
+        voices.push([heard - 1000 * offset, sound]);
+        return start.call(this, when, offset);
+    };
+    const { say } = window.modaStudioLive;
+    window.modaStudioLive.say = (wanted) => {
+        if (wanted?.sound && said === null) said = performance.now();
+        return say(wanted);
+    };
+    const stage = document.querySelector('#live-box moda-stage');
+    stage.addEventListener('stage-frame', () => { const { live } = stage; if (live && live.began !== null) {
+        const vector = live.frames.get(Math.min(stage.liveFrame, live.last));
+        const jaw = vector ? stage.painter.puppet.read(vector, live.neutral)[stage.painter.puppet.index.jaw_open] : 0;
+        shown.push([performance.now(), Math.min(stage.liveFrame, live.last), jaw]);
+    } });
+}"""
+"""Keeps what goes to the server, when which sound is heard, and which frame is shown when."""
+
+
+def lips_against_voice(studio: Any) -> np.ndarray:
+    """Milliseconds by which each frame that was drawn while a voice was heard was later than its sound.
+
+    `WATCH` must run before the session starts, and one sentence have been said.
+    """
+    heard, voice = studio.page.evaluate("voices.at(-1)")  # where it had to wait for the face, the last time counts
+    sent, sound = np.array(studio.page.evaluate("sent"), np.float64), np.array(voice, np.float64)
+    shown = np.array(studio.page.evaluate("shown"), np.float64)
+    # The place of the voice in what was sent, whatever the page believes.
+    loud = int(np.argmax(np.abs(sound) > 0.3 * np.abs(sound).max()))
+    piece = sound[max(loud - 400, 0) : loud + 4000]
+    fits = correlate(sent, piece, "valid", method="fft")
+    start = int(np.argmax(fits)) - max(loud - 400, 0)
+    times, frames = shown[:, 0], shown[:, 1]
+    during = (times > heard) & (times < heard + len(sound) / 16)
+    audible = start + 16 * (times[during] - heard)
+    return np.asarray((audible - (640 * frames[during] + 320)) / 16)
 
 
 def drawn(studio: Any) -> str:
@@ -153,4 +208,72 @@ def test_a_lost_connection_comes_back(studio: Any, astronaut: Path) -> None:
     sessions = studio.page.evaluate(f"Number({STAGE}.dataset.sessions)")
     studio.page.evaluate("() => { const broken = sockets.at(-1); broken.close(4000); }")
     studio.page.wait_for_function(f"Number({STAGE}.dataset.sessions) > {sessions} && {STAGE}.live?.last > 5")
+    assert "Live." in studio.text("#live-status")
+
+
+def test_a_server_that_was_started_anew_gets_the_portrait_again(
+    open_studio: Any, two_people: Path, tmp_path: Path
+) -> None:
+    """The page waits, comes back by itself with the face that was chosen, and says why."""
+    port = free_port()
+    with serving(tmp_path / "first", port, MODA_PUBLIC="1") as address:
+        studio = open_studio(address=address)
+        studio.page.check("#consent input")
+        studio.add_portrait(two_people)
+        first = studio.page.get_attribute("#crop img", "src")
+        studio.page.check("#face input >> nth=1")
+        studio.page.wait_for_function(
+            "(first) => document.querySelector('#crop img')?.getAttribute('src') !== first", arg=first
+        )
+        show(studio, "Live")
+        studio.see("#live-box.there")
+        started(studio)
+        studio.page.wait_for_function("JSON.parse(sessionStorage.getItem('moda-live')).picture")
+    studio.page.wait_for_function("document.querySelector('#live-status')?.innerText.includes('was lost')")
+    with serving(tmp_path / "second", port, MODA_PUBLIC="1"):
+        studio.page.wait_for_function("document.querySelector('#live-note')?.innerText.includes('started anew')")
+        studio.page.wait_for_function("document.querySelector('#live-status')?.innerText.includes('is there again')")
+        studio.page.wait_for_function(f"{STAGE}?.live?.last > 10")
+        show(studio, "Make")
+        assert studio.page.is_checked("#face input >> nth=1") and studio.page.is_checked("#consent input")
+
+
+def test_the_voice_is_heard_when_its_lips_are_shown(studio: Any, astronaut: Path) -> None:
+    ready(studio, astronaut)
+    studio.page.check("#live-microphone input[value=off]")
+    studio.page.evaluate(WATCH)
+    started(studio)
+    studio.page.fill(
+        "#live-text textarea", "One sentence that is long enough to be looked at from its start to its end."
+    )
+    studio.page.click("#live-speak")
+    studio.page.wait_for_function(
+        "voices.length && performance.now() > voices.at(-1)[0] + voices.at(-1)[1].length / 16"
+    )
+    late = lips_against_voice(studio)
+    assert len(late) > 5 and abs(np.median(late)) < 25
+
+
+def test_interrupts_at_random_moments(studio: Any, astronaut: Path) -> None:
+    """Nothing that is drawn jumps, the session goes on, and the page reports no fault. MODA_INTERRUPTS: how many (200
+    before a release)."""
+    ready(studio, astronaut)
+    started(studio)
+    studio.page.evaluate(
+        f"() => {{ window.turned = []; const stage = {STAGE}; stage.addEventListener('stage-frame', () => {{"
+        " const number = Math.min(stage.liveFrame, stage.live.last), vector = stage.live.frames.get(number);"
+        " if (vector) turned.push([number, ...vector.slice(67, 70)]); }); }"
+    )
+    sessions = studio.page.evaluate(f"Number({STAGE}.dataset.sessions)")
+    draw = random.Random(5)
+    for _ in range(int(os.environ.get("MODA_INTERRUPTS", "12"))):
+        studio.page.wait_for_timeout(draw.choice([0, 20, 70, 150, 400]))
+        studio.page.evaluate("window.modaStudioLive.interrupt()")
+    shown = studio.page.evaluate(FRAMES)
+    studio.page.wait_for_function(f"{FRAMES} > {shown} + 10")
+    turned = np.array(studio.page.evaluate("turned"))
+    frames, moved = np.diff(turned[:, 0]), np.abs(np.diff(turned[:, 1:], axis=0)).max(axis=1)
+    assert frames.min() >= 0 and (frames > 0).sum() > 5  # it never goes back
+    assert (moved <= np.maximum(frames, 0) / 25 * (FASTEST + 2)).all()
+    assert studio.page.evaluate(f"Number({STAGE}.dataset.sessions)") == sessions
     assert "Live." in studio.text("#live-status")
