@@ -90,6 +90,7 @@ def _header(prepared: Prepared, shown: viewport.Viewport) -> dict[str, Any]:
         "basis": [*rig.TABLE_ACTIONS, *LID_ROWS, CLOSING_ROW],
         "jawBend": list(displacements.JAW_BEND),
         "ownSmile": rig.OWN_SMILE,
+        "lessGlum": rig.LESS_GLUM,
         "widest": displacements.WIDEST,
         "limits": {name: list(span) for name, span in displacements.LIMITS.items()},
         "window": [float(v) for v in prepared.window],

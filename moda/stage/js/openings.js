@@ -156,11 +156,13 @@ export function mouthShape(rig, frame, view, lines) {
   const [plainU, plainV] = inMouth(carried(mouth.centre));
   const yaw = ((head.angles[1] + frame.turn.yaw) * Math.PI) / 180;
   const slide = c.JAW_SLIDE * frame.actions[frame.index.mouth_left];
-  archLine(arrays.upper_arch, mouth.arch, yaw, 0, c, t, (u) => (u - seatU) / unit, span, samples, lines, 0, 2);
-  archLine(arrays.lower_arch, mouth.arch, yaw, slide, c, t, (u) => (u - seatU) / unit, span, samples, lines, 1, 0);
-  const k = 3 * landmarks.lowerInner[landmarks.lowerInner.length >> 1];
-  const down = header.down;
-  const drop = Math.max(((frame.still[k] - mouth.centre[0]) * down[0] + (frame.still[k + 1] - mouth.centre[1]) * down[1]) / head.scale, 0);
+  archLine(arrays.upper_arch, mouth.arch, yaw, 0, c, t, seatU, unit, span, samples, lines, 0, 2);
+  archLine(arrays.lower_arch, mouth.arch, yaw, slide, c, t, seatU, unit, span, samples, lines, 1, 0);
+  const lip = 3 * c.LOWER_LIP, chin = 3 * c.CHIN;
+  let fallen = 0;
+  for (let d = 0; d < 2; d++)
+    fallen += header.down[d] * (arrays.position[lip + d] - mouth.centre[d] + c.LIP_PER_CHIN * (frame.still[chin + d] - arrays.position[chin + d]));
+  const drop = Math.max(fallen / head.scale, 0);
   const pucker = limit(frame.actions[frame.index.pucker], 0, 1);
   const { OWN_PX: ownPx, OWN_HALF: ownHalf } = c;
   const ownPerPx = ownPx / unit;
@@ -177,7 +179,7 @@ export function mouthShape(rig, frame, view, lines) {
 }
 
 /** Sheet column and light of one row of teeth at every step of the mouth line, into two channels of a row of `lines`. */
-function archLine(curve, width, yaw, lateral, c, t, placeOf, span, samples, lines, row, channel) {
+function archLine(curve, width, yaw, lateral, c, t, seatU, unit, span, samples, lines, row, channel) {
   const n = curve.length / 3;
   const length = curve.subarray(0, n), across0 = curve.subarray(n, 2 * n), back0 = curve.subarray(2 * n);
   const across = new Float64Array(n);
@@ -189,10 +191,11 @@ function archLine(curve, width, yaw, lateral, c, t, placeOf, span, samples, line
   for (let i = centre; i < n; i++) if (!visible(i)) { last = i; break; }
   const x = across.subarray(first, last), l = length.subarray(first, last), b = back0.subarray(first, last);
   for (let i = 0; i < samples; i++) {
-    const at = placeOf((span * i) / (samples - 1));
+    const u = (span * i) / (samples - 1), at = (u - seatU) / unit;
+    const shade = 1 - c.CORNER_SHADE * Math.exp(-Math.min(u, span - u) / (c.CORNER_DEPTH * unit));
     const column = (interpolate(at, x, l, -9, 9) + t.HALF_SPAN) * t.PX;
     const away = Math.min(first > 0 ? at - x[0] : 1, last < n ? x[x.length - 1] - at : 1);
-    const light = Math.exp(-c.ARCH_DARK * interpolate(at, x, b)) * limit(away / c.ARCH_END, c.ARCH_END_LIGHT, 1);
+    const light = shade * Math.exp(-c.ARCH_DARK * interpolate(at, x, b)) * limit(away / c.ARCH_END, c.ARCH_END_LIGHT, 1);
     const to = 4 * (row * lines.width + i) + channel;
     lines.data[to] = column;
     lines.data[to + 1] = light;

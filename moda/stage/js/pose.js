@@ -62,7 +62,7 @@ export class Puppet {
   /** Absolute action values -> what must change in the picture. */
   relative(values, atRest) {
     const { index } = this;
-    const { gap, smiling, jawGap, jawBend, limits, ownSmile, widest } = this.header;
+    const { gap, smiling, jawGap, jawBend, limits, ownSmile, lessGlum, widest } = this.header;
     const out = values.map((v, k) => v - atRest[k]);
     const jaw = index.jaw_open;
     const own = gap / jawGap;
@@ -80,8 +80,8 @@ export class Puppet {
     }
     const smile = index.smile;
     if (out[smile] > 0) out[smile] *= 1 - ownSmile * smiling;
-    const glum = 1.4 * out[index.frown] + 0.5 * out[index.brow_furrow];
-    out[smile] -= 1.4 * smiling * clip(glum, 0, 1);
+    out[smile] -= 1.4 * smiling * clip(1.4 * out[index.frown], 0, 1);
+    out[index.frown] *= 1 - lessGlum * smiling;
     const [knee, most] = jawBend.map((bound) => Math.max(bound - own, 0));
     const over = Math.max(out[jaw] - knee, 0);
     out[jaw] -= most > knee ? over - (most - knee) * Math.tanh(over / (most - knee)) : over;

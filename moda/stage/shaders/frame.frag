@@ -45,7 +45,7 @@ struct Eye {
 };
 uniform Eye eye;
 uniform int eyeRow;              // of the lines; 2 and 3
-uniform sampler2D lidTones;      // (65, 4): skin above and below each eye, between which a closed lid lies
+uniform sampler2D lidTones;      // (65, 2 n): the closed lids of the left and, below it, of the right eye
 uniform sampler2D seen, white, disc;
 #endif
 
@@ -172,12 +172,16 @@ void mouth(inout vec3 colour, vec2 p) {
 
 #ifdef EYE
 // Skin of a closed lid, `down` 0..1 of the way from the crease to the rim.
-vec3 lidTone(float at, int row, float down) {
-  int i = min(int(at), EYE_SAMPLES - 2);
+vec3 lidTone(float at, int eye, float down) {
+  int rows = textureSize(lidTones, 0).y / 2, i = min(int(at), EYE_SAMPLES - 2);
+  float place = down * float(rows - 1);
+  int row = min(int(place), rows - 2);
+  place -= float(row);
+  row += eye * rows;
   vec3 above = mix(texelFetch(lidTones, ivec2(i, row), 0).rgb, texelFetch(lidTones, ivec2(i + 1, row), 0).rgb, at - float(i));
   vec3 below = mix(texelFetch(lidTones, ivec2(i, row + 1), 0).rgb, texelFetch(lidTones, ivec2(i + 1, row + 1), 0).rgb, at - float(i));
   float bulge = 1.0 + K_LID_BULGE * sin(3.14159 * down) - K_LID_HANG * smoothed(clamp01(2.0 * down - 1.0));
-  return mix(above, below, down) * 255.0 * bulge;
+  return mix(above, below, place) * 255.0 * bulge;
 }
 
 void opened(inout vec3 colour, vec2 p, Eye e, int row) {
@@ -187,14 +191,14 @@ void opened(inout vec3 colour, vec2 p, Eye e, int row) {
   if (u <= 0.0 || u >= e.width || v < e.reach.x || v > e.reach.y) discard;
   float t = u / e.width;
   float at65 = t * float(EYE_SAMPLES - 1);
-  int tones = 2 * (row - 2);
+  int which = row - 2;
   vec4 rims = lineAt(at65, row);
   float top = rims.x, bottom = rims.y;
   float fold = top - (top - rims.z) * sqrt(4.0 * t * (1.0 - t));  // round, as the eyeball under it
   if (e.smoothedLid > 0.0 && top - fold > 2.0 && v > fold && v < top) {
     float down = (v - fold) / (top - fold);
     float a = smoothed(min(down / K_LID_FOLD_REACH, 1.0)) * min(1.0, min(6.0 * t, 6.0 * (1.0 - t))) * e.smoothedLid;
-    vec3 lit = lidTone(at65, tones, down);
+    vec3 lit = lidTone(at65, which, down);
     float strange = dot(abs(colour - lit), vec3(1.0));
     blend(colour, lit, a * (K_LID_LEAST + (1.0 - K_LID_LEAST) * min(1.0, strange / K_LID_STRANGE)));
   }
@@ -207,7 +211,7 @@ void opened(inout vec3 colour, vec2 p, Eye e, int row) {
     if (cover > K_FAINT) {
       float down = clamp01((v - roof) / max(top - roof, 1.0));
       float shade = 1.0 - K_PAINTED_FOLD * (1.0 - smoothed(clamp01(down / 0.3)));
-      blend(colour, lidTone(at65, tones, down) * shade, cover);
+      blend(colour, lidTone(at65, which, down) * shade, cover);
     }
   }
   float cover = clamp01((v - top) * e.sharpness + 0.5) * clamp01((bottom - v) * e.sharpness + 0.5);

@@ -88,7 +88,7 @@ def drawn_fields(canonical: np.ndarray) -> dict[str, np.ndarray]:
     """The same as far as each action is drawn, see `displacements.DRAWN` and `DRAWN_TOO`."""
     fields = action_fields(canonical)
     for name, scale in displacements.DRAWN.items():
-        fields[name] = scale * fields[name]
+        fields[name] = np.asarray(scale) * fields[name]
     for name, more in _spread(canonical, displacements.DRAWN_TOO).items():
         fields[name] = fields[name] + more
     return fields

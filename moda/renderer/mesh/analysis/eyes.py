@@ -63,6 +63,11 @@ LID_DARKEST = 0.72
 LID_SMOOTHED = 5.0  # of the 65 places along the lid
 ABOVE_LID = (0.35, 0.5, 0.65, 0.8)  # of the way from the crease to the ring above it
 BELOW_LID = (0.9, 1.1, 1.3, 1.5)  # of the way from the rim to the ring below it
+LID_ROWS = 24  # of the picture of a closed lid
+GRAIN_FROM, GRAIN_TO = 0.02, 0.40  # eye widths under the ring below the eye: the skin whose grain a lid has
+GRAIN_COARSE = 2.5  # places; what is coarser than this is no grain
+GRAIN_MOST = 2.5  # times its usual strength; beyond that it is a rim of glasses or a lash
+GRAIN_ENDS = 0.12  # share of the lid at each corner over which it begins
 MARGIN = 0.18  # of the eye's width, left and right
 HALF_HEIGHT = 0.5  # of the eye's width, above and below the corner line
 CLEAR_TOP, CLEAR_BOTTOM = 0.035, 0.01  # of the eye's width: what of the opening lashes may cover
@@ -85,7 +90,7 @@ class Eye:
     patch_scale: float  # patch px per picture px
     iris: tuple[float, float, float]  # u, v, radius in patch px
     lash: np.ndarray  # (3,) float32 colour of the closed lash line
-    tones: np.ndarray  # (2, 65, 3) float32: skin above and below, between which a closed lid lies
+    tones: np.ndarray  # (24, 65, 3) float32: a closed lid, from the crease above down to its rim
     glasses: bool
 
     @property
@@ -247,9 +252,10 @@ def _complete(
 
 
 def _lid_tones(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, width: float) -> np.ndarray:
-    """(2, 65, 3) float32 RGB: skin along the crease above the lid, and along the skin below the eye.
+    """(24, 65, 3) float32 RGB: a closed lid from the crease above down to its rim.
 
-    Between the two lies a closed lid: so it has the tone of what surrounds it, place by place, also in side light.
+    It has the tones of what surrounds it, above and below the eye, place by place, also in side light; and the grain of
+    the skin below the eye: of canvas and pores as well.
     """
     along = np.linspace(0, 8, EYE_SAMPLES)
     soft = cv2.GaussianBlur(image, (0, 0), max(0.5, 0.02 * width)).astype(np.float32)
@@ -271,7 +277,26 @@ def _lid_tones(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, width
         weight = cv2.GaussianBlur(skin[:, None], (1, 0), 0, sigmaY=LID_SMOOTHED) + 1e-4
         tone = cv2.GaussianBlur(tone * skin[:, None], (1, 0), 0, sigmaY=LID_SMOOTHED) / weight.reshape(-1, 1)
         tones.append(tone)
-    return np.ascontiguousarray(np.stack(tones), np.float32)
+    down = np.linspace(0, 1, LID_ROWS)[:, None, None]
+    plain = tones[0] * (1 - down) + tones[1] * down
+    return np.ascontiguousarray(plain * (1 + _skin_grain(image, marks, points)), np.float32)
+
+
+def _skin_grain(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray) -> np.ndarray:
+    """(24, 65, 1) relative differences of brightness of the skin below an eye from what it is on the whole."""
+    along = np.linspace(0, 8, EYE_SAMPLES)
+    ring = np.stack([np.interp(along, np.arange(9), points[list(marks.below), k]) for k in (0, 1)], 1)
+    corners = points[marks.lower[-1], :2] - points[marks.lower[0], :2]
+    places = ring + np.linspace(GRAIN_FROM, GRAIN_TO, LID_ROWS)[:, None, None] * np.array([-corners[1], corners[0]])
+    luma = sample(image, places[..., 0], places[..., 1]).astype(np.float32) @ LUMA
+    soft = cv2.GaussianBlur(luma, (0, 0), GRAIN_COARSE)
+    grain = luma / np.maximum(soft, 1.0) - 1
+    most = GRAIN_MOST * float(np.median(np.abs(grain)))
+    grain[np.abs(grain) > 2 * most] = 0.0
+    across, downwards = np.linspace(0, 1, EYE_SAMPLES), np.linspace(0, 1, LID_ROWS)[:, None]
+    fade = np.clip(np.minimum(across, 1 - across) / GRAIN_ENDS, 0, 1)
+    fade = fade * np.clip(np.minimum(downwards, 1 - downwards) / GRAIN_ENDS, 0, 1)
+    return np.asarray((np.clip(grain, -most, most) * fade)[..., None])
 
 
 def build_eye(image: np.ndarray, marks: EyeLandmarks, points: np.ndarray, found: np.ndarray, glasses: bool) -> Eye:

@@ -25,9 +25,10 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 TOOTH_BRIGHT, TOOTH_SATURATION = 0.60, 0.42
 LEAST_TOOTHY, LEAST_GAP = 0.18, 0.05  # share of the inside that must be teeth; opening below which there are none
 TOOTH_PERCENTILE = 55  # the brighter of the teeth seen give their tone
-EDGE, EDGE_RANGE = 0.058, (0.05, 0.16)  # biting edge below the seam: of painted teeth; of the picture's own
+EDGE, EDGE_RANGE = 0.046, (0.05, 0.16)  # biting edge below the seam: of painted teeth; of the picture's own
 MIDDLE_COLUMNS = (0.35, 0.65)  # of the sheet, where the biting edge is looked for
-SIDE_PX, CORNER_PX = 14.0, 4  # own teeth fade towards the corners
+SIDE_PX, CORNER_PX = 14.0, 4  # own teeth go over into the dark towards the corners
+BEYOND_PX, BEYOND_LIGHT = 44.0, 0.36  # and on behind them, in the cheeks' shade: a mouth drawn wider shows no hole
 LOWER_TOOTH, LOWER_GUM = 0.84, 0.8  # the lower row lies in the lip's shade
 SEAM = np.array([0.58, 0.44, 0.40])  # of the lips' colour
 SEAM_MARKS = [12, 38, 268, 15, 86, 316]
@@ -87,7 +88,7 @@ def _own_inside(
     white = (luma > TOOTH_BRIGHT * reference) & (saturation < TOOTH_SATURATION) & (inside > 0.5)
     toothy = float(white.sum() / max((inside > 0.5).sum(), 1))
     end = 0.0
-    cover = np.zeros((h, w), np.float32)
+    cover, dim = np.zeros((h, w), np.float32), np.ones(w)
     if toothy > LEAST_TOOTHY:
         # The upper row: from the upper lip down to where the bright run of a column ends.
         solid = cv2.morphologyEx(white.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 5), np.uint8))
@@ -102,7 +103,9 @@ def _own_inside(
             # Sideways as far as the picture shows the inside: its dark corners are the best ones.
             open_columns = np.flatnonzero((inside > 0.5).any(0))
             first, last = open_columns[0] + CORNER_PX, open_columns[-1] - CORNER_PX
-            side = np.clip(np.minimum(np.arange(w) - first, last - np.arange(w)) / SIDE_PX, 0, 1)
+            within = np.minimum(np.arange(w) - first, last - np.arange(w))
+            dim = BEYOND_LIGHT + (1 - BEYOND_LIGHT) * np.clip(within / SIDE_PX, 0, 1)
+            side = np.clip(1 + within / BEYOND_PX, 0, 1)
             cover = (rows <= run[None] + 1).astype(np.float32)
             cover = cv2.GaussianBlur(cover, (0, 0), 1.6) * side[None]
         # Continue upwards and sideways, for when the lips bare more than the picture shows.
@@ -110,7 +113,7 @@ def _own_inside(
         sure = cv2.erode((inside > 0.9).astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32) * (cover > 0.3)
         continued = spread(rgb, sure.astype(np.float32), (2.0, 5.0, 12.0, 30.0), tones.tooth, gain=12.0)
         soft = cv2.GaussianBlur(cv2.erode(inside, np.ones((3, 3), np.uint8)), (0, 0), 1.2)[..., None]
-        rgb = rgb * soft + continued * (1 - soft)
+        rgb = rgb * soft + continued * (1 - soft) * dim[:, None]
     return np.concatenate([rgb, cover[..., None]], -1).astype(np.float32), toothy, end
 
 

@@ -145,10 +145,11 @@ def bounds(
 @jit()
 def _lid_tone(tones: np.ndarray, i: int, f: float, down: float, channel: int) -> float:
     """Skin of a closed lid between columns i and i + 1 (f), ``down`` 0..1 of the way from the crease to the rim."""
-    above = tones[0, i, channel] * (1 - f) + tones[0, i + 1, channel] * f
-    below = tones[1, i, channel] * (1 - f) + tones[1, i + 1, channel] * f
+    last = tones.shape[0] - 1
+    at = down * last
+    row = min(int(at), last - 1)
     bulge = 1.0 + LID_BULGE * np.sin(3.14159 * down) - LID_HANG * smooth(clamp01(2.0 * down - 1.0))
-    return (above * (1 - down) + below * down) * bulge
+    return bilinear(tones, row, i, at - row, f, channel) * bulge
 
 
 @jit()
@@ -248,7 +249,7 @@ def paint_eye(
     seen (h, w, 4) uint8: the picture's own eyeball, alpha where the picture shows it; white (h, w, 4) uint8: the
     eyeball without its iris, alpha where the picture is clear of lashes; disc (h, w, 3) uint8: the whole iris.
     upper, lower, crease: (n,) the rims and the fold above in px below the corner line, over equal steps from corner
-    to corner. lash: (3,) colour. tones (2, n, 3): skin above and below the eye, between which a closed lid lies.
+    to corner. lash: (3,) colour. tones (m, n, 3): a closed lid from its crease down to its rim.
     """
     height, width = frame.shape[0], frame.shape[1]
     n = upper.shape[0]

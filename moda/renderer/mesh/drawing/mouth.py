@@ -21,11 +21,14 @@ CHANGED = (0.006, 0.03)  # how far the lips of an open mouth must have moved bef
 SEAT_DEPTH = 0.07  # the teeth stand behind the lips
 JAW_SLIDE = -0.06  # sideways shift of the lower teeth at mouth_left 1
 ARCH_DARK, ARCH_END, ARCH_END_LIGHT = 1.25, 0.07, 0.15  # fall of light along the arch; dark ends of a row
-LOWER_EDGE, LOWER_WITH_JAW = 0.060, 0.78  # biting edge of the lower teeth below the seam, and per drop of the lip
+LOWER_EDGE, LOWER_WITH_JAW = 0.060, 0.78  # biting edge of the lower teeth below the seam, and per drop of the jaw
+CHIN, LIP_PER_CHIN = 152, 1.55  # teeth and tongue drop with the chin, not with the lip: so much more than it moves
+CORNER_SHADE, CORNER_DEPTH = 0.6, 0.10  # the cheeks shade the teeth beside the corners
 TONGUE_TOP, TONGUE_WITH_JAW, TONGUE_HALF = 0.055, 0.42, 0.33
 TONGUE_FROM, TONGUE_FADE = 0.05, 0.05  # the gap at which the tongue appears
 PUCKER_HIDES = 0.75  # share of the upper teeth that rounded lips hide
-LIP_MARKS = [13, 14, 78, 308]
+LOWER_LIP = 14
+LIP_MARKS = [13, LOWER_LIP, 78, 308]
 
 
 def draw_mouth(
@@ -67,12 +70,15 @@ def draw_mouth(
     seat_u, seat_v = float((seat - left) @ along), float((seat - left) @ down)
     yaw = np.radians(float(rig.head.angles[1]) + turn.yaw)
     at = (u - seat_u) / unit
+    shade = 1.0 - CORNER_SHADE * np.exp(-np.minimum(u, span - u) / (CORNER_DEPTH * unit))
     slide = JAW_SLIDE * float(actions[INDEX["mouth_left"]])
     arches = [
-        _arch(curve, mouth.arch, yaw, lateral, at)
+        _arch(curve, mouth.arch, yaw, lateral, at, shade)
         for curve, lateral in ((teeth.UPPER_ARCH, 0.0), (teeth.LOWER_ARCH, slide))
     ]
-    drop = max(float((unposed[14, :2] - mouth.centre[:2]) @ rig.down) / iod, 0.0)
+    rest = rig.mesh.position
+    fallen = rest[LOWER_LIP, :2] - mouth.centre[:2] + LIP_PER_CHIN * (unposed[CHIN, :2] - rest[CHIN, :2])
+    drop = max(float(fallen @ rig.down) / iod, 0.0)
     pucker = float(np.clip(actions[INDEX["pucker"]], 0, 1))
     own_scale = OWN_PX / unit
     shape = MouthShape(
@@ -93,9 +99,11 @@ def draw_mouth(
     paint_mouth(frame, *rims, *arches, mouth.upper, mouth.lower, mouth.own, tones, shape)
 
 
-def _arch(curve: teeth.Arch, width: float, yaw: float, lateral: float, at: np.ndarray) -> np.ndarray:
+def _arch(
+    curve: teeth.Arch, width: float, yaw: float, lateral: float, at: np.ndarray, shade: np.ndarray
+) -> np.ndarray:
     """(n, 2) sheet column and light of one row of teeth, seen from ``yaw`` (radians), at places ``at`` (n,) in IOD
-    from the middle; width: of this portrait's arch over the usual one."""
+    from the middle; width: of this portrait's arch over the usual one; shade (n,): light there."""
     across = width * (curve.across * np.cos(yaw) + curve.back * np.sin(yaw)) + lateral
     visible = np.concatenate([[True], np.diff(across) > 1e-5])
     centre = len(across) // 2
@@ -106,7 +114,7 @@ def _arch(curve: teeth.Arch, width: float, yaw: float, lateral: float, at: np.nd
     back = np.interp(at, x, curve.back[lo:hi])
     # Where the row turns out of sight it goes into the dark instead of ending.
     away = np.minimum(at - x[0] if lo > 0 else 1.0, x[-1] - at if hi < len(across) else 1.0)
-    light = np.exp(-ARCH_DARK * back) * np.clip(away / ARCH_END, ARCH_END_LIGHT, 1.0)
+    light = shade * np.exp(-ARCH_DARK * back) * np.clip(away / ARCH_END, ARCH_END_LIGHT, 1.0)
     return np.stack([(length + teeth.HALF_SPAN) * teeth.PX, light], 1)
 
 

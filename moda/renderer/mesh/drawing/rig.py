@@ -29,6 +29,8 @@ TABLE_ACTIONS = tuple(
 
 OWN_SMILE = 0.65
 """Share of a full smile that a picture shows whose smile counts as 1."""
+LESS_GLUM = 0.4
+"""Share of a frown that is not drawn on such a picture."""
 BREATH = 0.010
 """IOD by which the shoulders rise and fall."""
 
@@ -134,9 +136,10 @@ def relative_actions(values: np.ndarray, at_rest: np.ndarray, gap: float, smilin
         relative[:, k] = (values[:, k] - rest) / (1.0 - rest)
     smile = INDEX["smile"]
     relative[:, smile] *= np.where(relative[:, smile] > 0, 1.0 - OWN_SMILE * smiling, 1.0)
-    # Nobody frowns through a smile: where the picture smiles, a frown or a furrow takes that off first.
-    glum = 1.4 * relative[:, INDEX["frown"]] + 0.5 * relative[:, INDEX["brow_furrow"]]
-    relative[:, smile] -= 1.4 * smiling * np.clip(glum, 0.0, 1.0)
+    # Nobody frowns through a smile: where the picture smiles, a frown takes that off first, and goes less far itself.
+    frown = INDEX["frown"]
+    relative[:, smile] -= 1.4 * smiling * np.clip(1.4 * relative[:, frown], 0.0, 1.0)
+    relative[:, frown] *= 1.0 - LESS_GLUM * smiling
     for name, (low, high) in displacements.LIMITS.items():
         k = INDEX[name]
         if name == "jaw_open":
