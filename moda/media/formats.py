@@ -56,8 +56,10 @@ class Format:
 MP4 = Format(
     ".mp4", "MP4 (H.264)", "mp4", "yuv420p",
     # B-frames would shift the brightness of the whole face by a level from frame to frame. Rounding down, as usual,
-    # would take the grain off skin and canvas.
-    codec=("-c:v", "libx264", "-bf", "0", "-x264-params", "deadzone-inter=6:deadzone-intra=6"),
+    # would take the grain off skin and canvas. What stands still is encoded well once, in a key frame, and then left
+    # alone: the macroblock tree would refine it again and again, which is seen as flicker, and look ahead for it.
+    codec=("-c:v", "libx264", "-bf", "0", "-g", "500", "-x264-params",
+           "deadzone-inter=6:deadzone-intra=6:mbtree=0:ipratio=3:aq-strength=0.6:rc-lookahead=0:scenecut=0:weightp=0"),
     sound=("-c:a", "aac", "-b:a", "160k"), captions="mov_text", container=("-movflags", "+faststart"),
 )  # fmt: skip
 WEBM = Format(

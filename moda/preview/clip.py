@@ -36,7 +36,7 @@ def quick_clip(
     """
     with VideoWriter(
         path, motion.fps, (size, size), speech, {"preview": True, **(metadata or {})},
-        frames=len(motion), crf=24, preset="ultrafast",
+        frames=len(motion), crf=21, preset="ultrafast",
     ) as video:  # fmt: skip
         for index, frame in enumerate(renderer.frames(prepared, motion, size=size, cancel=cancel)):
             video.write(frame)
