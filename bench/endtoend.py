@@ -58,8 +58,8 @@ def materials(folder: Path, lengths: list[float]) -> tuple[Path, dict[float, Pat
 class Peak(threading.Thread):
     """Largest memory in MB of a process and all its descendants, looked at 10 times a second.
 
-    What two of them share counts once (the proportional set size): a child that has just been forked would otherwise
-    look like a second parent.
+    What two of them share counts once (the proportional set size). A child that has not begun its own program yet is
+    its parent still: vfork lends it the parent's memory, which is then listed as all of both.
     """
 
     def __init__(self, process: int) -> None:
@@ -91,12 +91,24 @@ class Peak(threading.Thread):
         while grown:
             more = {child for child, parent in parents.items() if parent in family} - family
             family, grown = family | more, bool(more)
+        programs = {one: _read(one, "cmdline") for one in family}
+        lent = {one for one in family if one != self.process and programs[one] == programs.get(parents[one])}
+        lenders = {parents[one] for one in lent}
         kilobytes = 0
-        for one in family:
-            with contextlib.suppress(OSError):
-                rows = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
-                kilobytes += sum(int(row.split()[1]) for row in rows if row.startswith("Pss:"))
+        for one in family - lent:
+            kind = "Rss:" if one in lenders else "Pss:"
+            kilobytes += sum(
+                int(row.split()[1]) for row in _read(one, "smaps_rollup").splitlines() if row.startswith(kind)
+            )
         return kilobytes / 1024
+
+
+def _read(process: int, name: str) -> str:
+    """A file of /proc, empty for a process that has ended."""
+    try:
+        return Path(f"/proc/{process}/{name}").read_text()
+    except OSError:
+        return ""
 
 
 class Measured(NamedTuple):

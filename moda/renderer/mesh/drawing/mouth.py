@@ -99,9 +99,7 @@ def draw_mouth(
     paint_mouth(frame, *rims, *arches, mouth.upper, mouth.lower, mouth.own, tones, shape)
 
 
-def _arch(
-    curve: teeth.Arch, width: float, yaw: float, lateral: float, at: np.ndarray, shade: np.ndarray
-) -> np.ndarray:
+def _arch(curve: teeth.Arch, width: float, yaw: float, lateral: float, at: np.ndarray, shade: np.ndarray) -> np.ndarray:
     """(n, 2) sheet column and light of one row of teeth, seen from ``yaw`` (radians), at places ``at`` (n,) in IOD
     from the middle; width: of this portrait's arch over the usual one; shade (n,): light there."""
     across = width * (curve.across * np.cos(yaw) + curve.back * np.sin(yaw)) + lateral

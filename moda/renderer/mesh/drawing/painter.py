@@ -25,9 +25,8 @@ PARTS = (
 )
 """Where the displacement jumps (lids, lips): there it is rasterised at full size."""
 STEP = 2  # frame px per sample of the displacement elsewhere
-STRIP_PX = 48000
-"""Pixels warped at once: all that belongs to them stays in a core's cache, the strip's ends fit the person closely, and
-OpenCV leaves so little to one thread: encoding needs the others."""
+STRIP_ROWS = 94
+"""Rows warped at once: what belongs to them stays in a core's cache, and the strip's ends fit the person closely."""
 UNSEEN = 1 / 64  # px
 EDGE_JUMP = 2.5  # px from one pixel to the next
 UNCOVERED = 1e4
@@ -112,9 +111,8 @@ class Painter:
         pixels are near."""
         x0, y0, x1, y1 = self.viewport.box
         width, height = x1 - x0, y1 - y0
-        rows = max(STRIP_PX // width // STEP * STEP, 8)
-        found = np.empty((-(-height // rows), 4))
-        rasteriser.extents(position, self.spots, source, self.triangles, rows, found)
+        found = np.empty((-(-height // STRIP_ROWS), 4))
+        rasteriser.extents(position, self.spots, source, self.triangles, STRIP_ROWS, found)
         found = found.clip(0, (width, height) * 2)
         found[:, :2] = np.floor(found[:, :2] / STEP) * STEP
         found[:, 2:] = np.minimum(np.ceil(found[:, 2:] / STEP) * STEP, (width, height))
