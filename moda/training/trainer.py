@@ -55,7 +55,7 @@ class TrainOptions:
     batch: int = 16
     segment: int = 80
     short: float = 0.25
-    short_segment: int = 32
+    short_segment: int = 45
     rate: float = 1.5e-3
     warmup: int = 100
     decay: float = 0.3

@@ -123,22 +123,25 @@ def articulate(phones: Sequence[Phone], frames: int, fps: float = 25.0, clarity:
 
 
 def closure_gates(phones: Sequence[Phone], frames: int, fps: float = 25.0) -> tuple[FloatArray, FloatArray]:
-    """(T,) 0..1 each: how far the lips are together (p, b, m), and the lower one at the teeth (f, v)."""
-    press, bite = _gates((np.arange(frames) + 0.5) / fps, _stations(phones)[1])
+    """(T,) 0..1 each: how far the lips are together (p, b, m), and the lower one at the teeth (f, v): wholly for
+    the middle half of the sound, and for one frame at least."""
+    press, bite = _gates((np.arange(frames) + 0.5) / fps, _stations(phones)[1], 0.5, 0.5 / fps)
     return press.astype(np.float32), bite.astype(np.float32)
 
 
-def _gates(times: npt.NDArray, closures: list[tuple[float, float, float]]) -> tuple[npt.NDArray, npt.NDArray]:
+def _gates(
+    times: npt.NDArray, closures: list[tuple[float, float, float]], share: float = 1.0, least: float = 0.042
+) -> tuple[npt.NDArray, npt.NDArray]:
     press, bite = np.zeros(len(times)), np.zeros(len(times))
     for start, end, kind in closures:
         closed = press if kind == 1.0 else bite
-        np.maximum(closed, _gate(times, start - CLOSURE_LEAD, end), out=closed)
+        np.maximum(closed, _gate(times, start - CLOSURE_LEAD, end, share, least), out=closed)
     return press, bite
 
 
-def _gate(times: npt.NDArray, start: float, end: float, ramp: float = 0.050) -> npt.NDArray:
-    """0..1: full over at least 84 ms around start..end (two video frames show it), cosine flanks."""
-    middle, half = (start + end) / 2, max((end - start) / 2, 0.042)
+def _gate(times: npt.NDArray, start: float, end: float, share: float, least: float, ramp: float = 0.050) -> npt.NDArray:
+    """0..1: full over `share` of start..end, and over `least` seconds to either side of its middle; cosine flanks."""
+    middle, half = (start + end) / 2, max(share * (end - start) / 2, least)
     distance = np.clip((np.abs(times - middle) - half) / ramp, 0, 1)
     return 0.5 + 0.5 * np.cos(np.pi * distance)
 

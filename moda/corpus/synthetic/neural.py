@@ -93,12 +93,16 @@ def utterance_of(said: Said, language: str, voice: str) -> Utterance:
 
 
 def neural_utterances(seconds: float, seed: int, held_out: bool = False) -> Iterator[Utterance]:
-    """About `seconds` of speech in all, voice after voice; nothing where no voice is installed."""
+    """About `seconds` of speech in all, as much of each language, its voices in turn; nothing where no voice is
+    installed."""
     folder = voices_folder()
-    voices = kokoro_voices(folder, held_out) if held_out else (*kokoro_voices(folder), *[JOE] * 4)
+    voices = kokoro_voices(folder, held_out)
+    spoken = [[v for v in voices if v[0] == letter] for letter in LANGUAGES] + ([] if held_out else [[JOE]])
+    spoken = [group for group in spoken if group]
     total, turn = 0.0, 0
-    while total < seconds and voices:
-        for voice in voices:
+    while total < seconds and spoken:
+        for group in spoken:
+            voice = group[turn % len(group)]
             language = "en-us" if voice == JOE else LANGUAGES[voice[0]]
             known = language if language in SENTENCES else SPOKEN.get(language, language)
             rng = np.random.default_rng([seed, turn, zlib.crc32(voice.encode())])

@@ -30,7 +30,7 @@ class PoolOptions:
     workers: int = 1
     debian_texts: int = 40
     recordings: int = 1200
-    neural_minutes: float = 40.0
+    neural_minutes: float = 60.0
 
 
 def save_pool(utterances: Iterable[Utterance], path: Path) -> int:

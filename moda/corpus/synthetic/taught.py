@@ -44,6 +44,9 @@ is 0.079 as followed on film; whoever learns from a teacher moves a fifth more, 
 JAW = LIPS.index("jaw_open")
 SHAPED = tuple(k for k, name in enumerate(LIPS) if name != "lips_press")
 """Columns of `LIPS` that are given the covariance of filmed lips; how firmly lips are pressed is left to closures."""
+VARIED = 1.75
+"""By how much the variance of filmed lips is wider in every direction but the largest: six words of a fixed grammar,
+as GRID's talkers say, move lips in fewer ways than talk."""
 FAINT = 0.02
 """Share of the largest variance below which a direction counts as no more varied than that: noise is not amplified."""
 KNOWN = 0.3
@@ -65,15 +68,15 @@ REACH = 0.05
 
 @dataclass(frozen=True)
 class Teaching:
-    """Who teaches: a folder of moda-lite, and the guidance to speech with which it is asked.
+    """Who teaches: folders of moda-lite, and the guidance to speech with which they are asked.
 
-    sharpen: how much of what is quicker than `SMOOTHER` is added to its lips. performs: filmed lips are set into
-    performances sampled from it (head, gaze, blinks, brows, feelings), instead of made-up ones around which the lips of
-    other voices are sampled from it. opened: share of their opening with which all lips are taught, for guidance opens
-    them farther.
+    models: the mean of their lips is what is heard, for each errs in its own way. sharpen: how much of what is quicker
+    than `SMOOTHER` is added to those lips. performs: filmed lips are set into performances sampled from the first
+    (head, gaze, blinks, brows, feelings), instead of made-up ones around which the lips of other voices are sampled.
+    opened: share of their opening with which all lips are taught, for guidance opens them farther.
     """
 
-    model: Path
+    models: tuple[Path, ...]
     guidance: float = 2.0
     sharpen: float = 0.6
     performs: bool = False
@@ -81,10 +84,10 @@ class Teaching:
 
 
 class Teacher:
-    """A network that gives lips, or performances around filmed lips."""
+    """Networks that give lips, or performances around filmed lips."""
 
     def __init__(self, teaching: Teaching) -> None:
-        self.network = MoDA.from_pretrained(teaching.model)
+        self.networks = [MoDA.from_pretrained(folder) for folder in teaching.models]
         self.options = SamplingOptions(guidance=Guidance(speech=teaching.guidance), noise=LiteModel.noise)
         self.performs, self.sharpen, self.opened = teaching.performs, teaching.sharpen, teaching.opened
         self.map: FloatArray = np.eye(len(LIPS), dtype=np.float32)
@@ -101,15 +104,16 @@ class Teacher:
             if frames > FPS:
                 heard.append(self.raw(utterance, frames, int(k), said))
         if heard:
-            self.map = matching(heard, filmed) if filmed else np.eye(len(LIPS), dtype=np.float32)
+            self.map = matching(heard, filmed, VARIED) if filmed else np.eye(len(LIPS), dtype=np.float32)
             spread = float(np.mean([opening(lips).std() for lips in heard]))
             self.amount = float(np.clip(SPREAD / max(spread, 1e-3), 0.5, 2.0))
 
     def sampled(self, waveform: FloatArray, frames: int, seed: int) -> FloatArray:
-        """Sharpened lips (frames, 9) for a waveform (N,) at 16 kHz, as the network gives them."""
+        """Sharpened lips (frames, 9) for a waveform (N,) at 16 kHz: the mean of what the networks give."""
         request = ClipRequest(_heard(waveform, frames), plain_mixture("none"), IDENTITY_MEAN, resting_frame(), seed)
-        motion = denormalise(sample_clip(self.network, request, self.options).numpy())
-        return np.maximum(sharpened(read_actions(motion[:, EXPRESSION])[:, COLUMNS], self.sharpen), LOWEST)
+        motions = [denormalise(sample_clip(network, request, self.options).numpy()) for network in self.networks]
+        lips = np.mean([read_actions(motion[:, EXPRESSION])[:, COLUMNS] for motion in motions], axis=0)
+        return np.maximum(sharpened(lips, self.sharpen), LOWEST)
 
     def raw(self, utterance: Utterance, frames: int, seed: int, said: Said) -> FloatArray:
         """Lips (frames, 9) of an utterance before they are made like filmed ones."""
@@ -137,7 +141,7 @@ class Teacher:
 
         def sample(emotion: FloatArray) -> FloatArray:
             request = ClipRequest(heard, emotion, identity, still, int(rng.integers(1 << 30)))
-            return denormalise(sample_clip(self.network, request, self.options).numpy())
+            return denormalise(sample_clip(self.networks[0], request, self.options).numpy())
 
         motion = sample(mixture)
         own = read_actions(motion[:, EXPRESSION])[:, COLUMNS]
@@ -172,9 +176,10 @@ def opening(lips: FloatArray) -> FloatArray:
     return np.maximum(lips @ gap_of_lips(), 0)
 
 
-def matching(given: Sequence[FloatArray], wanted: Sequence[FloatArray]) -> FloatArray:
+def matching(given: Sequence[FloatArray], wanted: Sequence[FloatArray], varied: float = 1.0) -> FloatArray:
     """(9, 9) map that gives lips (T, 9) around rest the covariance of others and moves them least: optimal transport
-    between Gaussians (Knott and Smith 1984), over `SHAPED` in `UNITS`."""
+    between Gaussians (Knott and Smith 1984), over `SHAPED` in `UNITS`. varied: factor of the variance wanted in every
+    direction but the largest."""
     units = np.array([UNITS[LIPS[k]] for k in SHAPED])
 
     def covariance(clips: Sequence[FloatArray]) -> npt.NDArray[np.float64]:
@@ -185,6 +190,9 @@ def matching(given: Sequence[FloatArray], wanted: Sequence[FloatArray]) -> Float
         return np.asarray((vectors * np.maximum(values, FAINT * values.max()) ** exponent) @ vectors.T)
 
     have, want = covariance(given), covariance(wanted)
+    values, vectors = np.linalg.eigh(want)
+    values[:-1] *= varied
+    want = (vectors * values) @ vectors.T
     root, inverse = power(have, 0.5), power(have, -0.5)
     across = inverse @ power(root @ want @ root, 0.5) @ inverse
     found = np.eye(len(LIPS))

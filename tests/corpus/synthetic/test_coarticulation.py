@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from moda.conditions.speech import AFTER, COLUMNS_PER_FRAME, columns
-from moda.corpus.synthetic.articulation import articulate
+from moda.corpus.synthetic.articulation import articulate, closure_gates
 from moda.corpus.synthetic.coarticulation import (
     INPUTS,
     LIPS,
@@ -19,7 +21,7 @@ from moda.corpus.synthetic.coarticulation import (
     with_closures,
 )
 from moda.corpus.synthetic.phonemes import is_bilabial
-from moda.corpus.synthetic.voices import Espeak, Utterance
+from moda.corpus.synthetic.voices import Espeak, Phone, Utterance
 
 TEXTS = ("Bob may buy a map of Panama.", "We saw two blue moons over a farm.", "Father found five funny vases.",
          "Pete beat the big red drum.", "My mother moved above the shop.", "Put it by the window now.")  # fmt: skip
@@ -94,3 +96,12 @@ def test_filmed_closures_are_only_helped(learnt: Coarticulation) -> None:
     open_lips[:, 0] = 0.5
     helped, certain = (with_closures(open_lips, said.phones, strength)[:, 0].min() for strength in (0.7, 1.0))
     assert certain < 0.01 < helped < 0.2
+
+
+@settings(deadline=None)
+@given(st.floats(0.5, 1.0), st.floats(0.02, 0.12))
+def test_every_closure_is_seen_in_a_frame_and_is_over_as_quickly_as_a_mouths(start: float, length: float) -> None:
+    press, bite = closure_gates((Phone(0.0, start, "a"), Phone(start, start + length, "m"), Phone(1.3, 2.0, "a")), 50)
+    times = (np.arange(50) + 0.5) / 25
+    assert press.max() == pytest.approx(1) and bite.max() == 0
+    assert press[(times < start - 0.1) | (times > start + length + 0.07)].max() == 0

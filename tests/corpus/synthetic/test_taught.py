@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ from moda.corpus.synthetic.taught import (
     with_rounding,
 )  # fmt: skip
 from moda.corpus.synthetic.voices import Espeak, Phone, Utterance
+from moda.generator.network import MoDA
 from moda.motion.actions import INDEX, read_actions
 from moda.motion.space import EXPRESSION, denormalise
 
@@ -80,7 +82,7 @@ def said(utterance: Utterance, frames: int) -> np.ndarray:
 
 
 def test_a_teachers_lips_meet_at_bilabials_and_have_peoples_spread(spoken: list[Utterance]) -> None:
-    teacher = Teacher(Teaching(MODEL, 2.0))
+    teacher = Teacher(Teaching((MODEL,), 2.0))
     teacher.listen(spoken, [], said)
     spreads = []
     for utterance in spoken:
@@ -122,6 +124,33 @@ def test_lips_get_the_covariance_of_filmed_ones_and_rest_stays_rest(seed: int) -
     np.testing.assert_allclose(matching(wanted, wanted), np.eye(len(LIPS)), atol=0.05)
 
 
+def test_more_varied_lips_are_wider_in_all_directions_but_the_largest() -> None:
+    rng = np.random.default_rng(3)
+    units = np.array([UNITS[LIPS[k]] for k in SHAPED])
+    lips = np.zeros((4000, len(LIPS)), np.float32)
+    spread = np.array([3, *np.linspace(2, 1.2, len(SHAPED) - 1)])
+    lips[:, SHAPED] = rng.normal(size=(4000, len(SHAPED))) * spread * units
+    found = lips @ matching([lips], [lips], 2.0).T
+    have, got = (np.linalg.eigvalsh(np.cov((x[:, SHAPED] / units).T)) for x in (lips, found))
+    np.testing.assert_allclose(got[:-1], 2 * have[:-1], rtol=0.02)
+    assert got[-1] == pytest.approx(have[-1], rel=0.02)
+
+
+def test_several_teachers_give_the_mean_of_their_lips(spoken: list[Utterance], tmp_path: Path) -> None:
+    still = MoDA.from_pretrained(MODEL)
+    with torch.no_grad():
+        still.final.linear.weight.mul_(0.8)
+    still.save_pretrained(tmp_path / "other")
+    wave = spoken[1].waveform
+    frames = len(wave) // 640
+    folders = (MODEL, tmp_path / "other")
+    each = [Teacher(Teaching((folder,), sharpen=0.0)).sampled(wave, frames, 5) for folder in folders]
+    both = Teacher(Teaching(folders, sharpen=0.0)).sampled(wave, frames, 5)
+    assert np.abs(each[0] - each[1]).max() > 0.05
+    apart = np.abs(both - (each[0] + each[1]) / 2)
+    assert apart.max() < 0.03 and np.median(apart) < 1e-6  # each was kept above the lowest that lips can be
+
+
 def test_lips_are_round_where_a_sound_is() -> None:
     lips = np.full((40, len(LIPS)), 0.1, np.float32)
     spoken = (Phone(0.0, 0.6, "i"), Phone(0.6, 1.0, "u", 1), Phone(1.0, 1.6, "i"))
@@ -134,7 +163,7 @@ def test_lips_are_round_where_a_sound_is() -> None:
 
 
 def test_films_lips_are_set_into_a_sampled_performance(spoken: list[Utterance]) -> None:
-    teacher = Teacher(Teaching(MODEL, 1.5, performs=True))
+    teacher = Teacher(Teaching((MODEL,), 1.5, performs=True))
     wave = spoken[0].waveform
     frames = len(wave) // 640
     filmed = np.abs(np.random.default_rng(2).normal(0.1, 0.05, (frames, len(LIPS)))).astype(np.float32)
