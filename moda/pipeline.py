@@ -7,7 +7,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,7 @@ class TalkingHead:
     renderer: Renderer
     device: str = "cpu"
     limits: Limits = field(default_factory=Limits.from_environment)
-    _prepared: OrderedDict[tuple[str, str, bool, str], Any] = field(default_factory=OrderedDict, repr=False)
+    _prepared: OrderedDict[tuple[str, str, bool, str], Future[Any]] = field(default_factory=OrderedDict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
@@ -288,16 +289,37 @@ class TalkingHead:
             raise BadSetting("paste face is liveportrait's; mesh draws the person itself: leave paste out.")
         key = (renderer.name, portrait.digest, background_still, paste)
         with self._lock:
-            if key in self._prepared:
+            known = self._prepared.get(key)
+            if known is not None:
                 self._prepared.move_to_end(key)
-                return self._prepared[key]
+            else:
+                mine = self._prepared[key] = Future()
+                while len(self._prepared) > KEPT_PORTRAITS:
+                    self._prepared.popitem(last=False)
+        if known is not None:
+            return known.result()  # perhaps another thread is at it
         options = {"paste": paste} if renderer.name == "liveportrait" else {}
-        prepared = renderer.prepare(portrait, background_still=background_still, **options)
-        with self._lock:
-            self._prepared[key] = prepared
-            while len(self._prepared) > KEPT_PORTRAITS:
-                self._prepared.popitem(last=False)
-        return prepared
+        try:
+            mine.set_result(renderer.prepare(portrait, background_still=background_still, **options))
+        except BaseException as fault:
+            with self._lock:
+                self._prepared.pop(key, None)
+            mine.set_exception(fault)
+        return mine.result()
+
+    def prepare_ahead(self, portrait: Portrait, background_still: bool = True) -> None:
+        """Begin to learn what drawing with mesh needs of a portrait, in a thread of its own, while a motion is planned.
+
+        `render` waits for it; what fails here is told there.
+        """
+        if self.renderer.name != "mesh":
+            return
+
+        def prepare() -> None:
+            with suppress(Exception):
+                self._prepare(self.renderer, portrait, background_still)
+
+        threading.Thread(target=prepare, name="prepare portrait").start()
 
     def rig(self, portrait: Portrait, background_still: bool = True) -> bytes:
         """The rig bundle of a portrait for the browser's stage (docs/rig.md), whatever the renderer of the video."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from moda.media.video import probe, read_frames
 from moda.motion.actions import INDEX, read_actions
 from moda.motion.takes import Take
 from moda.portrait.portrait import Portrait
+from moda.renderer.mesh.renderer import MeshRenderer
 
 SENTENCE = "My brother keeps five beautiful boats by the old bridge."
 
@@ -66,6 +70,28 @@ def test_takes_share_the_lips_and_differ_in_the_head(
     assert second.settings.seed == 8
     assert np.corrcoef(jaw(first), jaw(second))[0, 1] > 0.9
     assert np.abs(first.motion.rotation - second.motion.rotation).mean() > 0.3
+
+
+def test_a_portrait_is_prepared_once_whoever_asks(head: TalkingHead, portrait: Portrait, take: Take) -> None:
+    """Ahead and by two renders at once: they wait for the one that works. What failed ahead is tried again."""
+    asked = []
+
+    class Counting(MeshRenderer):
+        def prepare(self, *given: Any, **options: Any) -> Any:
+            asked.append(options)
+            if len(asked) == 1:
+                raise OutputFailed("not this time")
+            return super().prepare(*given, **options)
+
+    own = TalkingHead(head.model, Counting())
+    own.prepare_ahead(portrait)
+    while not asked or own._prepared:  # the failure is not kept
+        threading.Event().wait(0.01)
+    own.prepare_ahead(portrait)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: next(iter(own.frames(portrait, take))), range(2))
+    assert len(asked) == 2 and np.array_equal(first, second)
+    assert np.array_equal(first, next(iter(head.frames(portrait, take))))
 
 
 def test_silence_keeps_the_mouth_closed(head: TalkingHead, portrait: Portrait) -> None:

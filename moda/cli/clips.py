@@ -37,7 +37,7 @@ from moda.cli.options import (
 from moda.cli.settings_options import with_settings
 from moda.console import Progress, progress_on_stderr
 from moda.errors import BadMotionFile, BadPicture, BadSpeech, BadVideo
-from moda.settings import Settings
+from moda.settings import CONTROLS, Settings
 
 if TYPE_CHECKING:
     from moda.media.audio import Speech
@@ -99,6 +99,7 @@ def generate(
             Settings.from_mapping(settings)  # a bad one is refused before anything is loaded
             head = load(model, renderer, device, precision)
             face_of = head.portrait(portrait, face=face)
+            head.prepare_ahead(face_of, bool(settings.get("background_still", CONTROLS["background_still"].default)))
             planned, sound = _planned(head, face_of, speech, settings, sheet, script, report)
         if edits is not None:
             planned = planned.edited_from(edits)

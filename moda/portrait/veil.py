@@ -70,8 +70,8 @@ def _completed(cut: np.ndarray, tone: np.ndarray, grey: bool) -> np.ndarray:
     """The square with our lower face laid over, in the tone (CIELAB) of the skin around the eyes."""
     import cv2
 
-    lab, alpha = _lower_face()
-    lab = lab + (tone - _TONE).astype(np.float32)
+    own, alpha = _lower_face()
+    lab = np.asarray(own + (tone - _TONE), np.float32)
     lab[..., 0] = np.clip(lab[..., 0], 0, 100)
     if grey:
         lab[..., 1:] = 0
