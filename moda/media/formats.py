@@ -58,8 +58,11 @@ MP4 = Format(
     # B-frames would shift the brightness of the whole face by a level from frame to frame. Rounding down, as usual,
     # would take the grain off skin and canvas. What stands still is encoded well once, in a key frame, and then left
     # alone: the macroblock tree would refine it again and again, which is seen as flicker, and look ahead for it.
+    # Without small partitions a head's motion is found as well in a sixth less time; without arithmetic coding files
+    # grow by an eighth, which the rest has saved, in an eighth less.
     codec=("-c:v", "libx264", "-bf", "0", "-g", "500", "-x264-params",
-           "deadzone-inter=6:deadzone-intra=6:mbtree=0:ipratio=3:aq-strength=0.6:rc-lookahead=0:scenecut=0:weightp=0"),
+           "deadzone-inter=6:deadzone-intra=6:mbtree=0:ipratio=3:aq-strength=0.6:rc-lookahead=0:scenecut=0:weightp=0:"
+           "partitions=none:me=dia:cabac=0"),
     sound=("-c:a", "aac", "-b:a", "160k"), captions="mov_text", container=("-movflags", "+faststart"),
 )  # fmt: skip
 WEBM = Format(
