@@ -3,6 +3,7 @@
   const RATE = 16000, FPS = 25, TICK = 40;
   const BACKLOG = 0.04; // seconds of the microphone that may wait: more would be delay
   const VOICE = 0.02, HANGOVER = 500; // level above which the visitor speaks; ms of silence that end a phrase
+  const SETTLED = 300; // ms without a change after which settings are sent
   const TOLD = 4000; // ms that what was left out stays on show
   const WAITED = 90000, RESTORED = 15000; // ms for a portrait to be sent again, and for what the server still has
   const RETRIES = [500, 1000, 2000, 4000, 8000, 15000, 30000], MOST_TRIES = 25; // a server takes minutes to be built
@@ -464,6 +465,14 @@
     if (talk && chosen.microphone !== "off" && !talk.stream && what.microphone)
       microphone(talk).catch(() => status("There is no microphone to be heard; type what should be said.", true));
   };
+  // A setting of the Make tab while the face talks: it acts from the next piece on.
+  const set = (what) => {
+    const session = talk;
+    if (!session || Object.values(what).some((value) => value === null)) return;
+    Object.assign(session.wanted.settings, what);
+    clearTimeout(session.setting); // a text is complete when nothing more is typed
+    session.setting = setTimeout(() => tell(session, { type: "settings", ...session.wanted.settings, seed: undefined }), SETTLED);
+  };
   const hold = (on) => {
     chosen.held = on;
     button("hold")?.classList.toggle("held", on);
@@ -478,5 +487,5 @@
   document.addEventListener("keyup", (event) => { if (chosen.held && (event.key === " " || event.key === "Enter")) hold(false); });
   addEventListener("pagehide", () => talk?.socket?.close());
   comeBack();
-  window.modaStudioLive = { start, stop, say, interrupt, toggle, choose };
+  window.modaStudioLive = { start, stop, say, interrupt, toggle, choose, set };
 })();

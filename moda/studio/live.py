@@ -42,7 +42,9 @@ ASSISTANT = (
 ON_START = """watch('value', () => window.modaStudioLive.start(props.value));
 document.addEventListener('live-recorded', (event) => trigger('submit', event.detail));"""
 ON_SAY = "watch('value', () => window.modaStudioLive.say(props.value));"
-LIVE_SETTINGS = ("emotion", "emotion_strength", "expression", "head_motion", "seed")
+CHANGING = ("emotion", "emotion_strength", "expression", "head_motion")
+"""Settings of the Make tab that act while the face talks."""
+LIVE_SETTINGS = (*CHANGING, "seed")
 NO_PORTRAIT = "Add a portrait on the Make tab first: a picture with one face in it."
 IDLE_SECONDS = 12.0
 LIVE_MODEL = "moda-lite"
@@ -188,6 +190,10 @@ class Live:
         for choice, name in ((self.microphone, "microphone"), (self.mine, "voice"), (self.echo, "echo")):
             chosen = f"(chosen) => window.modaStudioLive.choose({{{name}: chosen}})"
             choice.change(None, [choice], None, js=chosen, **PRIVATE)
+        for name in CHANGING:
+            control = make.settings[name]
+            changed = f"(value) => window.modaStudioLive.set({{{name}: value}})"
+            control.change(None, [control], None, js=changed, **PRIVATE)
 
     def _speaker(self, engine: Engine) -> Any:
         """Sentence after sentence: the face begins with the first while the others are made."""

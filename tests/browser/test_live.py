@@ -277,3 +277,31 @@ def test_interrupts_at_random_moments(studio: Any, astronaut: Path) -> None:
     assert (moved <= np.maximum(frames, 0) / 25 * (FASTEST + 2)).all()
     assert studio.page.evaluate(f"Number({STAGE}.dataset.sessions)") == sessions
     assert "Live." in studio.text("#live-status")
+
+
+def test_the_voice_is_played_back_as_late_as_the_face_and_only_when_asked(studio: Any, astronaut: Path) -> None:
+    ready(studio, astronaut)
+    studio.page.evaluate(
+        "() => { for (const name of ['createDelay', 'createGain']) { const make = AudioContext.prototype[name];"
+        " AudioContext.prototype[name] = function (...all) { return (window[name] = make.apply(this, all)); }; } }"
+    )
+    started(studio)
+    assert studio.page.evaluate("createGain.gain.value") == 0
+    studio.page.check("#live-echo input")
+    studio.page.wait_for_function("createGain.gain.value === 1")
+    late = f"Math.abs(createDelay.delayTime.value - Math.min(2, Number({STAGE}.dataset.delay) / 1000)) < 0.05"
+    studio.page.wait_for_function(late)
+    studio.page.check("#live-mine input[value=listen]")  # what is listened to is not said back
+    studio.page.wait_for_function("createGain.gain.value === 0")
+
+
+def test_settings_of_the_make_tab_act_while_it_talks(studio: Any, astronaut: Path) -> None:
+    ready(studio, astronaut)
+    studio.page.check("#live-microphone input[value=off]")
+    started(studio)
+    smile = f"{STAGE}.painter.puppet.read([...{STAGE}.live.frames.values()].at(-1), {STAGE}.live.neutral)"
+    smile += f"[{STAGE}.painter.puppet.index.smile]"
+    calm = studio.page.evaluate(smile)
+    show(studio, "Make")
+    studio.page.fill("#control-emotion textarea, #control-emotion input", "overjoyed")
+    studio.page.wait_for_function(f"{smile} > {calm} + 0.1")

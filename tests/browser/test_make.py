@@ -13,6 +13,7 @@ import pytest
 
 from moda.media.audio import load_speech
 from tests.browser.conftest import SPEECH
+from tests.sounds import write_wav
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -303,6 +304,33 @@ def test_a_typed_script_is_played(studio: Any, astronaut: Path) -> None:
     middle = (look["start"] + look["length"] / 2) / seconds
     dragged(studio, 4, (middle, 0.95), (middle - 0.2, 0.95))
     page.wait_for_function(f"{LANES}.edits[1].start < {look['start'] - 0.1}")
+
+
+def test_a_recording_gets_its_words_and_cues(studio: Any, astronaut: Path, tmp_path: Path) -> None:
+    """What is said in it is heard, cues are written between the words, and land on them."""
+    from moda.media import transcript
+    from moda.media.speak import speak
+
+    said = speak("Good morning to all of you, and welcome to the museum.", "en-us+f2", offline=True)
+    studio.add_portrait(astronaut)
+    studio.add_speech(write_wav(tmp_path / "recording.wav", said.waveform))  # samples alone: it knows no words
+    page = studio.page
+    page.click("#recorded > button")
+    if transcript.available():
+        page.click("#hear")
+        page.wait_for_function(
+            "document.querySelector('#speech-words textarea').value.toLowerCase().includes('morning')"
+        )
+    page.fill("#speech-words textarea", "Good morning [nod] to all of you, and [smile] welcome to the museum.")
+    page.click("#use-words")
+    page.wait_for_function("document.querySelector('#speech-say').innerText.includes('[smile] at')")
+    studio.preview()
+    studio.wait_motion()
+    page.wait_for_function(f"{LANES}.edits.length === 2 && {LANES}.words.length === 11")
+    starts = dict(page.evaluate(f"{LANES}.edits.map((edit) => [edit.kind, edit.start])"))
+    times = {word.text.strip(",."): word.start for word in said.words[2:8]}
+    assert starts["nod"] == pytest.approx(times["to"], abs=0.1)
+    assert starts["smile"] == pytest.approx(times["welcome"], abs=0.1)
 
 
 def test_what_a_file_says_of_itself(studio: Any) -> None:

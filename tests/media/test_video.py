@@ -82,6 +82,18 @@ def test_brightness_is_as_steady_as_what_was_written(tmp_path: Path) -> None:
     assert np.abs(np.diff(read, 2)).mean() < 0.2  # levels of 255; B-frames make it 0.66
 
 
+def test_what_stands_still_does_not_flicker(tmp_path: Path) -> None:
+    """Behind something that moves, over time: levels of the standard deviation."""
+    image = skimage.data.astronaut()[:256, 200:456]
+    with VideoWriter(tmp_path / "a.mp4", 25, (256, 256)) as video:
+        for index in range(40):
+            frame = image.copy()
+            frame[80:180, 60:200] = np.roll(image, 3 * index, axis=1)[80:180, 60:200]
+            video.write(frame)
+    still = np.stack([frame[:48].mean(2) for frame in read_frames(tmp_path / "a.mp4")])
+    assert still.std(0).mean() < 0.1
+
+
 def test_format(tmp_path: Path, sentence: Speech) -> None:
     path = write(tmp_path / "a.mp4", sentence.frames(), sentence)
     about = probe(path)

@@ -325,3 +325,14 @@ def test_teeth_and_tongue_take_the_colour_of_the_light(lamp: Any, strongest: Any
         assert found.argmax() == strongest
         share, own = found / found.sum(), plain * lamp / (plain * lamp).sum()
         assert np.abs(share - own).max() < 0.12
+
+
+def test_a_lower_lip_that_goes_down_uncovers_the_lower_teeth(monkeypatch: pytest.MonkeyPatch, hopper: Sitter) -> None:
+    """They stand on the jaw: the lip alone does not move them, the jaw does."""
+    from moda.renderer.mesh.drawing import mouth
+
+    edges: list[float] = []
+    monkeypatch.setattr(mouth, "paint_mouth", lambda *given: edges.append(given[-1].lower_edge))
+    hopper.render({"jaw_open": 0.2}, {"jaw_open": 0.2, "lower_lip_depress": 0.8}, {"jaw_open": 0.5})
+    lip, jaw = np.diff(edges)[0], edges[2] - edges[0]
+    assert jaw > 4 and abs(lip) < 0.2 * jaw

@@ -202,3 +202,14 @@ def test_teeth_are_light_and_the_gum_is_above_them() -> None:
     assert before[1:].max() < 0.05
     assert enamel[1] > 0.95 and enamel[0] > 0.9
     assert gum[2] > 0.9 and gum[1] < 0.05
+
+
+@pytest.mark.parametrize("smiling", [0.0, 0.5, 1.0])
+def test_a_furrow_leaves_the_mouth_alone_and_a_frown_takes_the_smile_off(smiling: float) -> None:
+    values = np.zeros((2, len(ACTIONS)))
+    values[0, INDEX["brow_furrow"]] = values[1, INDEX["frown"]] = 0.6
+    furrow, frown = relative_actions(values, np.zeros(len(ACTIONS)), 0.0, smiling)
+    mouth = [INDEX[name] for name in displacements.MOUTH_ACTIONS]
+    assert np.abs(furrow[mouth]).max() == 0 and furrow[INDEX["brow_furrow"]] == pytest.approx(0.6)
+    assert frown[INDEX["frown"]] == pytest.approx(0.6 * (1 - 0.4 * smiling))
+    assert frown[INDEX["smile"]] == pytest.approx(max(-1.4 * smiling * 0.84, -1.0))
