@@ -461,6 +461,7 @@
   };
   const choose = (what) => {
     Object.assign(chosen, what);
+    if (what.voice === "listen") interrupt(); // what was said before is not spoken any more
     box()?.closest("#live")?.classList.toggle("push", chosen.microphone === "push");
     if (talk && chosen.microphone !== "off" && !talk.stream && what.microphone)
       microphone(talk).catch(() => status("There is no microphone to be heard; type what should be said.", true));
