@@ -3,6 +3,8 @@
 """Live sessions: delay, load, lips against the offline take, head speed, memory.
 
     python -m bench.live [--speech FOLDER] [--seconds 10] [--sessions 1 4 8 16] [--out FILE.json]
+    python -m bench.live --endurance 3600
+    python -m bench.live --drift 300
 
 Sound comes in pieces of 20 ms. The delay of a frame is the time from its start in the sound to the moment it is given:
 look-ahead, waiting for the piece, and computing. With many sessions each has a clock of its own; a frame is on time
@@ -173,6 +175,32 @@ def endurance(model: LiteModel, waves: list[np.ndarray], seconds: float, cut: Cu
     }
 
 
+def drift(model: LiteModel, waves: list[np.ndarray], seconds: float, cut: Cut) -> dict[str, float]:
+    """How far live lips are from the offline take's in time, in every ten seconds of so many, and whether that grows."""
+    rng, parts, long = np.random.default_rng(9), [], 0
+    while long < 16_000 * seconds:
+        pause = np.zeros(int(rng.integers(4_000, 16_000)), np.float32)
+        parts += [waves[int(rng.integers(len(waves)))], pause]
+        long += len(parts[-2]) + len(pause)
+    sound = np.concatenate(parts)[: round(16_000 * seconds)]
+    fine = np.arange(0, round(seconds * FPS) - 1, 0.25)  # 10 ms
+    live, whole = (
+        np.interp(fine, np.arange(len(made)), opening(made))
+        for made in (talk(model, sound, 1, cut), offline(model, sound, 1))
+    )
+    lags, block = [], 1000
+    for start in range(40, len(fine) - block - 40, block):
+        seen = live[start : start + block]
+        fits = [np.corrcoef(seen, whole[start - k : start - k + block])[0, 1] for k in range(-40, 41)]
+        lags.append(10.0 * (int(np.argmax(fits)) - 40))
+    return {
+        "seconds": seconds,
+        "lips_late_ms_median": float(np.median(lags)),
+        "lips_apart_ms_p95": float(np.percentile(np.abs(lags), 95)),
+        "drift_ms_a_minute": float(np.polyfit(np.arange(len(lags)) / 6, lags, 1)[0]),
+    }
+
+
 def main() -> None:
     """Measure and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -181,12 +209,16 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, nargs="+", default=[1, 4, 8, 16])
     parser.add_argument("--buffer", type=float, default=700.0, help="milliseconds that a player waits before it begins")
     parser.add_argument("--endurance", type=float, default=0.0, help="seconds of one session, as fast as it goes")
+    parser.add_argument("--drift", type=float, default=0.0, help="seconds in which live and offline lips are compared")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     model, waves = LiteModel(lite_folder()), speeches(args.speech, args.seconds)
     talk(model, waves[0], 0, ALONE)  # warm up
     if args.endurance:
         tell({"endurance": endurance(model, waves, args.endurance, CUTS[-1])}, args.out)
+        return
+    if args.drift:
+        tell({"drift": drift(model, waves, args.drift, ALONE)}, args.out)
         return
     found = {
         "busy_cores_before": round(busy(), 2),
