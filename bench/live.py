@@ -176,7 +176,7 @@ def endurance(model: LiteModel, waves: list[np.ndarray], seconds: float, cut: Cu
 
 
 def drift(model: LiteModel, waves: list[np.ndarray], seconds: float, cut: Cut) -> dict[str, float]:
-    """How far live lips are from the offline take's in time, in every ten seconds of so many, and whether that grows."""
+    """How far apart in time live and offline lips are in every ten seconds of so many, and whether that grows."""
     rng, parts, long = np.random.default_rng(9), [], 0
     while long < 16_000 * seconds:
         pause = np.zeros(int(rng.integers(4_000, 16_000)), np.float32)

@@ -115,7 +115,11 @@ def main() -> None:
     from playwright.sync_api import sync_playwright
 
     found: dict[str, Any] = {"busy_cores_before": round(busy(), 2)}
-    with tempfile.TemporaryDirectory() as cache, serving(Path(cache)) as address, sync_playwright() as play:
+    with (
+        tempfile.TemporaryDirectory() as cache,
+        serving(Path(cache), MODA_LIVE_PATIENCE_SECONDS="1") as address,
+        sync_playwright() as play,
+    ):
         voice = write_wav(Speech.of(bursts()), Path(cache) / "bursts.wav")
         browser = play.chromium.launch(
             executable_path=chromium_program(),
