@@ -4,7 +4,7 @@
 
 The fake microphone plays bursts of speech between silences. The page's own stream of it, listened to a second time,
 says when each burst began (another stream would begin the bursts anew); small copies of the canvas, one a drawn frame,
-say when the mouth moved by a third of what it moves in that burst. It needs a quiet machine: below 15 drawn frames a
+say when a third of what the mouth shows of its dark inside in that burst was seen. It needs a quiet machine: below 15 drawn frames a
 second the figures say nothing.
 --picture keeps a picture of the page, --frames the canvas of every drawn frame of two seconds.
 """
@@ -28,6 +28,7 @@ from tests.browser.conftest import Studio, chromium_program, serving
 from tests.browser.test_look import show
 
 QUIET, BURST = 1.4, 0.5  # seconds
+DARK = 60  # of 255
 STAGE = "document.querySelector('#live-box moda-stage')"
 KEEP = """() => {
     const devices = navigator.mediaDevices, ask = devices.getUserMedia.bind(devices);
@@ -65,14 +66,15 @@ def bursts() -> np.ndarray:
 def delays(sounds: list[Any], seen: list[Any]) -> list[float]:
     """Milliseconds from each burst to the mouth's answer."""
     at, level = np.array([t for t, _ in sounds]), np.array([value for _, value in sounds])
-    times, mouths = np.array([t for t, _ in seen]), np.array([mouth for _, mouth in seen], np.float64)
+    times = np.array([t for t, _ in seen])
+    dark = np.array([(np.array(mouth) < DARK).sum() for _, mouth in seen], np.float64)  # what an open mouth shows
     found, last = [], -1e9
     for t in at[level > 0.15 * level.max()]:
         if t - last > 800 * QUIET and times[0] < t - 300 and times[-1] > t + 1300:
-            still = mouths[(times > t - 150) & (times < t + 60)].mean(axis=0)
+            still = np.median(dark[(times > t - 150) & (times < t + 60)])
             after = (times > t) & (times < t + 1300)
-            moved = np.abs(mouths[after] - still).mean(axis=1)
-            found.append(float(times[after][np.argmax(moved > moved.max() / 3)] - t))
+            opened = dark[after] - still
+            found.append(float(times[after][np.argmax(opened > opened.max() / 3)] - t))
         last = t
     return found
 
