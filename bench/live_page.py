@@ -4,8 +4,8 @@
 
 The fake microphone plays bursts of speech between silences. The page's own stream of it, listened to a second time,
 says when each burst began (another stream would begin the bursts anew); small copies of the canvas, one a drawn frame,
-say when a third of what the mouth shows of its dark inside in that burst was seen. It needs a quiet machine: below 15 drawn frames a
-second the figures say nothing.
+say when a third of what the mouth shows of its dark inside in that burst was seen. It needs a quiet machine: below 15
+drawn frames a second the figures say nothing.
 --picture keeps a picture of the page, --frames the canvas of every drawn frame of two seconds.
 """
 
