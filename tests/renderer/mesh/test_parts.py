@@ -212,4 +212,4 @@ def test_a_furrow_leaves_the_mouth_alone_and_a_frown_takes_the_smile_off(smiling
     mouth = [INDEX[name] for name in displacements.MOUTH_ACTIONS]
     assert np.abs(furrow[mouth]).max() == 0 and furrow[INDEX["brow_furrow"]] == pytest.approx(0.6)
     assert frown[INDEX["frown"]] == pytest.approx(0.6 * (1 - 0.4 * smiling))
-    assert frown[INDEX["smile"]] == pytest.approx(max(-1.4 * smiling * 0.84, -1.0))
+    assert frown[INDEX["smile"]] == pytest.approx(max(-1.4 * smiling * 0.84, displacements.LIMITS["smile"][0]))
