@@ -21,7 +21,7 @@ from moda.live.guest import Guest
 from moda.live.limits import OUR_FAULT, POLICY, TRY_LATER, LiveLimits, Refusal, told
 from moda.live.scheduler import Scheduler
 from moda.live.session import LiveSession
-from moda.live.wire import read_message, read_picture, ready
+from moda.live.wire import SAMPLE_RATE, read_message, read_picture, ready
 from moda.settings import Settings
 
 if TYPE_CHECKING:
@@ -152,6 +152,8 @@ class LiveServer:
         name, model, realtime = message.get("portrait"), message.get("model"), message.get("realtime", False)
         if type(realtime) is not bool:
             raise Refusal("realtime must be true or false: whether your sound comes as it is spoken.")
+        if message.get("sample_rate", SAMPLE_RATE) != SAMPLE_RATE:
+            raise Refusal("Live sound is 16 kHz, mono, 16 bit: resample it before you send it.")
         if not isinstance(name, str) or not (model is None or isinstance(model, str)):
             raise Refusal("Name the portrait: a token of this server, or an image as data:image/...;base64,...")
         session, portrait = await asyncio.to_thread(self._open, name, model, settings)

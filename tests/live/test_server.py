@@ -156,6 +156,8 @@ def test_a_picture_in_the_message(client: TestClient) -> None:
         ({"settings": []}, "settings must be an object"),
         ({"settings": {"preset": "reference"}}, "preset studio"),
         ({"type": "go"}, "type start"),
+        ({"realtime": "yes"}, "realtime must be true or false"),
+        ({"sample_rate": 48_000}, "16 kHz"),
     ],
 )
 def test_a_bad_start_is_one_sentence(client: TestClient, changes: dict[str, Any], says: str) -> None:

@@ -257,6 +257,17 @@ def test_the_head_faces_the_viewer_over_a_minute(model: LiteModel) -> None:
     assert np.abs(turned.mean(axis=0)).max() < 4.0 and turned.std(axis=0).min() > 0.5
 
 
+def test_whatever_comes_is_only_sound(model: LiteModel) -> None:
+    """Noise at full scale, samples far beyond it, a hum, silence: the face stays a face, and the session goes on."""
+    rng, live = np.random.default_rng(6), session(model)
+    noise = rng.uniform(-1, 1, 8_000).astype(np.float32)
+    hum = np.sin(np.arange(8_000) / 3).astype(np.float32)
+    shown = np.concatenate([pushed(live, one, 999) for one in (noise, 1e6 * noise, hum, np.zeros(8_000, np.float32))])
+    motion = np.concatenate([shown, live.flush().array])
+    assert len(motion) == 50 and np.isfinite(motion).all() and turning_speed(motion).max() <= FASTEST + 0.1
+    assert read_actions(motion[:, :63], NEUTRAL)[:, JAW].max() < 1.5
+
+
 def test_bad_input_is_named(model: LiteModel) -> None:
     live = session(model)
     with pytest.raises(BadSpeech, match="not finite"):
