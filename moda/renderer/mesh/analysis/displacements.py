@@ -123,8 +123,9 @@ DRAWN: dict[str, float | tuple[float, float, float]] = {
 """How many times the table's displacement an action is drawn with (across, down and in depth where they differ). The
 table is what the tracker sees of a face, which is less than there is. Chosen on six films drawn on three portraits;
 four other films, read by the table, drawn on three others and read again came back with .91, .95, .81 and .69 of the
-movement along their four largest shapes of the lips (drawn by the bare table: .73, .76, .52, .44). A stretch is drawn
-wider and not higher, as it would bare the teeth."""
+movement along their four largest shapes of the lips (drawn by the bare table: .73, .76, .52, .44). Two trials were
+measured on these four before one was taken, so they are no untouched test. A stretch is drawn wider and not higher, as
+it would bare the teeth."""
 
 DRAWN_TOO: dict[str, Shape] = {
     "jaw_open": {
