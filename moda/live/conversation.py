@@ -213,6 +213,8 @@ class Conversation:
         self.sound.take(FRAME * frames)
         number = self.numbering(self._frame_of_sound)
         self.numbering.leave_out(self._frame_of_sound, frames)
+        if self.clock_at is not None:
+            self.clock_at += frames / FPS  # the clock counts frames that are made
         said = f"The server is too busy to keep up: {frames / FPS:.1f} s were left out."
         await self.socket.send_json({"type": "skipped", "frame": number, "frames": frames, "message": said})
 

