@@ -284,12 +284,18 @@ class Engine:
         session.hold([take])
         return take
 
-    def edit(self, session: Session, number: int, edits: list[Any], rules: dict[str, Any]) -> Take:
-        """Edits of one take (0, 1, ...) instead of those it had. Raises BadSetting."""
+    def edit(self, session: Session, number: int, edits: list[Any], rules: dict[str, Any], turn: int) -> Take:
+        """Edits of one take (0, 1, ...) instead of those it had. Raises BadSetting.
+
+        turn: grows with every change; an event that comes again, or after a later one, changes nothing.
+        """
         self.chosen(session)
         if not 0 <= number < len(session.takes):
             raise BadSetting("This take is not there any more; preview the motion again.")
         listed = read_edits(edits)[0]
+        if turn < session.turn:
+            return session.takes[number]
+        session.turn = turn
         chosen = {name: bool(rules[name]) for name in ("limits", "lock_lips") if name in rules}
         session.takes[number] = session.takes[number].edited(listed, **chosen)
         session.clips.pop(number, None)

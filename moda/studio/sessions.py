@@ -72,6 +72,8 @@ class Session:
     """Another one whenever other takes are held; trims keep it."""
     sampler: str | None = None
     """By which name the model was asked for that sampled the takes; None where they came another way."""
+    turn: int = 0
+    """Of the last edit, see `Engine.edit`."""
     chosen: int = 0
     webgl: bool = False
     """Whether the visitor's browser can show the stage; others get quick clips."""

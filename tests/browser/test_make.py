@@ -231,9 +231,13 @@ def test_what_is_shaped_in_the_lanes_is_saved_and_exported(studio: Any, astronau
         with page.expect_download() as waiting:
             page.click("#exported")
         assert Path(waiting.value.path()).read_bytes().startswith(begins)
-    with page.expect_download() as waiting:
-        page.click("#save_take")
-    take = Take.load(waiting.value.path())
+    for _ in range(100):  # the file is written a moment after the last edit
+        with page.expect_download() as waiting:
+            page.click("#save_take")
+        take = Take.load(waiting.value.path())
+        if [edit.as_dict() for edit in take.edits] == edits:
+            break
+        page.wait_for_timeout(300)
     assert [edit.as_dict() for edit in take.edits] == edits
     away = np.abs(np.array(shown, np.float32).reshape(-1, 70) - take.motion.array)
     assert away[:, :67].max() < 2e-4 and away[:, 67:].max() < 2e-3  # what is rendered is what was shown

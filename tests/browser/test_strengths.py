@@ -24,11 +24,16 @@ def frames(studio: Any, take: int) -> np.ndarray:
     return np.asarray(found, np.float32).reshape(-1, 70)
 
 
-def saved(studio: Any) -> Take:
-    """The take that is downloaded."""
-    with studio.page.expect_download() as waiting:
-        studio.page.click("#save_take")
-    return Take.load(waiting.value.path())
+def saved(studio: Any, name: str, value: float) -> Take:
+    """The take that is downloaded, once its file is of that strength: it is written a moment later."""
+    for _ in range(100):
+        with studio.page.expect_download() as waiting:
+            studio.page.click("#save_take")
+        take = Take.load(waiting.value.path())
+        if getattr(take.settings, name) == pytest.approx(value):
+            break
+        studio.page.wait_for_timeout(300)
+    return take
 
 
 def test_the_face_follows_the_strength_of_an_emotion(studio: Any, astronaut: Path, speech: Path) -> None:
@@ -64,7 +69,7 @@ def test_the_face_follows_the_strength_of_an_emotion(studio: Any, astronaut: Pat
     assert value > 1.5 and page.evaluate(f"{STAGE}.chosen") == 1
 
     page.wait_for_function("document.querySelectorAll('moda-lanes')[0].edits.length === 1")
-    take = saved(studio)
+    take = saved(studio, "emotion_strength", value)
     assert (take.settings.emotion_strength, take.settings.seed, len(take.edits)) == (value, 1, 1)
     assert np.array_equal(take.sampled.array, frames(studio, 1))
     head = TalkingHead.load("moda-lite", "mesh", "cpu")
@@ -90,8 +95,7 @@ def test_keys_move_a_strength_and_what_cannot_be_sampled_goes_back(studio: Any, 
     page.focus("#control-pose_strength input[type=range]")
     page.keyboard.press("ArrowLeft")
     page.wait_for_function(f"(old) => {STAGE}.dataset.version !== old && {MARK} === ''", arg=version)
-    studio.see("#save_take:enabled")
-    assert saved(studio).settings.pose_strength == pytest.approx(0.65)
+    assert saved(studio, "pose_strength", 0.65).settings.pose_strength == pytest.approx(0.65)
     kept, version = frames(studio, 0), page.get_attribute("moda-stage", "data-version")
     page.evaluate(
         "document.dispatchEvent(new CustomEvent('strength-set', {detail: {name: 'pose_strength', value: 7}}))"

@@ -212,8 +212,11 @@ export class LanesElement extends HTMLElement {
   undo() { return this.step("past", "future"); }
   redo() { return this.step("future", "past"); }
 
+  /** turn: grows from one change to the next, so that whoever hears of an older one later knows. */
   tell() {
-    this.dispatchEvent(new CustomEvent("edits-change", { bubbles: true, composed: true, detail: { take: this.take, edits: this.edits, rules: this.rules } }));
+    this.turn = Math.max(Date.now(), (this.turn ?? 0) + 1);
+    const detail = { take: this.take, edits: this.edits, rules: this.rules, turn: this.turn };
+    this.dispatchEvent(new CustomEvent("edits-change", { bubbles: true, composed: true, detail }));
   }
 
   /** Clamped to what the kind allows and to the take; null where nothing would be left. */

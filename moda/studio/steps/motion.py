@@ -414,7 +414,7 @@ class MotionStep:
             session = session_of(engine, request)
             given = event._data or {}
             engine.visitors.stop(events.visitor_of(request), "clip")
-            engine.edit(session, int(given["take"]), given["edits"], given["rules"])
+            engine.edit(session, int(given["take"]), given["edits"], given["rules"], int(given["turn"]))
             return {self.say: gr.skip()}
 
         @guarded(self.say)
