@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from moda.errors import BadWeights, WeightsMissing
-from moda.evaluate.measures.perceptual import FILES, SIDE, TITLES, Perceptual, face_cuts, obtain
+from moda.evaluate.measures.perceptual import EVERY, FILES, SIDE, TITLES, Perceptual, face_cuts, obtain
 from moda.evaluate.protocols.data_set import NO_PIXELS, Protocol, evaluate_set
 from moda.pipeline import TalkingHead
 from moda.settings import Settings
@@ -92,6 +92,32 @@ def test_equal_videos_are_at_no_distance(empty_cache: Path, random_weights: Path
     equal, far = same.results(), other.results()
     assert set(equal) == {"fvd_r3d18"}
     assert abs(equal["fvd_r3d18"]) < 0.02 * far["fvd_r3d18"]
+
+
+@pytest.mark.slow
+def test_fid_and_lpips_are_those_of_torchmetrics(empty_cache: Path, random_weights: Path) -> None:
+    """LPIPS of the same pictures given to torchmetrics by hand; torchmetrics' FID by its formula from its features."""
+    from torchmetrics.image.fid import FrechetInceptionDistance
+    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+
+    shutil.copytree(random_weights, empty_cache)
+    rng = np.random.default_rng(3)
+    real, ours = rng.integers(0, 255, (2, 8 * EVERY, SIDE // 16, SIDE // 16, 3), dtype=np.uint8)
+    real, ours = (one.repeat(16, 1).repeat(16, 2) for one in (real, (ours // 2 + 40).astype(np.uint8)))
+    measured = Perceptual()
+    lpips = measured.add(real, ours)["lpips"]
+    fid = measured.results()["fid"]
+
+    first, second = (torch.from_numpy(one[::EVERY]).permute(0, 3, 1, 2) for one in (real, ours))
+    judge = LearnedPerceptualImagePatchSimilarity(net_type="alex")
+    assert lpips == pytest.approx(float(judge(first.float() / 127.5 - 1, second.float() / 127.5 - 1)), rel=1e-4)
+    inception = FrechetInceptionDistance(2048, feature_extractor_weights_path=str(empty_cache / FILES["fid"].name))
+    with torch.inference_mode():
+        a, b = (inception.inception(one).double().numpy() for one in (first, second))
+    gap, (u, v) = a.mean(0) - b.mean(0), ((one - one.mean(0)) / np.sqrt(len(one) - 1) for one in (a, b))
+    # The trace of the root of both covariances' product, from 8 pictures each.
+    shared = np.linalg.svd(u @ v.T, compute_uv=False).sum()
+    assert fid == pytest.approx(gap @ gap + np.square(u).sum() + np.square(v).sum() - 2 * shared, rel=1e-4)
 
 
 def test_faces_are_cut_at_the_same_times_in_a_square_that_stands_still(picture: np.ndarray) -> None:
