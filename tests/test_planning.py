@@ -15,7 +15,7 @@ from moda.settings import Settings
 
 
 def test_guidance_left_alone_is_the_models_own() -> None:
-    assert sampling_options(Settings(), BaseModel).guidance == Guidance(joint=1.2, refresh=3)
+    assert sampling_options(Settings(), BaseModel).guidance == Guidance(joint=1.2, refresh=2)
     own = Settings().speech_guidance
     assert sampling_options(Settings(), LiteModel).guidance == Guidance(speech=own)
     assert sampling_options(Settings(emotion_guidance=2.0), BaseModel).guidance == Guidance(speech=own, emotion=2.0)
