@@ -28,11 +28,11 @@ def test_the_reference_preset_is_the_published_sampler() -> None:
 
 
 def test_moda_base_walks_its_own_pace() -> None:
-    """5 steps, guidance at the first and the fourth: 7 rows for the published 20."""
+    """5 steps, guidance at the first, third and fifth: 8 rows for the published 20."""
     options = sampling_options(Settings(), BaseModel)
-    assert (options.steps, options.warp, options.guidance.refresh, options.guidance.joint) == (5, 0.6, 3, 1.2)
+    assert (options.steps, options.warp, options.guidance.refresh, options.guidance.joint) == (5, 0.7, 2, 1.2)
     refreshed = -(-options.steps // options.guidance.refresh)
-    assert options.steps + refreshed * (options.guidance.branches - 1) == 7
+    assert options.steps + refreshed * (options.guidance.branches - 1) == 8
 
 
 def test_moda_lite_walks_six_even_steps() -> None:
