@@ -70,6 +70,7 @@ class Conversation:
         self.numbering = Numbering()
         self.paused = True  # whether all of the sound was heard since the last motion was sent
         self.guest: Guest | None = None
+        self.said = Waiting(server.limits.live_backlog_seconds)  # by an assistant, to its end if that leaves
         self.arrived = asyncio.Event()
         self.over = self.working = False
         self.looked = server.clock()
@@ -94,7 +95,11 @@ class Conversation:
         finally:
             for task in (reader, worker):
                 task.cancel()
-            await asyncio.gather(reader, worker, return_exceptions=True)
+            # Not gather: were this cancelled meanwhile, it would raise its children's cancellation for its own.
+            await asyncio.wait({reader, worker})
+            for task in (reader, worker):
+                if not task.cancelled():
+                    task.exception()  # what a cancelled one still raised is of no interest
 
     async def leave(self) -> None:
         """The session is over: whoever speaks through it is told."""
@@ -129,8 +134,7 @@ class Conversation:
             else:
                 self.sound.clear()
             self.control = deque(m for m in self.control if m["type"] not in AFTER_SOUND)
-            if self.guest is not None:
-                self.guest.sound.clear()
+            self.said.clear()
             message = {**message, "waiting": self.sound.samples}
         self.control.append(message)
         self.arrived.set()
@@ -199,8 +203,8 @@ class Conversation:
                 raise Refusal(
                     "The portrait was taken away, so the live session ended; start it again with another one."
                 )
-        if self.guest is not None and self.guest.sound:  # the client's sound is the clock, the guest's is what is said
-            said = self.guest.sound.take(len(sound))
+        if self.said:  # the client's sound is the clock, the assistant's is what is said
+            said = self.said.take(len(sound))
             await self.socket.send_json(sound_message(self.sample, said))
             sound = np.concatenate([said, np.zeros(len(sound) - len(said), np.float32)])
         await self._send(await asyncio.to_thread(self.session.push, sound))

@@ -26,6 +26,7 @@ class Spoken(Protocol):
     """The session that an assistant speaks through."""
 
     guest: Any
+    said: Waiting
 
     def ask(self, message: dict[str, Any]) -> None: ...
 
@@ -35,7 +36,6 @@ class Guest:
 
     def __init__(self, socket: WebSocket, session: Spoken, limits: LiveLimits) -> None:
         self.socket, self.session, self.limits = socket, session, limits
-        self.sound = Waiting(limits.live_backlog_seconds)
 
     async def run(self) -> None:
         """Until it stops or leaves, or the session is over. Raises Refusal."""
@@ -58,7 +58,7 @@ class Guest:
                 return
             data, text = received.get("bytes"), received.get("text")
             if data is not None:
-                self.sound.put(read_sound(data))
+                self.session.said.put(read_sound(data))
             elif text is not None:
                 message = read_message(text, KINDS)
                 if message["type"] == "stop":

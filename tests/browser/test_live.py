@@ -127,12 +127,17 @@ def test_the_face_follows_the_microphone_is_recorded_and_ends(studio: Any, astro
     assert "s of speech" in studio.text("#speech-say")
 
 
+def last(action: str) -> str:
+    """JavaScript that reads an action off the last frame that arrived."""
+    read = f"{STAGE}.painter.puppet.read([...{STAGE}.live.frames.values()].at(-1), {STAGE}.live.neutral)"
+    return f"{read}[{STAGE}.painter.puppet.index.{action}]"
+
+
 def test_a_typed_text_is_said_and_an_interrupt_silences_it(studio: Any, astronaut: Path) -> None:
     ready(studio, astronaut)
     studio.page.check("#live-microphone input[value=off]")
     started(studio)
-    jaw = f"{STAGE}.painter.puppet.read([...{STAGE}.live.frames.values()].at(-1), {STAGE}.live.neutral)"
-    jaw += f"[{STAGE}.painter.puppet.index.jaw_open]"
+    jaw = last("jaw_open")
     studio.page.fill("#live-text textarea", "Nice to meet you. This is a second sentence, which is much longer.")
     studio.page.click("#live-speak")
     studio.page.wait_for_function(f"{jaw} > 0.2")
@@ -303,8 +308,7 @@ def test_settings_of_the_make_tab_act_while_it_talks(studio: Any, astronaut: Pat
     ready(studio, astronaut)
     studio.page.check("#live-microphone input[value=off]")
     started(studio)
-    smile = f"{STAGE}.painter.puppet.read([...{STAGE}.live.frames.values()].at(-1), {STAGE}.live.neutral)"
-    smile += f"[{STAGE}.painter.puppet.index.smile]"
+    smile = last("smile")
     calm = studio.page.evaluate(smile)
     show(studio, "Make")
     studio.page.fill("#control-emotion textarea, #control-emotion input", "overjoyed")

@@ -391,6 +391,23 @@ def test_an_assistant_speaks_through_a_session_and_hears_the_visitor(client: Tes
         assert assistant.receive_json() == {"type": "left"}
 
 
+def test_what_an_assistant_said_before_it_left_is_said_to_its_end(client: TestClient, sound: np.ndarray) -> None:
+    with client.websocket_connect("/live") as page:
+        key = begin(page)["key"]
+        with client.websocket_connect("/live") as assistant:
+            assistant.send_json({"type": "join", "key": key})
+            assert assistant.receive_json()["type"] == "joined"
+            assistant.send_bytes(pcm(sound[:3200]))
+            assistant.send_json({"type": "stop"})
+            assert assistant.receive()["type"] == "websocket.close"
+        said = b""
+        while len(said) < 6400:
+            page.send_bytes(bytes(1280))
+            received = page.receive()
+            said += base64.b64decode(json.loads(received["text"])["pcm"]) if received.get("text") else b""
+        assert said == pcm(sound[:3200])
+
+
 @pytest.mark.parametrize(
     ("message", "says"),
     [({"type": "join", "key": "guessed"}, "No session has this key"), ({"type": "join"}, "No session has this key")],

@@ -262,16 +262,22 @@ def test_jaws_read_as_in_python(stage: Stage, hopper: Sitter) -> None:
     assert len(motion_bytes(motion)) < 400 * len(motion) + 4000
 
 
+LIVE_PIECES = """
+        stage.start(Float32Array.from(given[0]), Float32Array.from(given[1]));
+        const live = stage.live, rows = Uint8Array.from(atob(given[2]), (one) => one.charCodeAt(0));
+        const piece = (first) => { const made = new Uint8Array(4 + rows.length); made.set(rows, 4);
+          new DataView(made.buffer).setUint32(0, first, true); return made.buffer; };
+"""
+"""Starts a live session of the stage; `piece(n)` is three frames from n on."""
+
+
 def test_late_live_frames_are_waited_for_and_caught_up(stage: Stage, hopper: Sitter) -> None:
     """Pieces of three frames; one comes 300 ms late: nothing is skipped, and the delay shrinks again afterwards."""
     motion = faces(hopper, *[{}] * 3)
     stage.rig(hopper.rig)
     told = stage.call(
-        """
-        stage.start(Float32Array.from(given[0]), Float32Array.from(given[1]));
-        const live = stage.live, rows = Uint8Array.from(atob(given[2]), (one) => one.charCodeAt(0));
-        const piece = (first) => { const made = new Uint8Array(4 + rows.length); made.set(rows, 4);
-          new DataView(made.buffer).setUint32(0, first, true); return made.buffer; };
+        LIVE_PIECES
+        + """
         const began = [], seen = [];
         for (let k = 0; k < 200; k++) {
           const now = 1000 + 120 * k;
@@ -299,11 +305,8 @@ def test_frames_that_never_come_are_leapt_over_when_it_is_their_turn(stage: Stag
     motion = faces(hopper, *[{}] * 3)
     stage.rig(hopper.rig)
     told = stage.call(
-        """
-        stage.start(Float32Array.from(given[0]), Float32Array.from(given[1]));
-        const live = stage.live, rows = Uint8Array.from(atob(given[2]), (one) => one.charCodeAt(0));
-        const piece = (first) => { const made = new Uint8Array(4 + rows.length); made.set(rows, 4);
-          new DataView(made.buffer).setUint32(0, first, true); return made.buffer; };
+        LIVE_PIECES
+        + """
         const seen = [], leapt = [], began = [], shifts = [];
         for (let k = 0; k < 20; k++) {
           const now = 1000 + 120 * k;
