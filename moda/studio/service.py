@@ -199,8 +199,7 @@ class Engine:
         cancel: Cancel | None = None,
     ) -> list[Take]:
         """Takes for the session's portrait and speech, which it holds from here on. Raises UserError."""
-        session.hold(self.sample(session, settings, count, model, progress, cancel))
-        session.sampler = model
+        session.hold(self.sample(session, settings, count, model, progress, cancel), model)
         return session.takes
 
     def sample(

@@ -100,11 +100,11 @@ class Session:
     def take(self) -> Take | None:
         return self.takes[self.chosen] if self.chosen < len(self.takes) else None
 
-    def hold(self, takes: list[Take]) -> None:
-        """Other takes from here on: what was made of the former ones is not shown any more."""
+    def hold(self, takes: list[Take], sampler: str | None = None) -> None:
+        """Other takes from here on: what was made of the former ones is not shown any more. sampler: see there."""
         if list(map(id, takes)) != list(map(id, self.takes)):
             self.sampled = object()
-        self.takes, self.chosen, self.video, self.sampler = takes, 0, None, None
+        self.takes, self.chosen, self.video, self.sampler = takes, 0, None, sampler
         self.clips.clear()
 
     def restart(self, takes: list[Take]) -> None:

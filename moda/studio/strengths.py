@@ -58,8 +58,8 @@ def resample(engine: Engine, session: Session, name: str, value: float, cancel: 
     if session.sampled is not before:
         raise Superseded
     chosen = session.chosen
-    session.hold([_in_place_of(old, take) for old, take in zip(session.takes, takes)])
-    session.chosen, session.sampler = chosen, sampler
+    session.hold([_in_place_of(old, take) for old, take in zip(session.takes, takes)], sampler)
+    session.chosen = chosen
     return {"strength": name, "follows": id(before)}
 
 

@@ -268,16 +268,22 @@ LIVE_PIECES = """
         const piece = (first) => { const made = new Uint8Array(4 + rows.length); made.set(rows, 4);
           new DataView(made.buffer).setUint32(0, first, true); return made.buffer; };
 """
-"""Starts a live session of the stage; `piece(n)` is three frames from n on."""
+
+
+def live(stage: Stage, sitter: Sitter, script: str) -> Any:
+    """What a script returns in a live session of the stage, where `piece(n)` is three frames from n on."""
+    motion = faces(sitter, *[{}] * 3)
+    stage.rig(sitter.rig)
+    rows = encoded(motion.array.astype("<f2").tobytes())
+    return stage.call(LIVE_PIECES + script, [motion.reference.tolist(), motion.neutral.tolist(), rows])
 
 
 def test_late_live_frames_are_waited_for_and_caught_up(stage: Stage, hopper: Sitter) -> None:
     """Pieces of three frames; one comes 300 ms late: nothing is skipped, and the delay shrinks again afterwards."""
-    motion = faces(hopper, *[{}] * 3)
-    stage.rig(hopper.rig)
-    told = stage.call(
-        LIVE_PIECES
-        + """
+    told = live(
+        stage,
+        hopper,
+        """
         const began = [], seen = [];
         for (let k = 0; k < 200; k++) {
           const now = 1000 + 120 * k;
@@ -291,7 +297,6 @@ def test_late_live_frames_are_waited_for_and_caught_up(stage: Stage, hopper: Sit
         live.drop(3 * 259);
         return { began, seen, held, moved: live.began - before, last: live.last };
         """,
-        [motion.reference.tolist(), motion.neutral.tolist(), encoded(motion.array.astype("<f2").tobytes())],
     )
     began, seen = np.array(told["began"]), np.array(told["seen"])
     assert np.allclose(began[:20], began[0]) and began[20] - began[19] > 250
@@ -302,11 +307,10 @@ def test_late_live_frames_are_waited_for_and_caught_up(stage: Stage, hopper: Sit
 
 def test_frames_that_never_come_are_leapt_over_when_it_is_their_turn(stage: Stage, hopper: Sitter) -> None:
     """30 frames, a second left out, 30 more: nothing that was there is missed, and the delay is a second less."""
-    motion = faces(hopper, *[{}] * 3)
-    stage.rig(hopper.rig)
-    told = stage.call(
-        LIVE_PIECES
-        + """
+    told = live(
+        stage,
+        hopper,
+        """
         const seen = [], leapt = [], began = [], shifts = [];
         for (let k = 0; k < 20; k++) {
           const now = 1000 + 120 * k;
@@ -317,7 +321,6 @@ def test_frames_that_never_come_are_leapt_over_when_it_is_their_turn(stage: Stag
         }
         return { seen, leapt, began, shifts };
         """,
-        [motion.reference.tolist(), motion.neutral.tolist(), encoded(motion.array.astype("<f2").tobytes())],
     )
     seen, leapt = np.array(told["seen"]), np.array(told["leapt"])
     assert set(seen[seen >= 0]) == {*range(30), *range(55, 84)} or set(seen[seen >= 0]) == {*range(30), *range(55, 85)}
