@@ -27,8 +27,14 @@ PRIVATE = "not run without private data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses `shared_data` carries the marker, so that `-m "not private_data"` and the count below know it."""
+    """Whatever uses `shared_data` carries the marker, so that `-m "not private_data"` and the count below know it.
+
+    A test that drives the real browser is tried a second time if it fails, as a busy machine may starve one of the two
+    processes; pytest's last line counts these reruns, and each is worth a look.
+    """
     for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
         if "shared_data" in getattr(item, "fixturenames", ()):
             item.add_marker("private_data")
 

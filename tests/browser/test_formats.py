@@ -31,8 +31,14 @@ async ([source, x, y]) => {
   const canvas = document.createElement('canvas');
   canvas.width = video.videoWidth; canvas.height = video.videoHeight;
   const pen = canvas.getContext('2d');
-  pen.drawImage(video, 0, 0);
-  const data = pen.getImageData(0, 0, canvas.width, canvas.height).data;
+  // A busy browser may say that it has sought before it has a picture; an untouched canvas is empty everywhere.
+  let data;
+  for (let tries = 0; tries < 200; tries++) {
+    pen.drawImage(video, 0, 0);
+    data = pen.getImageData(0, 0, canvas.width, canvas.height).data;
+    if (data.some(value => value)) break;
+    await new Promise(done => setTimeout(done, 50));
+  }
   const places = x.map((across, k) => 4 * (y[k] * canvas.width + across));
   return places.map(place => Array.from(data.slice(place, place + 4)));
 }
