@@ -14,6 +14,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from moda.batch.jobs import Job
@@ -56,6 +57,27 @@ def all_bytes(folder: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in folder.iterdir() if not p.name.startswith("report.")}
 
 
+def unlike(one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
+    """Which files are not in both, or not the same; of takes and records, which of their parts."""
+
+    def parts(name: str, content: bytes) -> dict[str, object]:
+        if name.endswith(".json"):
+            return dict(json.loads(content))
+        if not name.endswith(".npz"):
+            return {}
+        with np.load(io.BytesIO(content)) as arrays:
+            return {key: arrays[key].tolist() for key in arrays.files}
+
+    found = []
+    for name in sorted(one.keys() | other.keys()):
+        if name not in one or name not in other:
+            found.append(f"{name} is missing once")
+        elif one[name] != other[name]:
+            mine, theirs = parts(name, one[name]), parts(name, other[name])
+            found.append(f"{name}: {({k: (v, theirs.get(k)) for k, v in mine.items() if v != theirs.get(k)})}"[:2000])
+    return found
+
+
 def test_rows_errors_duplicates_and_resume(folder: Path, head: TalkingHead) -> None:
     rows = (
         "me.png,hi.wav,,1,2,256,one\n"
@@ -89,7 +111,7 @@ def test_rows_errors_duplicates_and_resume(folder: Path, head: TalkingHead) -> N
     (out / "one.mp4").write_bytes(b"cut short")
     third = do(folder, head, rows.replace("me.png,,", "me.png ,,"))
     assert [o.status for o in third.outcomes] == ["done", "failed", "failed", "duplicate", "skipped"]
-    assert all_bytes(out) == before
+    assert unlike(all_bytes(out), before) == []
 
 
 def test_all_good_rows_end_with_zero(folder: Path, head: TalkingHead) -> None:
@@ -190,9 +212,8 @@ def test_processes_make_the_same_clips_and_survive_a_kill(folder: Path, head: Ta
     summary = do(folder, head, rows, start)
     assert [o.status for o in summary.outcomes] == ["done"] * 4
     assert [o.motion_sha256 for o in summary.outcomes] == [o.motion_sha256 for o in single.outcomes]
-    assert {n: b for n, b in all_bytes(out).items() if n.endswith(".npz")} == {
-        n: b for n, b in wanted.items() if n.endswith(".npz")
-    }
+    takes = [{n: b for n, b in files.items() if n.endswith(".npz")} for files in (all_bytes(out), wanted)]
+    assert unlike(*takes) == []
 
 
 @pytest.mark.slow
@@ -218,4 +239,4 @@ def test_a_killed_run_loses_only_the_clip_in_work(folder: Path, head: TalkingHea
     for path in out.iterdir():
         path.unlink()
     do(folder, head, rows)
-    assert all_bytes(out) == resumed, "killed and resumed ends with the files of a run in one go"
+    assert unlike(all_bytes(out), resumed) == [], "killed and resumed ends with the files of a run in one go"
