@@ -74,7 +74,7 @@ def unlike(one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
             found.append(f"{name} is missing once")
         elif one[name] != other[name]:
             mine, theirs = parts(name, one[name]), parts(name, other[name])
-            found.append(f"{name}: {({k: (v, theirs.get(k)) for k, v in mine.items() if v != theirs.get(k)})}"[:2000])
+            found.append(f"{name}: { ({k: (v, theirs.get(k)) for k, v in mine.items() if v != theirs.get(k)}) }"[:2000])
     return found
 
 
