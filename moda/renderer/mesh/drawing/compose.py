@@ -8,6 +8,7 @@ from numba import types
 from moda.renderer.mesh.drawing.compiled import jit
 
 IMAGE, MAP, PIXELS, INDEX = types.uint8[:, :, ::1], types.float32[:, ::1], types.uint32[:, ::1], types.int64
+LINE = types.float32[::1]
 OPAQUE = np.uint32(255)
 
 
@@ -16,7 +17,49 @@ def pixels(image: np.ndarray) -> np.ndarray:
     return image.view("<u4")[..., 0]
 
 
-@jit(types.void(PIXELS, PIXELS, PIXELS, MAP, MAP, types.boolean, INDEX, INDEX, INDEX, INDEX))
+@jit(types.void(MAP, MAP, INDEX, INDEX))
+def double(small: np.ndarray, large: np.ndarray, left: int, top: int) -> None:
+    """Bilinear samples of ``small`` (h, w) at twice its size, from column ``left`` and row ``top`` of that on (both
+    even), into ``large`` (H, W), H and W even: pixel k of the small one has its centre at 2k + 0.5 of the large one."""
+    rows, columns = small.shape
+    near, far = np.float32(0.75), np.float32(0.25)
+    count, first = large.shape[1] // 2, left // 2
+    line = np.empty(count + 2, np.float32)
+    inner = line[1 : count + 1]
+    before, after = line[:count], line[2 : count + 2]
+    for v in range(large.shape[0]):
+        row = (top + v) // 2
+        beside = min(row + 1, rows - 1) if (top + v) & 1 else max(row - 1, 0)
+        one, other = small[row, first : first + count], small[beside, first : first + count]
+        for u in range(count):
+            inner[u] = near * one[u] + far * other[u]
+        start, end = max(first - 1, 0), min(first + count, columns - 1)
+        line[0] = near * small[row, start] + far * small[beside, start]
+        line[count + 1] = near * small[row, end] + far * small[beside, end]
+        out = large[v]
+        for u in range(count):
+            out[2 * u] = near * inner[u] + far * before[u]
+            out[2 * u + 1] = near * inner[u] + far * after[u]
+
+
+@jit(types.void(MAP, MAP, LINE, LINE, types.float32, MAP, MAP))
+def locate(
+    flow_x: np.ndarray, flow_y: np.ndarray, x: np.ndarray, y: np.ndarray, scale: float, out_x: np.ndarray,
+    out_y: np.ndarray,
+) -> None:  # fmt: skip
+    """Where in the texture pixels (h, w) find what they show: x (w,), y (h,) is where they lie at rest, ``scale`` px of
+    the texture to one of the displacement ``flow_x, flow_y``."""
+    width = out_x.shape[1]
+    for v in range(out_x.shape[0]):
+        away, place, down = flow_x[v], out_x[v], y[v]
+        for u in range(width):
+            place[u] = away[u] * scale + x[u]
+        away, place = flow_y[v], out_y[v]
+        for u in range(width):
+            place[u] = away[u] * scale + down
+
+
+@jit(types.void(PIXELS, PIXELS, PIXELS, MAP, MAP, types.boolean, INDEX, INDEX))
 def lay_over(
     frame: np.ndarray,
     part: np.ndarray,
@@ -26,15 +69,12 @@ def lay_over(
     cut: bool,
     left: int,
     top: int,
-    before: int,
-    above: int,
 ) -> None:
     """Lay ``part`` (h, w), straight alpha, over ``plate`` (H, W) into ``frame`` (H, W) at left, top; all of them
     :func:`pixels`.
 
-    Pixels whose displacement is 0 keep what the frame shows: the picture at rest, to the bit. ``flow_x, flow_y`` begin
-    ``before`` columns and ``above`` rows before the part. The frame's fourth byte becomes the part's opacity; ``cut``:
-    it takes the part's colours as they are, too.
+    Pixels whose displacement, ``flow_x, flow_y`` (h, w), is 0 keep what the frame shows: the picture at rest, to the
+    bit. The frame's fourth byte becomes the part's opacity; ``cut``: it takes the part's colours as they are, too.
     """
     even, half, byte = np.uint32(0x00FF00FF), np.uint32(0x00800080), np.uint32(0xFF)
     eight, top_byte, opacity = np.uint32(8), np.uint32(24), np.uint32(0xFF000000)
@@ -42,8 +82,7 @@ def lay_over(
     for v in range(part.shape[0]):
         shown, carried = frame[v + top, left : left + width], part[v]
         behind = plate[v + top, left : left + width]
-        away_x = flow_x[v + above, before : before + width]
-        away_y = flow_y[v + above, before : before + width]
+        away_x, away_y = flow_x[v], flow_y[v]
         # No branches in the loops over a row: so the compiler makes vector code of them, eight times as fast.
         if cut:
             for u in range(width):

@@ -128,33 +128,24 @@ class Painter:
     ) -> None:
         """Warp one strip (left, top, right, bottom, px of the part that begins at ``corner``) and lay it over."""
         viewport, (left, top, right, bottom), (a0, b0) = self.viewport, strip, corner
-        # One more sample on every side, so that strips fit.
-        first, last = max(left // STEP - 1, 0), min(right // STEP + 2, small[0].shape[1])
-        upper, lower = max(top // STEP - 1, 0), min(bottom // STEP + 2, small[0].shape[0])
-        size = ((last - first) * STEP, (lower - upper) * STEP)
-        flow = [cv2.resize(plane[upper:lower, first:last], size, interpolation=cv2.INTER_LINEAR) for plane in small]
+        shape = (bottom - top, right - left)
+        flow = [self._buffer(name, shape, np.float32) for name in ("flow x", "flow y")]
+        for plane, large in zip(small, flow):
+            compose.double(plane, large, left, top)
         for x, y, patches in fine:
-            if y >= lower * STEP or y + len(patches[0]) <= upper * STEP:
-                continue
-            x, y = x - first * STEP, y - upper * STEP
+            x, y = x - left, y - top
             rows, columns = (slice(max(at, 0), max(at + n, 0)) for at, n in zip((y, x), patches[0].shape))
             for plane, patch in zip(flow, patches):
                 target = plane[rows, columns]
                 from_row, from_column = max(-y, 0), max(-x, 0)
                 target[:] = patch[from_row : from_row + target.shape[0], from_column : from_column + target.shape[1]]
-        before, above = left - first * STEP, top - upper * STEP
-        inner = (slice(above, above + bottom - top), slice(before, before + right - left))
-        outer = (slice(b0 + top, b0 + bottom), slice(a0 + left, a0 + right))
-        map_x, map_y = (
-            cv2.scaleAdd(plane[inner], viewport.to_texture.scale, grid[outer])
-            for plane, grid in zip(flow, viewport.places)
-        )
-        part = cv2.remap(viewport.texture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        places = [self._buffer(name, shape, np.float32) for name in ("place x", "place y")]
+        lines = (viewport.places[0][a0 + left : a0 + right], viewport.places[1][b0 + top : b0 + bottom])
+        compose.locate(*flow, *lines, np.float32(viewport.to_texture.scale), *places)
+        part = cv2.remap(viewport.texture, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         frame, plate = pictures
-        x, y = viewport.box[0] + outer[1].start, viewport.box[1] + outer[0].start
-        compose.lay_over(
-            frame, compose.pixels(part), plate, flow[0], flow[1], viewport.cut, x, y, before, above
-        )  # fmt: skip
+        x, y = viewport.box[0] + a0 + left, viewport.box[1] + b0 + top
+        compose.lay_over(frame, compose.pixels(part), plate, *flow, viewport.cut, x, y)
 
     def _soften(self, frame: np.ndarray, small: list[np.ndarray], face: np.ndarray, corner: tuple[int, int]) -> None:
         """Folds come about at the outline of the face, the nose and the lips: no staircase there."""

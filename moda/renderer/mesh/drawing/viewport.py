@@ -52,7 +52,19 @@ class Viewport:
     base: np.ndarray  # (H, W, 4) uint8: the picture at rest and the person's opacity; cut: the person's own colours
     plate: np.ndarray  # (H, W, 4) uint8: what is behind, opacity 0
     cut: bool  # frames show the person alone, and have its opacity as a fourth channel
-    places: tuple[np.ndarray, np.ndarray]  # (h, w) float32 x, y: where the box's pixels lie in the texture at rest
+    places: tuple[np.ndarray, np.ndarray]  # (w,), (h,) float32 x, y: where the box's pixels lie in the texture at rest
+
+    @property
+    def at_rest(self) -> tuple[np.ndarray, np.ndarray]:
+        """(h, w) each: the texture's places of all of the box's pixels at rest."""
+        return _all_of(self.places)
+
+
+def _all_of(lines: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """x (w,) and y (h,) of columns and rows -> (h, w) each of pixels."""
+    across, down = lines
+    shape = (len(down), len(across))
+    return np.broadcast_to(across, shape).copy(), np.broadcast_to(down[:, None], shape).copy()
 
 
 def whole_size(picture: tuple[int, int]) -> tuple[int, int]:
@@ -91,11 +103,11 @@ def build_viewport(
     shape = tuple(int(np.ceil((hi - lo + 2 * margin) * raster_scale)) for lo, hi in ((x0, x1), (y0, y1)))
     origin = np.array([x0 - margin, y0 - margin]) - 0.5 * (ENLARGED - 1) / texture_scale
     to_texture = Affine2D(texture_scale, -texture_scale * origin)
-    gx, gy = np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
-    places = (
-        (gx - np.float32(origin[0])) * np.float32(texture_scale),
-        (gy - np.float32(origin[1])) * np.float32(texture_scale),
+    lines = (
+        (np.arange(x0, x1, dtype=np.float32) - np.float32(origin[0])) * np.float32(texture_scale),
+        (np.arange(y0, y1, dtype=np.float32) - np.float32(origin[1])) * np.float32(texture_scale),
     )
+    places = _all_of(lines)
     across, down = ((np.arange(WEIGHED) + 0.5) / WEIGHED * side - 0.5 for side in shape)
     there = to_raster.inverse()(np.stack(np.meshgrid(across, down), -1).reshape(-1, 2))
     moving = cv2.resize(moves(there).reshape(WEIGHED, WEIGHED).astype(np.float32), shape)
@@ -125,7 +137,7 @@ def build_viewport(
     else:
         base, plate = (cv2.cvtColor(image, cv2.COLOR_RGB2RGBA) for image in (base, plate))
         base[box][..., 3], plate[..., 3] = person[..., 3], 0
-    return Viewport(size_px, to_frame, (x0, y0, x1, y1), texture, to_texture, base, plate, alpha, places)
+    return Viewport(size_px, to_frame, (x0, y0, x1, y1), texture, to_texture, base, plate, alpha, lines)
 
 
 def _add_enlarged(texture: np.ndarray, gain: np.ndarray) -> None:
