@@ -15,7 +15,7 @@ PACKAGE = REPOSITORY / "moda"
 # A part may import itself and the parts on lower floors. Parts on one floor do not know each other.
 FLOORS = (
     {"digests", "errors"},
-    {"assets", "console", "interpreter", "precision", "result", "settings"},
+    {"assets", "compiled", "console", "interpreter", "precision", "result", "settings"},
     {"motion", "policy"},
     {"media"},
     {"portrait"},

@@ -32,7 +32,6 @@ from moda.media.formats import target_of
 from moda.media.frame_writer import FrameWriter
 from moda.media.provenance import tags
 from moda.media.sound_track import SoundTrack
-from moda.media.yuv import to_yuv420
 from moda.motion.space import FPS
 
 __all__ = ["Footage", "VideoWriter", "probe", "read_frames"]
@@ -235,6 +234,8 @@ def _reason(path: Path, log: str) -> str:
 def _feed(frames: queue.Queue[np.ndarray | None], pipe: IO[bytes], planar: bool) -> None:
     """Thread: move frames from the queue, as YUV where ``planar``, into the pipe until None; keep emptying the queue if
     the pipe breaks."""
+    if planar:
+        from moda.media.yuv import to_yuv420  # it loads numba
     broken = False
     while (frame := frames.get()) is not None:
         if broken:

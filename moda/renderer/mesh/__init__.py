@@ -6,5 +6,5 @@ person and plate, :mod:`texture` what is sampled, :mod:`eyes`, :mod:`mouth` and 
 openings, :mod:`shading` the folds of an expression. :mod:`drawing` holds what happens every frame: :mod:`rig` and
 :mod:`pose` move the mesh, :mod:`rasteriser` turns it into a map of where each pixel comes from, :mod:`compose` lays
 that over the plate, :mod:`eyes` and :mod:`mouth` fill the openings by :mod:`aperture_kernels`, :mod:`viewport` lays out
-the frame and :mod:`painter` puts it together; :mod:`compiled` makes machine code of the loops over pixels.
+the frame and :mod:`painter` puts it together; :mod:`moda.compiled` makes machine code of the loops over pixels.
 """

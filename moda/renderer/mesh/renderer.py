@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moda.compiled import compile_ahead
 from moda.errors import BadSetting
 from moda.motion.actions import read_actions
+from moda.renderer.ahead import cores, in_turns
 from moda.renderer.base import Renderer, View
 from moda.renderer.mesh.analysis import eyes as eyes_
 from moda.renderer.mesh.analysis import mouth as mouth_
@@ -20,10 +22,9 @@ from moda.renderer.mesh.analysis.head_weights import HeadField, head_field
 from moda.renderer.mesh.analysis.layers import Layers, layers_of
 from moda.renderer.mesh.analysis.shading import SkinShade, build_shade, skin_lines
 from moda.renderer.mesh.analysis.topology import EYES
-from moda.renderer.mesh.drawing.compiled import compile_ahead
-from moda.renderer.mesh.drawing.painter import Painter
+from moda.renderer.mesh.drawing.painter import Painter, Posed
 from moda.renderer.mesh.drawing.pose import turns_of
-from moda.renderer.mesh.drawing.rig import Rig, build_rig, lid_weights, move, relative_actions
+from moda.renderer.mesh.drawing.rig import Rig, build_rig, relative_actions
 from moda.renderer.mesh.drawing.viewport import build_viewport
 from moda.renderer.window import face_window, upright_window
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 SMALLEST, LARGEST = 64, 2048
 AT_ONCE = 100
 """Frames whose actions and turns are worked out together."""
+THREADS = 2
+"""Frames drawn at the same time, where there are cores for it; more would only wait for the encoder."""
 
 
 @dataclass(frozen=True)
@@ -120,25 +123,25 @@ class MeshRenderer(Renderer):
             prepared.layers, prepared.region, prepared.window, size, view.whole, prepared.field.moves, view.alpha
         )
         painter = Painter(prepared.rig, prepared.eyes, prepared.mouth, prepared.shade, viewport)
-        assert motion.reference is not None
-        at_rest = read_actions(motion.reference[None, :63], motion.neutral)[0].astype(np.float64)
-        still = motion.reference[63:70].astype(np.float64)
-        rig = prepared.rig
-        for start in range(wanted.start, wanted.stop, AT_ONCE):
-            block = range(start, min(start + AT_ONCE, wanted.stop))
-            rows = motion.array[block.start : block.stop]
-            values = read_actions(rows[:, :63], motion.neutral).astype(np.float64)
-            actions = relative_actions(values, at_rest, rig.gap, rig.smiling)
-            turns = turns_of(rows[:, 63:70].astype(np.float64), still, rig.head)
-            for index, relative, turn in zip(block, actions, turns):
-                watch()
-                breath = breath_at(index / motion.fps) if prepared.breathing else 0.0
-                lids = (
-                    *lid_weights(relative, 0, rig.eye_ratio[0]),
-                    *lid_weights(relative, 1, rig.eye_ratio[1]),
-                )
-                moved, unposed = move(rig, relative, lids, turn, breath)
-                yield painter.paint(moved, unposed, relative, lids, turn)
+        painters = [painter, *(painter.twin() for _ in range(min(THREADS, cores(), len(wanted)) - 1))]
+        yield from in_turns([one.draw for one in painters], _poses(prepared, motion, wanted, watch))
+
+
+def _poses(prepared: Prepared, motion: Motion, wanted: range, watch: Callable[[], None]) -> Iterator[Posed]:
+    """What each frame shows; ``watch`` is called before each."""
+    assert motion.reference is not None
+    rig = prepared.rig
+    at_rest = read_actions(motion.reference[None, :63], motion.neutral)[0].astype(np.float64)
+    still = motion.reference[63:70].astype(np.float64)
+    for start in range(wanted.start, wanted.stop, AT_ONCE):
+        block = range(start, min(start + AT_ONCE, wanted.stop))
+        rows = motion.array[block.start : block.stop]
+        values = read_actions(rows[:, :63], motion.neutral).astype(np.float64)
+        actions = relative_actions(values, at_rest, rig.gap, rig.smiling)
+        turns = turns_of(rows[:, 63:70].astype(np.float64), still, rig.head)
+        for index, relative, turn in zip(block, actions, turns):
+            watch()
+            yield Posed(relative, turn, breath_at(index / motion.fps) if prepared.breathing else 0.0)
 
 
 def _person(portrait: Portrait, layers: Layers) -> np.ndarray:

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
+from moda.compiled import PLANNED
 from moda.errors import BadSetting, Cancelled
 from moda.portrait.faces import find_faces
 from moda.portrait.measures import eye_distance, eye_openness, lip_gap
 from moda.portrait.plate import UNSURE
-from moda.renderer.mesh.drawing.compiled import PLANNED
 from moda.renderer.mesh.drawing.viewport import build_viewport
 from moda.renderer.mesh.renderer import MeshRenderer
 from tests.renderer.mesh.conftest import Sitter
@@ -175,7 +175,7 @@ def test_the_person_over_its_own_plate_is_the_portrait(astronaut: Sitter) -> Non
     rest, prepared = still_frame(astronaut), astronaut.prepared
     shown = build_viewport(prepared.layers, prepared.region, prepared.window, 512, False, prepared.field.moves)
     x0, y0, x1, y1 = shown.box
-    person = cv2.remap(shown.texture, *shown.places, cv2.INTER_LINEAR).astype(np.float64)
+    person = cv2.remap(shown.texture, *shown.at_rest, cv2.INTER_LINEAR).astype(np.float64)
     share = person[..., 3:] / 255
     again, rest = share * person[..., :3] + (1 - share) * shown.plate[y0:y1, x0:x1, :3], rest[y0:y1, x0:x1]
     off = np.abs(again - rest).max(-1)

@@ -176,21 +176,36 @@ def test_extents_hold_what_moved_where_it_was_and_where_it_is() -> None:
     assert strips[3, 2] < strips[3, 0], "the second triangle rests"
 
 
+def test_displacements_are_enlarged_as_a_picture_is_and_located_in_the_texture() -> None:
+    small = np.random.default_rng(4).normal(0, 9, (2, 21, 30)).astype(np.float32)
+    large = [np.empty((12, 26), np.float32) for _ in small]
+    for plane, out in zip(small, large):
+        compose.double(plane, out, 10, 6)
+        assert np.abs(out - cv2.resize(plane, (60, 42))[6:18, 10:36]).max() < 1e-5
+    whole = np.empty((42, 60), np.float32)
+    compose.double(small[0], whole, 0, 0)
+    assert np.abs(whole - cv2.resize(small[0], (60, 42))).max() < 1e-5, "up to the rim"
+    places = [np.empty((12, 26), np.float32) for _ in small]
+    x, y = (np.arange(count, dtype=np.float32) for count in (26, 12))
+    compose.locate(*large, x, y, np.float32(3.0), *places)
+    assert np.allclose(places[0], 3 * large[0] + x) and np.allclose(places[1], 3 * large[1] + y[:, None])
+
+
 def test_laying_over_mixes_by_opacity_and_leaves_what_rests() -> None:
     rng = np.random.default_rng(3)
     part, plate, frame = (rng.integers(0, 256, (*shape, 4), dtype=np.uint8) for shape in ((12, 9), (20, 30), (20, 30)))
     part[:4, :, 3], part[4:6, :, 3] = 255, 0
     plate[..., 3] = 0
-    flow = rng.integers(0, 2, (2, 15, 11)).astype(np.float32)
+    here = rng.integers(0, 2, (2, 12, 9)).astype(np.float32)
     expected, copied, share = frame.copy(), frame.copy(), part[..., 3:] / 255
     mixed = np.round(share * part[..., :3] + (1 - share) * plate[3:15, 5:14, :3])
-    moved = flow.any(0)[2:14, 1:10, None]
+    moved = here.any(0)[..., None]
     expected[3:15, 5:14] = np.where(moved, np.dstack([mixed, part[..., 3]]), expected[3:15, 5:14])
     copied[3:15, 5:14] = np.where(moved, part, copied[3:15, 5:14])
     for cut, wanted in ((False, expected), (True, copied)):
         drawn = frame.copy()
         views = (compose.pixels(image) for image in (drawn, part, plate))
-        compose.lay_over(*views, flow[0], flow[1], cut, 5, 3, 1, 2)
+        compose.lay_over(*views, *here, cut, 5, 3)
         assert (drawn == wanted).all()
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 
-from moda.renderer.mesh.drawing.compiled import jit
+from moda.compiled import jit
 
 SHEET, TEETH = types.uint8[:, :, ::1], types.float32[:, :, ::1]
 ARCH, LINE, COLOUR = types.float64[:, ::1], types.float64[::1], types.float32[::1]

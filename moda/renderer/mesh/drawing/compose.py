@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from moda.renderer.mesh.drawing.compiled import jit
+from moda.compiled import jit
 
 IMAGE, MAP, PIXELS, INDEX = types.uint8[:, :, ::1], types.float32[:, ::1], types.uint32[:, ::1], types.int64
 LINE = types.float32[::1]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
@@ -15,7 +18,7 @@ from moda.renderer.mesh.drawing import compose, rasteriser
 from moda.renderer.mesh.drawing.eyes import draw_eye, gaze_of
 from moda.renderer.mesh.drawing.mouth import draw_mouth
 from moda.renderer.mesh.drawing.pose import Turn
-from moda.renderer.mesh.drawing.rig import Rig
+from moda.renderer.mesh.drawing.rig import Rig, lid_weights, move
 from moda.renderer.mesh.drawing.viewport import Viewport
 
 PARTS = (
@@ -31,6 +34,14 @@ UNSEEN = 1 / 64  # px
 EDGE_JUMP = 2.5  # px from one pixel to the next
 UNCOVERED = 1e4
 """Displacement, px, where there is no mesh: it points out of the texture, where there is no opacity."""
+
+
+class Posed(NamedTuple):
+    """What one frame shows. actions: (A,) relative to the picture; breath: -1..1."""
+
+    actions: np.ndarray
+    turn: Turn
+    breath: float
 
 
 class Painter:
@@ -52,6 +63,19 @@ class Painter:
             near = ((centres > spots.min(0) - reach) & (centres < spots.max(0) + reach)).all(1)
             self.parts.append((np.ascontiguousarray(self.triangles[near]), np.ascontiguousarray(self.sides[near])))
         self.spots = (self.rest - viewport.box[:2]).astype(np.float32)  # px of the box
+
+    def twin(self) -> Painter:
+        """Another one, which may draw at the same time: with buffers of its own, and all else in common."""
+        other = copy.copy(self)
+        other.buffers = {}
+        return other
+
+    def draw(self, posed: Posed) -> np.ndarray:
+        """A frame (H, W, 3 or 4) uint8."""
+        rig, (actions, turn, breath) = self.rig, posed
+        lids = (*lid_weights(actions, 0, rig.eye_ratio[0]), *lid_weights(actions, 1, rig.eye_ratio[1]))
+        moved, unposed = move(rig, actions, lids, turn, breath)
+        return self.paint(moved, unposed, actions, lids, turn)
 
     def _buffer(self, name: str, shape: tuple[int, ...], kind: type) -> np.ndarray:
         """A contiguous array that this painter reuses from frame to frame; it comes with what was in it."""

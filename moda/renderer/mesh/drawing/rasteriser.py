@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from moda.renderer.mesh.drawing.compiled import jit
+from moda.compiled import jit
 
 
 @jit("void(f4[:,::1], f4[::1], f4[:,::1], i4[:,::1], f4[::1], f4[:,::1], f4[:,::1], f4[:,::1])")
