@@ -10,6 +10,7 @@ BETWEEN = np.array([(0.0, 0.25), (0.25, 0.75), (0.5, 0.0), (0.75, 0.5)], np.floa
 """Where a moving face may lie beside the picture's pixels, px."""
 AT_REST = np.zeros((1, 2), np.float32)
 LOST_LATER = 0.08  # of the finest detail: bending the face and encoding take so much; less of a picture shown larger
+LANCZOS_REACH = 5  # rows and columns around that enlarging looks at
 COMPARED = 0.8  # of the smaller size: the finest octave does not survive encoding
 
 
@@ -54,9 +55,10 @@ def crisp(
     wanted, amount = (1 + LOST_LATER / max(1.0, scale) ** 2) * detail(picture, ratio), 0.0
     soft = cv2.GaussianBlur(raster, (0, 0), raster_scale * max(1.0, scale))
     steps = np.float32(ENLARGED * raster_scale) * between
+    part, (x, y) = _around(places, raster.shape[:2], float(np.abs(steps).max()))
     seen, blurred = (
-        [cv2.remap(large, places[0] + dx, places[1] + dy, cv2.INTER_LINEAR) for dx, dy in steps]
-        for large in (enlarged(raster), enlarged(soft))
+        [cv2.remap(large, places[0] - x + dx, places[1] - y + dy, cv2.INTER_LINEAR) for dx, dy in steps]
+        for large in (enlarged(raster[part]), enlarged(soft[part]))
     )
     for more in (0.8, 0.4, 0.2, 0.1, 0.05):
         trial = amount + more
@@ -66,3 +68,16 @@ def crisp(
     if not amount:
         return raster
     return cv2.blendLinear(cv2.addWeighted(raster, 1 + amount, soft, -amount, 0), raster, moves, 1 - moves)
+
+
+def _around(
+    places: tuple[np.ndarray, np.ndarray], shape: tuple[int, int], reach: float
+) -> tuple[tuple[slice, slice], tuple[np.float32, np.float32]]:
+    """The part of a raster of ``shape`` that `enlarged` px at ``places`` (x, y), give or take ``reach``, are made of,
+    and where it begins when enlarged."""
+    spans = []
+    for place, length in zip(places, shape[::-1]):
+        low, high = float(place.min()) - reach, float(place.max()) + reach
+        start = max(int(low / ENLARGED) - LANCZOS_REACH, 0)
+        spans.append(slice(start, min(int(high / ENLARGED) + LANCZOS_REACH + 2, length)))
+    return (spans[1], spans[0]), (np.float32(ENLARGED * spans[0].start), np.float32(ENLARGED * spans[1].start))

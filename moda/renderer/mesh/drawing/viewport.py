@@ -11,14 +11,14 @@ import numpy as np
 from moda.portrait.plate import own_colours
 from moda.renderer.mesh.analysis.curves import smoothstep
 from moda.renderer.mesh.analysis.layers import Layers
-from moda.renderer.mesh.analysis.texture import AT_REST, BETWEEN, ENLARGED, crisp, enlarged, resampled
+from moda.renderer.mesh.analysis.texture import AT_REST, BETWEEN, ENLARGED, LANCZOS_REACH, crisp, enlarged, resampled
 
 MAX_WHOLE = (1920, 1080)
 TEXTURE_PER_PX, LEAST_PER_PX = 3.0, 1.25
 MAX_TEXTURE = 3600
 PLATE_SHARE = 1 / 40
 """How little of what the two layers do not explain may be the plate's, where both are seen alike."""
-STRIP, LANCZOS_REACH = 64, 5  # rows of a raster enlarged at once, and those around them that this looks at
+STRIP = 64  # rows of a raster enlarged at once
 WEIGHED = 96  # places across and down at which it is asked what moves
 
 
