@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from typing import TypeVar
@@ -33,7 +33,7 @@ def one_ahead(work: Callable[[P], T], pieces: Iterable[P]) -> Iterator[T]:
             yield result
 
 
-def in_turns(works: Sequence[Callable[[P], T]], pieces: Iterable[P]) -> Iterator[T]:
+def in_turns(works: Sequence[Callable[[P], T]], pieces: Iterable[P]) -> Generator[T, None, None]:
     """Every piece worked on, in order: the n-th by the n-th of ``works`` and so on round, each in a thread of its own,
     one piece at a time, so that each may have buffers that it reuses. A single one works where it is asked.
 

@@ -236,6 +236,15 @@ def test_what_is_compiled_ahead_is_what_frames_call(hopper: Sitter, astronaut: S
     assert {function.__name__: len(function.signatures) for function, _ in PLANNED} == known
 
 
+def test_two_threads_draw_what_one_does(hopper: Sitter, monkeypatch: pytest.MonkeyPatch) -> None:
+    motion = hopper.motion(*({"jaw_open": 0.1 * k, "yaw": 3.0 * k, "blink_left": 0.2 * k} for k in range(5)))
+    monkeypatch.setattr("moda.renderer.mesh.renderer.cores", lambda: 1)
+    alone = list(hopper.renderer.frames(hopper.prepared, motion))
+    monkeypatch.setattr("moda.renderer.mesh.renderer.cores", lambda: 8)
+    together = list(hopper.renderer.frames(hopper.prepared, motion))
+    assert len(together) == 5 and (np.stack(together) == np.stack(alone)).all()
+
+
 def test_shoulders_breathe_only_when_asked(hopper: Sitter) -> None:
     breathing = hopper.renderer.prepare(hopper.portrait)
     motion = hopper.motion(*({} for _ in range(28)))

@@ -71,7 +71,7 @@ def crisp(
 
 
 def _around(
-    places: tuple[np.ndarray, np.ndarray], shape: tuple[int, int], reach: float
+    places: tuple[np.ndarray, np.ndarray], shape: tuple[int, ...], reach: float
 ) -> tuple[tuple[slice, slice], tuple[np.float32, np.float32]]:
     """The part of a raster of ``shape`` that `enlarged` px at ``places`` (x, y), give or take ``reach``, are made of,
     and where it begins when enlarged."""

@@ -101,16 +101,16 @@ def lay_over(
             shown[u] = shown[u] if (away_x[u] == 0) & (away_y[u] == 0) else mixed
 
 
-@jit(types.void(IMAGE, MAP, types.uint64, types.uint64))
+@jit(types.void(IMAGE, MAP, INDEX, INDEX))
 def light(frame: np.ndarray, change: np.ndarray, left: int, top: int) -> None:
     """Multiply 1 + ``change`` (h, w) into the colours of ``frame`` (H, W, 4) uint8 at left, top, in place.
 
     Skin in shade keeps its warmth: red falls a little less than green and blue.
     """
-    one, two = np.uint64(1), np.uint64(2)
+    one, two, x0, y0 = np.uint64(1), np.uint64(2), np.uint64(left), np.uint64(top)
     for v in range(np.uint64(change.shape[0])):
         for u in range(np.uint64(change.shape[1])):
-            y, x = v + top, u + left
+            y, x = v + y0, u + x0
             gain = min(max(np.float32(1.0) + change[v, u], np.float32(0.6)), np.float32(1.25))
             cool = gain * min(np.float32(0.7) + np.float32(0.3) * gain, np.float32(1.0))
             half, most = np.float32(0.5), np.float32(255.0)

@@ -163,10 +163,10 @@ class Painter:
                 target = plane[rows, columns]
                 from_row, from_column = max(-y, 0), max(-x, 0)
                 target[:] = patch[from_row : from_row + target.shape[0], from_column : from_column + target.shape[1]]
-        places = [self._buffer(name, shape, np.float32) for name in ("place x", "place y")]
+        at_x, at_y = (self._buffer(name, shape, np.float32) for name in ("place x", "place y"))
         lines = (viewport.places[0][a0 + left : a0 + right], viewport.places[1][b0 + top : b0 + bottom])
-        compose.locate(*flow, *lines, np.float32(viewport.to_texture.scale), *places)
-        part = cv2.remap(viewport.texture, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        compose.locate(*flow, *lines, np.float32(viewport.to_texture.scale), at_x, at_y)
+        part = cv2.remap(viewport.texture, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         frame, plate = pictures
         x, y = viewport.box[0] + a0 + left, viewport.box[1] + b0 + top
         compose.lay_over(frame, compose.pixels(part), plate, *flow, viewport.cut, x, y)
