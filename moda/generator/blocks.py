@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moda.generator.attention import QKNorm, attend, modulate, split_heads
+from moda.generator.linear import Linear, product
 
 
-class ZeroLinear(nn.Linear):
+class ZeroLinear(Linear):
     """A linear layer whose training starts from zero: modulations and the read-out (adaLN-Zero, DiT), so that a fresh
     block is the identity."""
 
@@ -28,11 +29,11 @@ class StreamWeights(nn.Module):
     def __init__(self, width: int, heads: int, mlp_ratio: int) -> None:
         super().__init__()
         self.modulation = ZeroLinear(width, 6 * width)
-        self.qkv = nn.Linear(width, 3 * width)
+        self.qkv = Linear(width, 3 * width)
         self.head_norm = QKNorm(width // heads)
-        self.proj = nn.Linear(width, width)
-        self.mlp_in = nn.Linear(width, mlp_ratio * width)
-        self.mlp_out = nn.Linear(mlp_ratio * width, width)
+        self.proj = Linear(width, width)
+        self.mlp_in = Linear(width, mlp_ratio * width)
+        self.mlp_out = Linear(mlp_ratio * width, width)
 
     def project(
         self, x: Tensor, shift: Tensor, scale: Tensor, heads: int, rotary: Tensor | None
@@ -94,8 +95,8 @@ class SingleBlock(nn.Module):
         self.width = width
         self.modulation = ZeroLinear(width, 3 * width)
         self.head_norm = QKNorm(width // heads)
-        self.wide = nn.Linear(width, (3 + mlp_ratio) * width)  # rows: queries, keys, values, MLP
-        self.out = nn.Linear((1 + mlp_ratio) * width, width)
+        self.wide = Linear(width, (3 + mlp_ratio) * width)  # rows: queries, keys, values, MLP
+        self.out = Linear((1 + mlp_ratio) * width, width)
 
     def forward(self, x: Tensor, condition: Tensor, rotary: Tensor | None, keep: int | None = None) -> Tensor:
         """(B, n, D) -> (B, n, D); with `keep`, only the first `keep` tokens are computed and returned."""
@@ -107,8 +108,8 @@ class SingleBlock(nn.Module):
             # The last block: the other tokens are still keys and values, but their output is not read.
             first, weight, offset = normed[:, :keep], self.wide.weight, self.wide.bias
             three = 3 * self.width
-            qkv = F.linear(normed, weight[:three], offset[:three])
-            hidden = F.linear(first, weight[three:], offset[three:])
+            qkv = product(normed, weight[:three], offset[:three])
+            hidden = product(first, weight[three:], offset[three:])
             x = x[:, :keep]
             gate = gate[:, :keep]
         pair, value = split_heads(qkv, self.heads, self.head_norm, rotary)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moda.generator.attention import rms
+from moda.generator.linear import Linear
 
 
 class MLPEmbedder(nn.Module):
@@ -16,8 +17,8 @@ class MLPEmbedder(nn.Module):
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
-        self.first = nn.Linear(inputs, width)
-        self.second = nn.Linear(width, width)
+        self.first = Linear(inputs, width)
+        self.second = Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., inputs) -> (..., width)."""
@@ -37,9 +38,9 @@ class SpeechEmbedder(nn.Module):
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
-        self.first = nn.Linear(inputs, width)
-        self.second = nn.Linear(width, width)
-        self.third = nn.Linear(width, width)
+        self.first = Linear(inputs, width)
+        self.second = Linear(width, width)
+        self.third = Linear(width, width)
         self.gain = nn.Parameter(torch.ones(width))
 
     def forward(self, features: Tensor) -> Tensor:
