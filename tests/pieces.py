@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from moda.motion.space import DIM, Motion
 from moda.stage.chunks import MAGIC, VERSION
-from moda.stage.packing import unpack
+from tests.containers import unpack
 
 
 def read_motion(data: bytes) -> tuple[int, Motion]:

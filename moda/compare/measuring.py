@@ -14,8 +14,6 @@ from moda.media.audio import RATE as SAMPLES
 from moda.media.audio import Speech
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from moda.motion.takes import Take
     from moda.pipeline import RenderResult
     from moda.portrait.portrait import Portrait
@@ -69,11 +67,3 @@ def column_row(
 def jsonable(values: Any) -> dict[str, float | None]:
     """Numbers for JSON: NaN becomes None."""
     return {name: (round(float(v), 6) if math.isfinite(v) else None) for name, v in values.items()}
-
-
-def relative(path: Path, folder: Path) -> str:
-    """A path as seen from a folder where it lies inside, else the whole path."""
-    try:
-        return path.resolve().relative_to(folder.resolve()).as_posix()
-    except ValueError:
-        return str(path.resolve())

@@ -23,7 +23,6 @@ Picture = npt.NDArray[np.uint8]
 GAP = 0.03  # inches between pictures
 SOUND = 0.30
 LABEL = 0.82
-PALE = 236
 
 
 def pictures_at(video: Aligned, moments: Sequence[Moment], size: tuple[int, int], fps: float = FPS) -> list[Picture]:

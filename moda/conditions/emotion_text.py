@@ -52,7 +52,6 @@ class Reading:
     rest: str = ""  # the text for the embedding: without degree words and without what is negated
     coverage: float = 0.0
     words: int = 0  # content words in `rest`
-    negation: bool = False  # an emotion word was negated
 
 
 def clean(text: str) -> str:
@@ -93,7 +92,6 @@ def read(text: str) -> Reading:
     reading.rest = ", ".join(kept)
     reading.coverage = covered / content if content else 0.0
     reading.words = sum(word not in FUNCTION_WORDS for word in _WORD.findall(reading.rest))
-    reading.negation = any(hit.negated for hit in reading.hits)
     return reading
 
 

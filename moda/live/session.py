@@ -247,8 +247,3 @@ class LiveSession:
         options = sampling_options(settings.changed(speech_guidance=settings.speech_guidance / HARDER), self.model)
         noise, guidance = replace(options.noise, lips=LIPS), replace(options.guidance, refresh=1)
         return replace(options, steps=STEPS, guidance=guidance, noise=noise)
-
-    @property
-    def sound_frame(self) -> float:
-        """The frame, with its fraction, at which the sound that is pushed next will be shown."""
-        return self.hearing.samples / FRAME

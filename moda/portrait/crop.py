@@ -1,7 +1,7 @@
 """Square cuts around a face: LivePortrait's source crop with its matrices, and cuts for looking at a face.
 
 Geometry as in the published reference: from the eye and mouth centres of the landmarks, 2.3 times the larger side of
-their box, moved up by 0.125 of it, at 512 px (`SOURCE`); the landmark refiner's own variant is `REFINER`.
+their box, moved up by 0.125 of it, at 512 px (`SOURCE`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ class CropSpec:
 
 
 SOURCE = CropSpec(512, 2.3, -0.125)
-REFINER = CropSpec(224, 1.5, -0.1)
 NETWORK_SIDE = 256
 """Side of the picture that LivePortrait's networks read."""
 

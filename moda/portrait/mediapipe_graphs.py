@@ -23,9 +23,6 @@ import numpy as np
 
 from moda.errors import InstallationIncomplete
 
-LANDMARKS = 478
-"""Points of the refined face mesh: 468 on the face, 5 on each iris."""
-
 _SHELLS = ("mediapipe", "mediapipe.python", "mediapipe.python.solutions")
 _LOCK = threading.RLock()
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from moda.portrait.face import Face
 from moda.portrait.glasses import wears_glasses
-from moda.portrait.measures import brow_height, eye_openness, lip_gap, mouth_width, smile_corner
+from moda.portrait.measures import eye_openness, lip_gap, mouth_width, smile_corner
 from moda.portrait.sharpness import brightness, sharpness
 
 
@@ -24,9 +24,6 @@ class RestingFace:
     eye_left: float
     """Height over width of the image-left eye."""
     eye_right: float
-    brow_left: float
-    """Height of the image-left brow above the eye."""
-    brow_right: float
     glasses: bool
     """Framed glasses are seen."""
     sharpness: float
@@ -38,15 +35,13 @@ class RestingFace:
 def resting_face(image: np.ndarray, face: Face) -> RestingFace:
     """Measure `face` in `image` (H, W, 3) uint8 RGB."""
     landmarks = face.landmarks
-    eyes, brows = eye_openness(landmarks), brow_height(landmarks)
+    eyes = eye_openness(landmarks)
     return RestingFace(
         gap=float(lip_gap(landmarks)),
         mouth_width=float(mouth_width(landmarks)),
         smile=float(smile_corner(landmarks)),
         eye_left=float(eyes[0]),
         eye_right=float(eyes[1]),
-        brow_left=float(brows[0]),
-        brow_right=float(brows[1]),
         glasses=wears_glasses(image, face),
         sharpness=sharpness(image, face),
         brightness=brightness(image, face),

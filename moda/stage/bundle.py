@@ -33,7 +33,7 @@ MAPS_RANGE = 0.5
 
 
 def rig_bytes(prepared: Prepared) -> bytes:
-    """The bundle of a prepared portrait, below 1.5 MB; ``bundle.js`` and :func:`moda.stage.packing.unpack` read it."""
+    """The bundle of a prepared portrait, below 1.5 MB; ``bundle.js`` reads it."""
     mesh = prepared.rig.mesh
     shown = viewport.build_viewport(
         prepared.layers, prepared.region, prepared.window, SIZE, False, prepared.field.moves

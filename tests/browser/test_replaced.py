@@ -1,6 +1,6 @@
 """A portrait or speech that is replaced while something is made of the one before: nothing of that stays on the page.
 
-MODA_REPLACEMENTS sets how many times in a row this is tried (50 before a release).
+MODA_REPLACEMENTS sets how many times in a row this is tried (50 before a release), MODA_SIBLINGS_SEED in which order.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import matplotlib
 import pytest
 
+from tests.siblings import SEED
 from tests.sounds import write_wav
 
 from .conftest import hum
@@ -33,7 +34,7 @@ CALM = "![...document.querySelectorAll('.pending, .generating, .progress-text')]
 
 
 def test_what_is_replaced_leaves_nothing(studio: Any, astronaut: Path, speech: Path, tmp_path: Path) -> None:
-    page, draw = studio.page, random.Random(7)
+    page, draw = studio.page, random.Random(7 + SEED)
     hopper = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
     speeches = [(speech, 3.4), (write_wav(tmp_path / "long.wav", hum(20)), 20.0)]
     faces = [astronaut, hopper]

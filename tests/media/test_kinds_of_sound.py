@@ -1,17 +1,16 @@
 """What people hand in as speech, by kinds: late and broken tracks, several tracks, channels that cancel, wrong lengths.
 
-Every kind is drawn at random from what recorders write; MODA_SIBLINGS sets how many of each (200 before a release).
+Every kind is drawn at random from what recorders write; see tests/siblings.py for how many.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from moda.errors import BadSpeech
@@ -20,13 +19,9 @@ from moda.media.decode import speech_score
 from moda.media.ffmpeg import executable
 from moda.media.sound_track import loudness
 from moda.media.video import VideoWriter, probe
+from tests.siblings import siblings
 from tests.sounds import write_wav
 
-SIBLINGS = settings(
-    max_examples=int(os.environ.get("MODA_SIBLINGS", "5")),
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 CONTAINERS = {
     "mp4": ["aac", "libmp3lame", "alac"], "mov": ["aac", "pcm_s16le"], "mkv": ["aac", "flac", "libopus", "libvorbis"],
     "webm": ["libopus", "libvorbis"], "m4a": ["aac", "alac"],
@@ -78,7 +73,7 @@ def same(heard: Speech, video: Speech) -> bool:
     return likeness(heard.waveform, video.waveform) > 0.95 and abs(heard.level - video.level) < 4.0
 
 
-@SIBLINGS
+@siblings
 @given(data=st.data())
 def test_late_and_broken_tracks_are_heard_and_written_where_they_are(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -139,7 +134,7 @@ def test_a_sound_track_that_came_out_wrong_is_replaced_by_what_was_heard(
     assert same(heard, written(heard, tmp_path / "out.mp4"))
 
 
-@SIBLINGS
+@siblings
 @given(data=st.data())
 def test_the_track_with_speech_is_taken(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("tracks")
@@ -168,7 +163,7 @@ def test_the_track_with_speech_is_taken(data: st.DataObject, tmp_path_factory: p
     assert same(heard, written(heard, folder / "out.mp4"))
 
 
-@SIBLINGS
+@siblings
 @given(
     balance=st.sampled_from([-1.0, -0.95, -0.85, -1.1]), rate=st.sampled_from(RATES), seed=st.integers(0, 99),
     noise=st.sampled_from([0.0, 0.002]), codec=st.sampled_from(["wav", "flac", "m4a", "mp3"]),
@@ -200,7 +195,7 @@ def test_ordinary_stereo_is_mixed(tmp_path: Path) -> None:
     assert load_speech(write_wav(tmp_path / "b.wav", one, 44_100)).level > Speech.of(talk(1.5, RATE, 1)).level - 12
 
 
-@SIBLINGS
+@siblings
 @given(
     quiet=st.floats(2.0, 8.0), loud=st.floats(1.0, 6.0), rate=st.sampled_from([16_000, 44_100, 48_000]),
     ending=st.sampled_from(["aac", "mp3", "ac3", "amr", "ogg", "wav"]),

@@ -14,8 +14,8 @@ from moda.motion.actions import ACTIONS
 from moda.motion.edits import KINDS
 from moda.stage.bundle import MAGIC, VERSION, rig_bytes
 from moda.stage.chunks import FRAMES, chunk_bytes, motion_bytes
-from moda.stage.packing import unpack
 from moda.stage.script import FOLDER, MODULES, script
+from tests.containers import unpack
 from tests.pieces import read_motion
 from tests.stage.sitters import Sitter
 

@@ -45,7 +45,6 @@ def test_what_is_rendered_can_be_measured(tmp_path: Path) -> None:
             regions,
             np.zeros((frames, 20, 2)),
             0.05,
-            True,
         )
         clips.append(Clip(text[:4], signals, waveform, 0.0))
     head = load_head("moda-lite", None)

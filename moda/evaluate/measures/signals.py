@@ -51,7 +51,6 @@ class Signals:
     regions   (T, 4) distance of each of `REGIONS` from its own mean shape, IOD rms.
     lips      (T, 20, 2) the points of REGIONS["mouth"] in the head's frame, IOD, from their mean over the clip.
     shut      the value of `eyes` at which the lids touch, for this kind of measurement.
-    tracked   True where it was measured in pictures (it then carries the tracker's own noise).
     """
 
     opening: Array
@@ -63,7 +62,6 @@ class Signals:
     regions: Array
     lips: Array
     shut: float
-    tracked: bool
 
     def __len__(self) -> int:
         return len(self.opening)
@@ -87,7 +85,7 @@ class Signals:
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as file:
             values: dict[str, Any] = {f.name: file[f.name] for f in fields(cls)}
-        return cls(**{**values, "shut": float(values["shut"]), "tracked": bool(values["tracked"])})
+        return cls(**{**values, "shut": float(values["shut"])})
 
 
 def signals_of_track(track: Track) -> tuple[Signals, Array]:
@@ -121,7 +119,6 @@ def signals_of_track(track: Track) -> tuple[Signals, Array]:
         regions=np.stack(regions, axis=1),
         lips=mouth - mouth.mean(0),
         shut=0.05,
-        tracked=True,
     )
     return signals, faces_25
 
@@ -153,7 +150,6 @@ def signals_of_motion(motion: Motion) -> Signals:
         regions=_regions(opening, width, eyes.mean(1), brow),
         lips=_lips(actions),
         shut=EYE_OPEN - EYE_PER_BLINK,
-        tracked=False,
     )
 
 

@@ -25,9 +25,6 @@ from moda.renderer.liveportrait.warping import Source
 
 log = logging.getLogger(__name__)
 
-SIDE = 512
-"""Side of the pictures that G makes."""
-
 
 @dataclass(frozen=True)
 class Learnt:

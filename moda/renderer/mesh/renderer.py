@@ -95,7 +95,7 @@ class MeshRenderer(Renderer):
         person = _person(portrait, layers)
         window, person = upright_window(portrait, person), person[y0 : y1 + 1, x0 : x1 + 1]
         mode = "loose" if not background_still else "sheet" if layers.alpha is None else "layer"
-        field = head_field(person, points, head, region, (height, width), mode)
+        field = head_field(person, points, head, region, mode)
         if glasses is None:
             glasses = portrait.rest.glasses
         mesh = build_mesh(points, head, region, field)

@@ -127,6 +127,5 @@ def test_signals_survive_their_file_and_can_be_cut(tmp_path: Path) -> None:
     signals.save(tmp_path / "s.npz", waveform=np.zeros(5))
     again = Signals.load(tmp_path / "s.npz")
     assert np.array_equal(again.opening, signals.opening)
-    assert again.tracked is False
     assert again.shut == pytest.approx(signals.shut)
     assert len(again.part(10, 30)) == 20

@@ -106,7 +106,7 @@ def signals(seed: int, frames: int = 75) -> Signals:
     track = np.cumsum(rng.normal(size=(frames, 12)), axis=0)
     return Signals(
         np.abs(track[:, 0]) / 30, 0.8 + track[:, 1] / 100, np.full((frames, 2), 0.3), track[:, 2:4] / 100,
-        track[:, 4:7], np.ones((frames, 3)), np.zeros((frames, 4)), np.zeros((frames, 20, 2)), 0.05, False,
+        track[:, 4:7], np.ones((frames, 3)), np.zeros((frames, 4)), np.zeros((frames, 20, 2)), 0.05,
     )  # fmt: skip
 
 

@@ -32,7 +32,6 @@ def signals(rotation: np.ndarray) -> Signals:
         regions=np.zeros((count, 4)),
         lips=np.zeros((count, 2, 2)),
         shut=0.0,
-        tracked=True,
     )
 
 

@@ -19,7 +19,7 @@ from torch.nn import functional
 from moda.media.audio import RATE
 
 FPS, SIDE, WINDOW, SHIFT = 25, 224, 5, 15
-SOUND_PER_FRAME, SOUND_WINDOW, CEPSTRA = 4, 20, 13
+SOUND_PER_FRAME, SOUND_WINDOW = 4, 20
 _BATCH = 20
 
 

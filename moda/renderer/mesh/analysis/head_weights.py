@@ -35,7 +35,6 @@ class HeadField:
     chin: float  # upright y of the chin, IOD
     raster: np.ndarray  # (h, w) float32: rigid weight
     body: np.ndarray  # (h, w) float32: person mask, soft
-    open_sides: tuple[bool, bool, bool, bool]  # left, top, right, bottom: picture goes on beyond the region
 
     def upright(self, points: np.ndarray) -> np.ndarray:
         """Points (n, 2) px -> IOD, head's roll removed, origin between the eyes."""
@@ -77,10 +76,9 @@ def head_field(
     landmarks: np.ndarray,
     pose: Pose,
     region: tuple[float, float, float, float],
-    picture: tuple[int, int],
     mode: str,
 ) -> HeadField:
-    """person: (h, w) opacity or probability of the person over the region, any size; picture: (height, width) px.
+    """person: (h, w) opacity or probability of the person over the region, any size.
 
     mode: what carries the head. "layer": the person alone, before a plate; "sheet": the whole picture, whose background
     fades to rest close to the head; "loose": the whole picture, swaying the less the farther from the head.
@@ -126,9 +124,7 @@ def head_field(
         loose = np.minimum(1.0 - smoothstep(_away(head), 0.0, LOOSE_REACH), 1.0 - smoothstep(uy - chin, *NECK))
         weight = np.maximum(weight, loose)
     soft = _blurred(body, 0.08)
-    height, width = picture
-    sides = (x0 > 0.5, y0 > 0.5, x1 < width - 0.5, y1 < height - 0.5)
-    return HeadField(region, origin, iod, turn, chin, np.ascontiguousarray(weight, np.float32), soft, sides)
+    return HeadField(region, origin, iod, turn, chin, np.ascontiguousarray(weight, np.float32), soft)
 
 
 def _blurred(raster: np.ndarray, sigma: float) -> np.ndarray:
