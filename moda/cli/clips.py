@@ -29,7 +29,7 @@ from moda.cli.options import (
     check_inputs,
     files_in,
     keep_inputs,
-    load,
+    load_and_open,
     read_cues,
     show,
     with_script_of,
@@ -91,14 +91,14 @@ def generate(
             known = Take.load(take)
             planned = known.trimmed(known.settings.changed(**settings)) if settings else known
             its_own = model == "auto" and known.model.startswith("moda-")
-            head = load(known.model if its_own else model, renderer, device, precision)
-            face_of = head.portrait(portrait, face=face)
+            head, face_of = load_and_open(
+                portrait, face, known.model if its_own else model, renderer, device, precision
+            )
             sound = head.speech(speech)
         else:
             sheet = read_cues(cues) if cues is not None else NO_CUES
             Settings.from_mapping(settings)  # a bad one is refused before anything is loaded
-            head = load(model, renderer, device, precision)
-            face_of = head.portrait(portrait, face=face)
+            head, face_of = load_and_open(portrait, face, model, renderer, device, precision)
             head.prepare_ahead(face_of, bool(settings.get("background_still", CONTROLS["background_still"].default)))
             planned, sound = _planned(head, face_of, speech, settings, sheet, script, report)
         if edits is not None:
@@ -158,8 +158,7 @@ def preview(
     sheet = read_cues(cues) if cues is not None else NO_CUES
     Settings.from_mapping(settings)  # as above
     with progress_on_stderr() as report:
-        head = load(model, "mesh", device, precision)
-        face_of = head.portrait(portrait, face=face)
+        head, face_of = load_and_open(portrait, face, model, "mesh", device, precision)
         take, sound = _planned(head, face_of, speech, settings, sheet, script, report)
         if edits is not None:
             take = take.edited_from(edits)
@@ -207,9 +206,9 @@ def render(
         planned = planned.trimmed(planned.settings.changed(**settings))
     if edits is not None:
         planned = planned.edited_from(edits)
-    head = load(None, renderer, device, precision)
+    head, face_of = load_and_open(portrait, face, None, renderer, device, precision)
     with progress_on_stderr() as report:
-        result = head.render(head.portrait(portrait, face=face), planned, head.speech(speech), output, progress=report)
+        result = head.render(face_of, planned, head.speech(speech), output, progress=report)
     for note in (*result.hints, *result.notes):
         print(note, file=sys.stderr)
     _show_result(result, json)
@@ -292,8 +291,7 @@ def export(
     planned = Take.load(take)
     if edits is not None:
         planned = planned.edited_from(edits)
-    head = load(None, "mesh", "cpu")
-    face_of = head.portrait(portrait, face=face)
+    head, face_of = load_and_open(portrait, face, None, "mesh", "cpu")
     written = head.export(face_of, planned, head.speech(speech), output)
     for note in face_of.hints:
         print(note, file=sys.stderr)
@@ -321,8 +319,7 @@ def idle(
     if save_motion is not None:
         check_output(save_motion, ".npz")
     with progress_on_stderr() as report:
-        head = load("moda-lite", renderer, device)
-        face_of = head.portrait(portrait, face=face)
+        head, face_of = load_and_open(portrait, face, "moda-lite", renderer, device)
         take = head.idle(face_of, Settings.from_mapping(settings), seconds)
         if save_motion is not None:
             take.save(save_motion)
@@ -356,8 +353,7 @@ def perform(
     check_output(output, ".npz")
     chosen = Settings.from_mapping(settings)
     with progress_on_stderr() as report:
-        head = load(None if speech is None else model, "mesh", device)
-        face_of = head.portrait(portrait, face=face)
+        head, face_of = load_and_open(portrait, face, None if speech is None else model, "mesh", device)
         take = head.perform(face_of, video, chosen, speech=speech, progress=report)
     take.save(output)
     for note in (*face_of.hints, *take.notes):

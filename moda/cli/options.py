@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json as jsonlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,13 +13,14 @@ import typer
 
 from moda.errors import BadPicture, BadSetting, BadSpeech, BadVideo, UserError
 from moda.precision import AUTO, check_precision
-from moda.settings import POSE_PRIORS
+from moda.settings import POSE_PRIORS, Limits
 
 if TYPE_CHECKING:
     from moda.media.audio import Speech
     from moda.media.words import Word
     from moda.motion.edits import Edit
     from moda.pipeline import TalkingHead
+    from moda.portrait.portrait import Portrait
 
 Model = Annotated[str, typer.Option(help="moda-lite, moda-base or auto (the best that is present).")]
 RendererName = Annotated[str, typer.Option(help="mesh, liveportrait or auto (the best that is present).")]
@@ -91,6 +93,18 @@ def load(model: str | None, renderer: str, device: str, precision: str = AUTO) -
     from moda.pipeline import TalkingHead
 
     return TalkingHead.load(model=model, renderer=renderer, device=device, precision=precision)
+
+
+def load_and_open(
+    portrait: Path, face: int | None, model: str | None, renderer: str, device: str, precision: str = AUTO
+) -> tuple[TalkingHead, Portrait]:
+    """The models of a command and its portrait, which is looked at meanwhile: importing torch leaves a core idle."""
+    from moda.portrait.portrait import open_portrait
+
+    most = Limits.from_environment().max_portrait_pixels / 1e6
+    with ThreadPoolExecutor(1, "portrait") as aside:
+        opened = aside.submit(open_portrait, portrait, face, max_megapixels=most)
+        return load(model, renderer, device, precision), opened.result()
 
 
 def show(facts: dict[str, Any], sentence: str, as_json: bool) -> None:
