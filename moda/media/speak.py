@@ -27,6 +27,8 @@ from moda.media.words import Sound, moved, phones_of, sounds_of, words_of
 LEVEL = -20.0  # dB full scale, root mean square while speaking
 PEAK = 0.89  # -1 dB full scale
 LEAD, TAIL, FADE = 0.12, 0.25, 0.02  # seconds of silence before and after, and of the fade; lips open before sound
+TIMEOUT = 10.0
+"""Seconds to wait for the online service; longer texts are given in proportion more."""
 PAUSE, BREATH = 0.30, 0.08  # seconds between sentences, and between the parts of a long one
 
 
@@ -136,7 +138,7 @@ def speak(
     offline: bool | None = None,
     *,
     max_text: int = MAX_TEXT,
-    timeout: float = 10.0,
+    timeout: float = TIMEOUT,
 ) -> Speech:
     """Speak a text.
 
@@ -145,7 +147,7 @@ def speak(
     rate: 0.5 to 2, 1 = normal. pitch: -12 to 12 semitones.
     offline: True = never use the internet; None = online where it can be reached, else offline with a `notice` that
         says so; False = online or fail.
-    timeout: seconds to wait for the online service (longer texts are given in proportion more).
+    timeout: seconds to wait for the online service, more for longer texts.
 
     Returns a Speech at about -20 dB full scale, with short silences around it. Raises BadText for a text that is
     empty, too long or has nothing to speak, for an unknown voice, and for rate or pitch out of range; Refused.
@@ -191,14 +193,7 @@ def speak(
 
 
 def speak_sentences(
-    text: str,
-    voice: str = "auto",
-    rate: float = 1.0,
-    pitch: float = 0.0,
-    offline: bool | None = None,
-    *,
-    max_text: int = MAX_TEXT,
-    timeout: float = 10.0,
+    text: str, voice: str = "auto", rate: float = 1.0, pitch: float = 0.0, *, max_text: int = MAX_TEXT
 ) -> Iterator[Speech]:
     """The same sentence by sentence: the first is there before the others are made.
 
@@ -209,17 +204,17 @@ def speak_sentences(
     asked = _resolve(voice, words)
     policy.ask("speak", text=words, voice=voice, rate=rate, pitch=pitch)
     rest, notice = words, ""
-    if offline is not True and asked.online is not None:
+    if asked.online is not None:
         for place, sentence in sentences(words):
             rest = words[place:]
             try:
-                yield _online(sentence.strip(), asked.online, rate, pitch, timeout)
+                yield _online(sentence.strip(), asked.online, rate, pitch, TIMEOUT)
             except (Unreachable, BadSpeech) as fault:
                 notice = _without(fault)
                 break
         else:
             return
-    if not asked.offline or offline is False:
+    if not asked.offline:
         raise _online_only(asked, notice)
     for said in _sentences(rest, asked, rate, pitch):
         sounds = tuple(replace(sound, place=sound.place - said.place) for sound in said.sounds)

@@ -19,6 +19,7 @@ from moda.settings import CONTROLS, POSE_PRIORS, Settings
 from moda.studio.compare import NOTHING, VARIED, packed, varied
 from moda.studio.components import PictureFile, control, model_choice, renderer_choice, settings_of
 from moda.studio.events import HEAVY, LIGHT, OOPS, Reporter, log, requires_consent, visitor_of, working
+from moda.studio.gpu import Watch
 from moda.studio.service import Engine
 from moda.studio.sessions import Job, Session
 
@@ -161,7 +162,7 @@ def _plan(engine: Engine, public: bool) -> None:
         requires_consent(consent or not public, CONSENT)
         wanted = settings_of(settings)
         with _call(engine, request, "plan", portrait, speech) as (session, job):
-            engine.plan(session, wanted, 1, model, Reporter(progress, "steps"), job.cancelled)
+            engine.plan(session, wanted, 1, model, Watch(Reporter(progress, "steps"), job.cancelled))
             files = engine.write_files(session)
             found = engine.chosen(session)
             measured = evaluate_take(found, session.speech)
@@ -212,7 +213,7 @@ def _perform(engine: Engine, public: bool) -> None:
         requires_consent(consent or not public, CONSENT)
         with _call(engine, request, "plan", portrait, speech or video) as (session, job):
             lips = bool(speech)
-            engine.perform(session, video, Settings(), lips, model, Reporter(progress), job.cancelled)
+            engine.perform(session, video, Settings(), lips, model, Watch(Reporter(progress), job.cancelled))
             files = engine.write_files(session)
         return str(files["take.npz"]), str(files["trajectories.csv"])
 
@@ -256,7 +257,7 @@ def _render(engine: Engine, public: bool) -> None:
         with _call(engine, request, "render", portrait, speech) as (session, job):
             engine.restore_take(session, found)
             settings = found.settings.changed(**{k: v for k, v in drawn.items() if v is not None})
-            result = engine.render(session, settings, renderer, Reporter(progress), job.cancelled)
+            result = engine.render(session, settings, renderer, Watch(Reporter(progress), job.cancelled))
         told = result.as_dict()
         del told["output"]
         return str(result.output), told
@@ -321,7 +322,7 @@ def _compare(engine: Engine, public: bool) -> None:
         chosen = varied(vary, values, vary_second, values_second)
         base = Settings(size=int(size)) if "seed" in chosen else Settings(seed=int(seed or 0), size=int(size))
         with _call(engine, request, "compare", portrait, speech) as (session, job):
-            made = engine.compare(session, Request(chosen, base), model, Reporter(progress, ""), job.cancelled)
+            made = engine.compare(session, Request(chosen, base), model, Watch(Reporter(progress, ""), job.cancelled))
         told = made.as_dict()
         del told["output"], told["files"]
         return str(made.files["grid"]), str(packed(made.folder)), told

@@ -15,6 +15,7 @@ from moda.errors import BadSetting
 from moda.settings import CONTROLS
 from moda.studio import messages, placeholders
 from moda.studio.events import PRIVATE, Reporter, guarded, making, session_of, starts, stop_button, stops
+from moda.studio.gpu import Watch
 from moda.studio.make import Make
 from moda.studio.service import Engine, Superseded
 from moda.studio.sessions import Session
@@ -165,7 +166,7 @@ class Compare:
                 engine.ready(session)
                 base = make.motion.settings_from(page, session, pose_file).changed(size=int(height))
                 asked = Request(varied(vary, values, vary_second, values_second), base)
-                engine.compare(session, asked, model, report, job.cancelled)
+                engine.compare(session, asked, model, Watch(report, job.cancelled))
             return self.shown(session)
 
         outputs = list(self.cleared())

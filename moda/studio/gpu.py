@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,6 +34,17 @@ Progress = Callable[[str, int, int], None]
 Cancel = Callable[[], bool]
 LONGEST = 300
 POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who watches a piece of work: what hears how far it is, and what is asked whether to give it up."""
+
+    progress: Progress | None = None
+    cancel: Cancel | None = None
+
+
+UNWATCHED = Watch()
 
 
 def on_zero_gpu() -> bool:
@@ -72,33 +84,30 @@ class Work:
         self.compare = borrowing(comparing_seconds, self._compare)
 
     def _plan(
-        self, names: Names, portrait: Portrait, speech: Speech, settings: Settings, count: int,
-        progress: Progress | None = None, cancel: Cancel | None = None,
-    ) -> list[Take]:  # fmt: skip
+        self, names: Names, portrait: Portrait, speech: Speech, settings: Settings, count: int, watch: Watch
+    ) -> list[Take]:
         head = self._heads.ready(names)
-        return head.plan_takes(portrait, speech, settings, count, progress=progress, cancel=cancel)
+        return head.plan_takes(portrait, speech, settings, count, progress=watch.progress, cancel=watch.cancel)
 
     def _perform(
-        self, names: Names, portrait: Portrait, film: str, speech: Speech | None, settings: Settings,
-        progress: Progress | None = None, cancel: Cancel | None = None,
-    ) -> Take:  # fmt: skip
+        self, names: Names, portrait: Portrait, film: str, speech: Speech | None, settings: Settings, watch: Watch
+    ) -> Take:
         head = self._heads.ready(names)
-        return head.perform(portrait, film, settings, speech=speech, progress=progress, cancel=cancel)
+        return head.perform(portrait, film, settings, speech=speech, progress=watch.progress, cancel=watch.cancel)
 
     def _render(
-        self, names: Names, portrait: Portrait, take: Take, speech: Speech, output: Path,
-        progress: Progress | None = None, cancel: Cancel | None = None,
-    ) -> RenderResult:  # fmt: skip
-        return self._heads.ready(names).render(portrait, take, speech, output, progress=progress, cancel=cancel)
+        self, names: Names, portrait: Portrait, take: Take, speech: Speech, output: Path, watch: Watch
+    ) -> RenderResult:
+        head = self._heads.ready(names)
+        return head.render(portrait, take, speech, output, progress=watch.progress, cancel=watch.cancel)
 
     def _compare(
-        self, names: Names, portrait: Portrait, speech: Speech, request: Request, folder: Path,
-        progress: Progress | None = None, cancel: Cancel | None = None,
-    ) -> Comparison:  # fmt: skip
+        self, names: Names, portrait: Portrait, speech: Speech, request: Request, folder: Path, watch: Watch
+    ) -> Comparison:
         from moda.compare.run import compare
 
         head = self._heads.ready(names)
-        return compare(head, portrait, speech, request, folder, progress=progress, cancel=cancel)
+        return compare(head, portrait, speech, request, folder, progress=watch.progress, cancel=watch.cancel)
 
 
 def loading(load: Callable[[], Loaded]) -> Loaded:
@@ -147,22 +156,23 @@ def _answering(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def stoppable(cancel: Cancel | None, path: Path) -> Iterator[Cancel | None]:
-    """`cancel` as it may be handed to the work: on ZeroGPU, a question for the file at `path`, which it then makes."""
+def stoppable(watch: Watch, path: Path) -> Iterator[Watch]:
+    """The watch as it may be handed to the work: on ZeroGPU it asks for the file at `path`, which is then made here."""
+    cancel = watch.cancel
     if cancel is None or not on_zero_gpu():
-        yield cancel
+        yield watch
         return
     over = threading.Event()
 
-    def watch() -> None:
+    def wait() -> None:
         while not over.wait(POLL_SECONDS):
             if cancel():
                 path.touch()
                 return
 
-    threading.Thread(target=watch, name="stop-watch", daemon=True).start()
+    threading.Thread(target=wait, name="stop-watch", daemon=True).start()
     try:
-        yield path.exists
+        yield Watch(watch.progress, path.exists)
     finally:
         over.set()
         path.unlink(missing_ok=True)

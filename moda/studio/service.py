@@ -10,6 +10,8 @@ import io
 import json
 import os
 import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,7 @@ from moda.motion.trims import TRIMS
 from moda.pipeline import RenderResult
 from moda.settings import POSE_PRIORS, Limits, Settings
 from moda.studio import gpu
-from moda.studio.gpu import Cancel, Progress
+from moda.studio.gpu import UNWATCHED, Watch
 from moda.studio.model_cache import Heads
 from moda.studio.sessions import GRACE_SECONDS, Session, Upload, Visitors
 
@@ -190,34 +192,19 @@ class Engine:
         session.restart([])
 
     def plan(
-        self,
-        session: Session,
-        settings: Settings,
-        count: int,
-        model: str | None = None,
-        progress: Progress | None = None,
-        cancel: Cancel | None = None,
+        self, session: Session, settings: Settings, count: int, model: str | None = None, watch: Watch = UNWATCHED
     ) -> list[Take]:
         """Takes for the session's portrait and speech, which it holds from here on. Raises UserError."""
-        session.hold(self.sample(session, settings, count, model, progress, cancel), model)
+        session.hold(self.sample(session, settings, count, model, watch), model)
         return session.takes
 
     def sample(
-        self,
-        session: Session,
-        settings: Settings,
-        count: int,
-        model: str | None = None,
-        progress: Progress | None = None,
-        cancel: Cancel | None = None,
+        self, session: Session, settings: Settings, count: int, model: str | None = None, watch: Watch = UNWATCHED
     ) -> list[Take]:
         """Samples takes for the session's portrait and speech. Raises UserError."""
-        portrait, speech = self.ready(session)
-        self.heads.get(model)
-        with gpu.stoppable(cancel, session.path("stop")) as stop:
-            takes = self._work.plan(self.heads.names(model), portrait, speech, settings, count, progress, stop)
-        self._still(session, portrait, speech)
-        return takes
+        with self._working(session, watch) as (portrait, speech, stoppable):
+            self.heads.get(model)
+            return self._work.plan(self.heads.names(model), portrait, speech, settings, count, stoppable)
 
     def trim(self, session: Session, settings: Settings) -> Take:
         """Trims all takes of the session; nothing is sampled again."""
@@ -260,8 +247,7 @@ class Engine:
         settings: Settings,
         lips: bool,
         model: str | None = None,
-        progress: Progress | None = None,
-        cancel: Cancel | None = None,
+        watch: Watch = UNWATCHED,
     ) -> Take:
         """The motion of a filmed face as the session's take. lips: those of the session's speech; else the film's
         sound becomes the speech. Raises UserError."""
@@ -273,13 +259,10 @@ class Engine:
             self.ready(session)
         else:
             self.open_speech(session, film)
-        portrait, speech = self.ready(session)
-        self.heads.get(model)
-        with gpu.stoppable(cancel, session.path("stop")) as stop:
-            take = self._work.perform(
-                self.heads.names(model), portrait, film, speech if lips else None, settings, progress, stop
-            )
-        self._still(session, portrait, speech)
+        with self._working(session, watch) as (portrait, speech, stoppable):
+            self.heads.get(model)
+            said = speech if lips else None
+            take = self._work.perform(self.heads.names(model), portrait, film, said, settings, stoppable)
         session.hold([take])
         return take
 
@@ -306,14 +289,12 @@ class Engine:
         output = session.path(f"talking-head{ending}")
         return self.heads.get(renderer="mesh").export(portrait, self.chosen(session), speech, output)
 
-    def quick_clip(
-        self, session: Session, number: int, progress: Progress | None = None, cancel: Cancel | None = None
-    ) -> Path:
+    def quick_clip(self, session: Session, number: int, watch: Watch = UNWATCHED) -> Path:
         """A take of the session (0, 1, ...) as a small clip with sound, drawn by the mesh renderer."""
         portrait, speech = self.ready(session)
         take, path = session.takes[number], session.path("quick.mp4")
         head = self.heads.get(renderer="mesh")
-        head.preview_clip(take, path, portrait, speech, progress=progress, cancel=cancel)
+        head.preview_clip(take, path, portrait, speech, progress=watch.progress, cancel=watch.cancel)
         if number >= len(session.takes) or session.takes[number] is not take:  # trimmed or replaced meanwhile
             raise Superseded
         session.clips[number] = path
@@ -383,48 +364,38 @@ class Engine:
         return session.heard
 
     def render(
-        self,
-        session: Session,
-        settings: Settings,
-        renderer: str | None = None,
-        progress: Progress | None = None,
-        cancel: Cancel | None = None,
+        self, session: Session, settings: Settings, renderer: str | None = None, watch: Watch = UNWATCHED
     ) -> RenderResult:
         """The chosen take as a video, with the trims and video settings given."""
-        portrait, speech = self.ready(session)
-        take = self.trim(session, settings)
-        self.heads.get(renderer=renderer)
-        _check_background(settings)
-        names = self.heads.names(renderer=renderer)
-        output = session.path("talking-head.webm" if settings.alpha else "talking-head.mp4")
-        with gpu.stoppable(cancel, session.path("stop")) as stop:
-            video = self._work.render(names, portrait, take, speech, output, progress, stop)
-        self._still(session, portrait, speech)
+        with self._working(session, watch) as (portrait, speech, stoppable):
+            take = self.trim(session, settings)
+            self.heads.get(renderer=renderer)
+            _check_background(settings)
+            names = self.heads.names(renderer=renderer)
+            output = session.path("talking-head.webm" if settings.alpha else "talking-head.mp4")
+            video = self._work.render(names, portrait, take, speech, output, stoppable)
         session.video = video
         return video
 
     def compare(
-        self,
-        session: Session,
-        request: Request,
-        model: str | None = None,
-        progress: Progress | None = None,
-        cancel: Cancel | None = None,
+        self, session: Session, request: Request, model: str | None = None, watch: Watch = UNWATCHED
     ) -> Comparison:
         """Variants of the session's portrait and speech side by side, drawn by the mesh renderer. Raises UserError."""
-        portrait, speech = self.ready(session)
-        for variant in request.variants():
-            _check_background(variant.settings)
-        self.heads.get(model, "mesh")
-        names, folder = self.heads.names(model, "mesh"), session.path("comparison")
-        with gpu.stoppable(cancel, session.path("stop")) as stop:
-            made = self._work.compare(names, portrait, speech, request, folder, progress, stop)
-        self._still(session, portrait, speech)
+        with self._working(session, watch) as (portrait, speech, stoppable):
+            for variant in request.variants():
+                _check_background(variant.settings)
+            self.heads.get(model, "mesh")
+            names, folder = self.heads.names(model, "mesh"), session.path("comparison")
+            made = self._work.compare(names, portrait, speech, request, folder, stoppable)
         session.comparison = made
         return made
 
-    def _still(self, session: Session, portrait: Portrait, speech: Speech) -> None:
-        """Raises Superseded unless these are the session's portrait and speech now."""
+    @contextmanager
+    def _working(self, session: Session, watch: Watch) -> Iterator[tuple[Portrait, Speech, Watch]]:
+        """The session's portrait and speech to work with; Superseded where it has others when the work is done."""
+        portrait, speech = self.ready(session)
+        with gpu.stoppable(watch, session.path("stop")) as stoppable:
+            yield portrait, speech, stoppable
         if session.portrait is not portrait or session.speech is not speech:
             raise Superseded
 

@@ -15,7 +15,7 @@ from moda.motion.takes import Take
 from moda.motion.trims import TRIMS
 from moda.settings import CONTROLS
 from moda.stage.chunks import motion_bytes
-from moda.studio.gpu import Cancel, on_zero_gpu
+from moda.studio.gpu import Cancel, Watch, on_zero_gpu
 from moda.studio.service import Engine, Superseded
 from moda.studio.sessions import Session
 
@@ -76,7 +76,7 @@ def _sampled(
 ) -> list[Take]:
     """Samples of the seeds of the takes that are shown, with another strength."""
     settings = shown[0].settings.changed(**strength)
-    return engine.sample(session, settings, len(shown), session.sampler, cancel=cancel)
+    return engine.sample(session, settings, len(shown), session.sampler, Watch(cancel=cancel))
 
 
 def _in_place_of(old: Take, take: Take) -> Take:

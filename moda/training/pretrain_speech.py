@@ -16,6 +16,7 @@ from torch import nn
 
 from moda.conditions.speech import FEATURES
 from moda.corpus.dataset import Corpus, disturb
+from moda.corpus.one_cycle import OneCycle
 from moda.corpus.synthetic.articulation import OUTPUT
 from moda.generator.embedders import SpeechEmbedder
 from moda.generator.network import MoDA
@@ -68,19 +69,17 @@ def learn_to_listen(
     generator = torch.Generator().manual_seed(seed)
     rng = np.random.default_rng([seed, 7])
     listener = Listener(width, generator)
-    optimiser = torch.optim.AdamW(listener.parameters(), rate, weight_decay=0.02, fused=True)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps + 1, pct_start=0.08)
-    mean, began = 0.0, time.perf_counter()
-    for step in range(1, steps + 1):
+    began = time.perf_counter()
+
+    def loss_of() -> torch.Tensor:
         speech, target, feeling = _frames(corpus, segments, length, rng)
-        loss = (listener(speech, feeling) - target).square().mean()
-        loss.backward()
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        scheduler.step()
-        mean = 0.98 * mean + 0.02 * float(loss.detach()) if step > 1 else float(loss.detach())
+        return (listener(speech, feeling) - target).square().mean()
+
+    def tell(step: int, loss: float) -> None:
         if step % 200 == 0 or step == steps:
-            say(f"listening {step}/{steps} loss {mean:.3f} {time.perf_counter() - began:.0f} s")
+            say(f"listening {step}/{steps} loss {loss:.3f} {time.perf_counter() - began:.0f} s")
+
+    OneCycle(steps, rate, rising=0.08, decay=0.02, fused=True).fit(listener, loss_of, tell)
     return listener
 
 

@@ -128,10 +128,13 @@ def test_colours_are_what_the_profile_means(name: str) -> None:
         alpha = np.full(pixels.shape[:2], 255, np.uint8)
         if "A " in kind and "PA" not in kind:
             alpha[:, :16] = rng.integers(0, 255)
-        loaded = load_picture(encode(kind, pixels, alpha, icc)).astype(float)
+        stored = encode(kind, pixels, alpha, icc)
+        if "JPEG" in kind:  # what it lost in storing is none of the profile's business
+            pixels = np.asarray(Image.open(io.BytesIO(stored)).convert("RGB"))
+        loaded = load_picture(stored).astype(float)
         share = alpha[..., None] / 255
         expected = share * meant(pixels / 255, matrix, gamma) + (1 - share) * np.array(NEUTRAL)
-        assert np.abs(loaded - expected).max() < (5 if "JPEG" in kind else 2.5), kind
+        assert np.abs(loaded - expected).max() < 2.5, kind
 
 
 def test_what_no_profile_says_stays() -> None:

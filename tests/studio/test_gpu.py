@@ -54,11 +54,13 @@ def test_durations_follow_speech_steps_takes_and_frames() -> None:
 
 
 def test_elsewhere_nothing_is_wrapped(tmp_path: Path) -> None:
+    watch = gpu.Watch(cancel=lambda: False)
+
     def call() -> None: ...
 
     assert gpu.borrowing(gpu.planning_seconds, call) is call
-    with gpu.stoppable(call, tmp_path / "stop") as cancel:  # type: ignore[arg-type]
-        assert cancel is call
+    with gpu.stoppable(watch, tmp_path / "stop") as handed:
+        assert handed is watch
 
 
 @pytest.fixture
@@ -103,9 +105,9 @@ def test_a_take_is_planned_rendered_and_stopped_on_a_borrowed_gpu(engine: Engine
     session.portrait = open_portrait(Path(skimage.__file__).parent / "data" / "astronaut.png")
     session.speech = speech(0.6)
     report = Reporter(gr.Progress(), "steps")
-    take = engine.plan(session, Settings(steps=1), 1, progress=report, cancel=lambda: False)[0]
+    take = engine.plan(session, Settings(steps=1), 1, watch=gpu.Watch(report, lambda: False))[0]
     assert len(take.motion) == 15
-    result = engine.render(session, Settings(size=256), progress=report, cancel=lambda: False)
+    result = engine.render(session, Settings(size=256), watch=gpu.Watch(report, lambda: False))
     assert result.output.is_file() and result.frames == 15
     assert [call[0] for call in borrowed] == [gpu.planning_seconds, gpu.rendering_seconds]
     with pytest.raises(BadSetting, match="Ask for 1 to 4 takes"):  # the sentence, not only the name of its class
@@ -115,6 +117,6 @@ def test_a_take_is_planned_rendered_and_stopped_on_a_borrowed_gpu(engine: Engine
     threading.Timer(0.3, stop.set).start()
     started = time.monotonic()
     with pytest.raises(Cancelled):
-        engine.plan(session, Settings(steps=50), 4, cancel=stop.is_set)
+        engine.plan(session, Settings(steps=50), 4, watch=gpu.Watch(cancel=stop.is_set))
     assert time.monotonic() - started < 60
     assert list(engine.visitors.root.glob("*/*/stop")) == []

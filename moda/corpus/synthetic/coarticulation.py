@@ -19,6 +19,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from moda.corpus.one_cycle import OneCycle
 from moda.corpus.synthetic.articulation import OUTPUT, Articulation, articulate, closure_gates
 from moda.corpus.synthetic.phonemes import is_vowel, visemes
 from moda.corpus.synthetic.voices import Phone
@@ -194,11 +195,9 @@ def fit_coarticulation(
     lips = [c.lips / units for c in clips]
     torch.manual_seed(seed)
     network = Network()
-    optimiser = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps + 1, pct_start=0.1)
-    length, mean = min(70, *(len(clip) for clip in lips)), 0.0
-    network.train()
-    for step in range(1, steps + 1):
+    length = min(70, *(len(clip) for clip in lips))
+
+    def loss_of() -> Tensor:
         rows, wanted = [], []
         for k in rng.integers(0, len(tracks), 24):
             start = int(rng.integers(0, max(1, len(lips[k]) - length + 1)))
@@ -211,14 +210,14 @@ def fit_coarticulation(
         given, target = torch.from_numpy(np.stack(rows)), torch.from_numpy(np.stack(wanted))
         given += 0.02 * torch.randn(given.shape, generator=generator)
         error = network(given, 0.15) - target
-        loss = error.square().mean() + 0.5 * error.diff(dim=1).square().mean()
-        loss.backward()
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        schedule.step()
-        mean = 0.98 * mean + 0.02 * float(loss.detach()) if step > 1 else float(loss.detach())
+        return error.square().mean() + 0.5 * error.diff(dim=1).square().mean()
+
+    def tell(step: int, loss: float) -> None:
         if step % 300 == 0 or step == steps:
-            say(f"coarticulation {step}/{steps} loss {mean:.3f}")
+            say(f"coarticulation {step}/{steps} loss {loss:.3f}")
+
+    network.train()
+    OneCycle(steps, rate=2e-3, rising=0.1, decay=0.05).fit(network, loss_of, tell)
     network.eval()
     gains, correlation = measured_gains(network, apart, units)
     return Coarticulation(network, gains, correlation)

@@ -14,6 +14,7 @@ from moda.settings import POSE_PRIORS, Limits, Settings
 from moda.studio import events, messages, placeholders
 from moda.studio.components import control, model_choice, settings_of
 from moda.studio.events import HEAVY, LIGHT, PRIVATE, Cleared, Reporter, guarded, session_of
+from moda.studio.gpu import Watch
 from moda.studio.service import Engine, Superseded, trims_of
 from moda.studio.sessions import Session
 from moda.studio.strengths import ends, resample, strengths_of
@@ -283,7 +284,7 @@ class MotionStep:
             engine.visitors.stop(events.visitor_of(request), "ends")
             with events.making(engine, request, "plan", consent, report, "takes") as (session, job):
                 settings = self.settings_from(values, session, pose_file)
-                engine.plan(session, settings, int(takes), model, report, job.cancelled)
+                engine.plan(session, settings, int(takes), model, Watch(report, job.cancelled))
                 shown = self.shown(engine, session, overlay, play=True)
             return {**cleared(), **shown, self.say: ""}
 
@@ -308,7 +309,7 @@ class MotionStep:
             report = Reporter(progress)
             with events.making(engine, request, "plan", consent, report, "takes") as (session, job):
                 settings = self.settings_from({**values, "pose_prior": "none"}, session, None)
-                engine.perform(session, film or "", settings, lips, model, report, job.cancelled)
+                engine.perform(session, film or "", settings, lips, model, Watch(report, job.cancelled))
                 shown = self.shown(engine, session, play=True)
             sound = {} if lips else {speech: str(engine.heard(session))}
             return {**cleared(), **shown, **sound, self.say: ""}
@@ -375,7 +376,7 @@ class MotionStep:
             try:
                 if number not in session.clips:
                     with events.working(engine, request, "clip", report) as job:
-                        engine.quick_clip(session, number, report, job.cancelled)
+                        engine.quick_clip(session, number, Watch(report, job.cancelled))
             except Cancelled:  # by Stop, which says so itself, or because a newer clip is on its way
                 return {self.say: gr.skip()}
             return self.moving(engine, session)

@@ -13,6 +13,7 @@ from moda.settings import CONTROLS, Settings
 from moda.studio import events, messages, placeholders
 from moda.studio.components import control, renderer_choice
 from moda.studio.events import LIGHT, PRIVATE, Cleared, Reporter, guarded, session_of
+from moda.studio.gpu import Watch
 from moda.studio.service import Engine, Superseded, read_settings_or_take
 from moda.studio.sessions import Session
 from moda.studio.steps.motion import Follow, MotionStep
@@ -159,7 +160,7 @@ class VideoStep:
                 # The take's sampling stands, whatever the page shows now.
                 values["pose_prior"] = engine.chosen(session).settings.pose_prior
                 settings = motion.settings_from(values, session, None)
-                engine.render(session, settings, renderer, report, job.cancelled)
+                engine.render(session, settings, renderer, Watch(report, job.cancelled))
             return {**self.shown(session), **self.saved(engine, session)}
 
         rendering = events.starts(
