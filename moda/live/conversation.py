@@ -207,7 +207,10 @@ class Conversation:
             said = self.said.take(len(sound))
             await self.socket.send_json(sound_message(self.sample, said))
             sound = np.concatenate([said, np.zeros(len(sound) - len(said), np.float32)])
-        await self._send(await asyncio.to_thread(self.session.push, sound))
+        if self.session.due_with(len(sound)):
+            await self._send(await asyncio.to_thread(self.session.push, sound))
+        else:  # nothing is computed, so no thread is worth its while
+            self.session.push(sound)
 
     async def _leave_out(self, seconds: float) -> None:
         """Forget so many seconds of the sound that waits, in whole frames: this machine is too slow for all of it."""

@@ -70,10 +70,14 @@ class Hearing:
         self.pending = np.concatenate([self.pending, sound])
         self.samples += len(sound)
 
+    def due_with(self, samples: int) -> int:
+        """Frames not given yet whose look-ahead is there when so many samples more are."""
+        return max(0, (self.samples + samples - LOOK_AHEAD) // FRAME + 1 - self.frames)
+
     @property
     def due(self) -> int:
-        """Frames whose look-ahead is there and which were not given yet."""
-        return max(0, (self.samples - LOOK_AHEAD) // FRAME + 1 - self.frames)
+        """Frames not given yet whose look-ahead is there."""
+        return self.due_with(0)
 
     def wait(self, frames: int) -> None:
         """Let as much silence follow as makes so many frames due."""

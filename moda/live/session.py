@@ -121,9 +121,13 @@ class LiveSession:
             if self.recording is not None and not self.recording.full:
                 self.recording.hear(at, sound)
             pieces = []
-            while self.hearing.frames + self.hearing.due - self.cut.draft - self.frames >= self.cut.piece:
+            while self.due_with(0):
                 pieces.append(self._piece(self.cut.piece))
             return self._motion(pieces)
+
+    def due_with(self, samples: int) -> bool:
+        """Whether a piece is due when so many samples more are there."""
+        return self.hearing.frames + self.hearing.due_with(samples) - self.cut.draft - self.frames >= self.cut.piece
 
     def flush(self) -> Motion:
         """The frames of all that was heard, as if silence followed."""

@@ -1,7 +1,11 @@
 // The Live tab: sound goes to the WebSocket in pieces, motion comes back and moves the face; see docs/live.md.
 (() => {
-  const RATE = 16000, FPS = 25, TICK = 40;
-  const BACKLOG = 0.04; // seconds of the microphone that may wait: more would be delay
+  const RATE = 16000, FPS = 25;
+  const TICK = 16; // ms of sound that are sent at once
+  const SILENT = 150; // ms without the microphone after which silence is sent instead of it
+  const BACKLOG = 0.25; // seconds that the microphone may be ahead of the page's clock: more is what waited while it was silent
+  const LAGGING = 20, FOLLOWING = 0.02; // ms that it may be behind without the clock going with it; share of the rest, each time
+  const AHEAD = 0.45, MOST_AHEAD = 200; // share of the delay, and ms, by which a typed text's sound is sent ahead of its time
   const VOICE = 0.02, HANGOVER = 500; // level above which the visitor speaks; ms of silence that end a phrase
   const SETTLED = 300; // ms without a change after which settings are sent
   const TOLD = 4000; // ms that what was left out stays on show
@@ -10,6 +14,8 @@
   const KEPT = "moda-live"; // what a page that is loaded anew needs to go on
   const KEPT_SIDE = 1536; // pixels of the portrait that is kept for a server that was started anew
   const ANEW = "The server was started anew; sending it the portrait again…";
+  const BEING_READ = "The portrait is being read; it is here in a moment…";
+  const UNFIT = "This picture cannot be used; the Make tab says why.";
   const BACK = "The server was started anew; the portrait is there again, and it goes on.";
   const WORKLET = `registerProcessor("take", class extends AudioWorkletProcessor {
     process(inputs) { if (inputs[0][0]) this.port.postMessage(inputs[0][0].slice()); return true; }
@@ -63,7 +69,8 @@
     if (!wanted || !wanted.rig) {
       if (stage) stage.hidden = true;
       box()?.classList.remove("there");
-      return status("");
+      const picture = document.querySelector("#portrait img"), fault = document.querySelector("#portrait-say .error");
+      return status(picture ? (fault ? UNFIT : BEING_READ) : "", Boolean(picture && fault));
     }
     if (!(await putRig(wanted.rig))) return status("This browser cannot draw the face: Live needs WebGL 2.", true);
     if (talk) return;
@@ -71,6 +78,10 @@
     await rest();
     status("Press Start, and it talks with your voice.");
     goOn();
+  };
+  // The portrait was read, or is another: the tab shows it, where it is open.
+  const portraitChanged = () => {
+    if (!talk && box()?.checkVisibility()) document.dispatchEvent(new CustomEvent("live-portrait"));
   };
   const rest = async () => {
     const stage = face();
@@ -89,7 +100,12 @@
     const context = session.context;
     await context.audioWorklet.addModule(URL.createObjectURL(new Blob([WORKLET], { type: "text/javascript" })));
     const source = context.createMediaStreamSource(session.stream), node = new AudioWorkletNode(context, "take");
-    node.port.onmessage = ({ data }) => { if (open()) session.heard.push(data); };
+    node.port.onmessage = ({ data }) => {
+      if (session.socket?.readyState !== WebSocket.OPEN) return;
+      session.heard.push(open() ? data : new Float32Array(data.length));
+      session.heardAt = performance.now();
+      send(session);
+    };
     source.connect(node);
     session.delayed = context.createDelay(2);
     session.echo = context.createGain();
@@ -131,23 +147,44 @@
     return out;
   };
 
+  // The microphone, while it gives sound, is the session's clock: what it gives is sent at once, none of it left out and
+  // nothing put in. Otherwise the page's clock says how much silence, or of a typed text, is due.
   const send = (session) => {
-    if (session.socket.readyState !== WebSocket.OPEN) return;
-    const due = Math.floor(((performance.now() - session.began) * RATE) / 1000) - session.sent;
-    if (due < (RATE * TICK) / 2000) return;
+    if (session.socket?.readyState !== WebSocket.OPEN || !session.began) return;
+    const now = performance.now(), listened = now - session.heardAt < SILENT;
+    const due = Math.floor(((now - session.began) * RATE) / 1000) - session.sent;
     if (due > RATE) { // the computer slept, or the tab was asleep
       session.began += ((due - RATE / 25) * 1000) / RATE;
       return;
     }
-    const waiting = size(session.heard) - due - Math.round(BACKLOG * RATE);
-    if (waiting > 0) taken(session.heard, waiting);
-    const voice = taken(session.heard, due);
-    const sound = new Float32Array(due);
-    if (session.spoken.length) sound.set(taken(session.spoken, due));
+    const late = size(session.heard) - due - Math.round(BACKLOG * RATE);
+    if (late > 0) taken(session.heard, late);
+    const count = session.extra + (listened ? Math.max(size(session.heard), due - Math.round((SILENT * RATE) / 1000)) : due);
+    if (count < (RATE * TICK) / 1000) return;
+    session.extra = 0;
+    const voice = taken(session.heard, count);
+    const sound = new Float32Array(count);
+    if (session.spoken.length) sound.set(taken(session.spoken, count));
     else if (chosen.voice === "lips") sound.set(voice);
     if (chosen.voice === "listen") listen(session, voice);
     session.socket.send(pcm(sound));
-    session.sent += due;
+    session.sent += count;
+    const behind = now - session.began - (session.sent * 1000) / RATE;
+    session.began += behind < 0 ? behind : Math.max(behind - LAGGING, 0) * FOLLOWING;
+  };
+
+  // Where the page itself stood still, the microphone's pieces have waited as the timer has: they come first.
+  const tick = (session) => {
+    const now = performance.now(), stood = now - session.tickedAt > SILENT, listened = session.tickedAt - session.heardAt < SILENT;
+    session.tickedAt = now;
+    if (!stood || !listened) send(session);
+  };
+
+  // The sound of a text is all there: some of it is sent ahead of its time, and the face goes there twice as fast.
+  const hasten = (session) => {
+    const ms = Math.min(AHEAD * session.delay, MOST_AHEAD);
+    session.extra = Math.round((ms * RATE) / 1000);
+    face().live?.hasten(ms);
   };
 
   // ---- what the face says, heard when its lips are there ----
@@ -206,7 +243,9 @@
         const wait = (sample - session.sent) / RATE + at;
         setTimeout(() => talk === session && session.saying === wanted.text && tell(session, { type: "nod" }), 1000 * wait);
       }
+      if (!session.spoken.length && !session.playing.length) hasten(session);
       session.spoken.push(buffer.getChannelData(0).slice());
+      send(session);
       play(session, buffer, sample);
     }).catch(() => status("This sentence could not be played.", true));
   };
@@ -242,9 +281,9 @@
     if (message.type === "ready") {
       const stage = face();
       stage.start(message.reference, message.neutral, message.fps);
-      Object.assign(session, { began: performance.now(), sent: 0, tries: 0, delay: message.delay_ms + 60, heard: [], spoken: [] });
+      Object.assign(session, { began: performance.now(), sent: 0, tries: 0, delay: message.delay_ms + 60, heard: [], spoken: [], extra: 0 });
       clearInterval(session.timer);
-      session.timer = setInterval(() => send(session), TICK);
+      session.timer = setInterval(() => tick(session), TICK);
       box().classList.add("on");
       invite(message.key);
       status(returned || "Live.");
@@ -351,7 +390,7 @@
     if (!(await putRig(wanted.rig))) return status("This browser cannot draw the face: Live needs WebGL 2.", true);
     face().resting = wanted.idle ? decoded(wanted.idle) : face().resting;
     const session = {
-      wanted, socket: null, context: new AudioContext({ sampleRate: RATE }), heard: [], spoken: [], playing: [], sent: 0, began: 0,
+      wanted, socket: null, context: new AudioContext({ sampleRate: RATE }), heard: [], spoken: [], playing: [], sent: 0, extra: 0, began: 0, heardAt: 0, tickedAt: 0,
       timer: 0, stream: null, tries: 0, delay: null, queue: Promise.resolve(), saying: null, speaking: false, voiceAt: 0, recording: false, telling: 0,
     };
     talk = session;
@@ -488,5 +527,5 @@
   document.addEventListener("keyup", (event) => { if (chosen.held && (event.key === " " || event.key === "Enter")) hold(false); });
   addEventListener("pagehide", () => talk?.socket?.close());
   comeBack();
-  window.modaStudioLive = { start, stop, say, interrupt, toggle, choose, set };
+  window.modaStudioLive = { start, stop, say, interrupt, toggle, choose, set, portrait: portraitChanged };
 })();

@@ -7,13 +7,17 @@ face is drawn by the visitor's own browser (live.js).
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+import numpy as np
+import numpy.typing as npt
 
 from moda.errors import BadSetting
+from moda.live.wire import SAMPLE_RATE
 from moda.studio import messages, placeholders
 from moda.studio.events import LIGHT, PRIVATE, Cleared, guarded, requires_consent, session_of, working
 from moda.studio.make import Make
@@ -40,7 +44,8 @@ ASSISTANT = (
     '<code id="live-key">Press Start: the command stands here while a session runs.</code>'
 )
 ON_START = """watch('value', () => window.modaStudioLive.start(props.value));
-document.addEventListener('live-recorded', (event) => trigger('submit', event.detail));"""
+document.addEventListener('live-recorded', (event) => trigger('submit', event.detail));
+document.addEventListener('live-portrait', () => trigger('click'));"""
 ON_SAY = "watch('value', () => window.modaStudioLive.say(props.value));"
 CHANGING = ("emotion", "emotion_strength", "expression", "head_motion")
 """Settings of the Make tab that act while the face talks."""
@@ -48,6 +53,8 @@ LIVE_SETTINGS = (*CHANGING, "seed")
 NO_PORTRAIT = "Add a portrait on the Make tab first: a picture with one face in it."
 IDLE_SECONDS = 12.0
 LIVE_MODEL = "moda-lite"
+AUDIBLE, OPENING = 0.02, 0.04
+"""Share of a voice's peak that is heard; seconds in front of it in which lips open already."""
 MICROPHONE = [("Open", "open"), ("Hold to talk", "push"), ("Off", "off")]
 VOICE = [("Moves the lips", "lips"), ("Is listened to", "listen")]
 RECORDED = "Recorded live. Trim it, edit it and render it like any take."
@@ -145,7 +152,10 @@ class Live:
         @guarded(self.say)
         def open_tab(request: gr.Request) -> Any:
             session = session_of(engine, request)
-            return {self.session: {} if session.portrait is None else face_of(session), self.say: ""}
+            face = (
+                {"turn": time.time_ns()} if session.portrait is None else face_of(session)
+            )  # never the same: it is told anew
+            return {self.session: face, self.say: ""}
 
         @guarded(self.say)
         def go_live(consent: bool, request: gr.Request, **values: Any) -> Any:
@@ -176,6 +186,9 @@ class Live:
         inputs = {"consent": make.consent, **{name: make.settings[name] for name in LIVE_SETTINGS}}
         shown: dict[str, Any] = {"show_progress": "hidden", **PRIVATE, **LIGHT}
         tab.select(open_tab, None, [self.session, self.say], **shown)
+        self.session.click(open_tab, None, [self.session, self.say], **shown)
+        # What is said about the portrait changes when it was read, which may be after this tab was opened.
+        make.portrait.say.change(None, None, None, js="() => window.modaStudioLive.portrait()", **PRIVATE)
         self.start.click(go_live, None, [self.session, self.say], inputs_kwargs=inputs, **shown)
         outputs = [self.say, make.speech.speech, *make.settings.values(), *cleared()]
         make.follow(engine, self.session.submit(take_recording, None, outputs, **shown))
@@ -199,6 +212,7 @@ class Live:
         """Sentence after sentence: the face begins with the first while the others are made."""
 
         def say_live(text: str, voice: str, request: gr.Request) -> Iterator[Any]:
+            from moda.media.audio import Speech
             from moda.media.output import write_wav
             from moda.script import parse_script, speak_script_sentences
 
@@ -211,9 +225,10 @@ class Live:
                 for number, (sentence, direction) in enumerate(spoken):
                     if job.cancelled():
                         return
-                    path = write_wav(sentence, session.path("live.wav"))
+                    quiet = silence_before(sentence.waveform) if number == 0 else 0
+                    path = write_wav(Speech.of(sentence.waveform[quiet:]), session.path("live.wav"))
                     notices = notices or sentence.notice
-                    nods = [edit.start for edit in direction.edits if edit.kind == "nod"]
+                    nods = [edit.start - quiet / SAMPLE_RATE for edit in direction.edits if edit.kind == "nod"]
                     said = {"sound": address_of(path), "text": turn, "first": number == 0, "nods": nods}
                     yield {self.spoken: said, self.say: messages.note(notices) if notices else ""}
 
@@ -228,3 +243,9 @@ def idle_of(engine: Engine, session: Session) -> str:
     assert session.portrait is not None
     take = engine.live_heads.get(LIVE_MODEL, "mesh").idle(session.portrait, Settings(), IDLE_SECONDS)
     return base64.b64encode(motion_bytes(take.motion)).decode("ascii")
+
+
+def silence_before(voice: npt.NDArray[np.float32]) -> int:
+    """Samples of silence that a voice (n,) begins with, less what lips need to open: nobody need wait for them."""
+    loud = np.flatnonzero(np.abs(voice) > AUDIBLE * np.abs(voice).max(initial=0.0))
+    return max(0, int(loud[0]) - round(OPENING * SAMPLE_RATE)) if len(loud) else 0

@@ -78,7 +78,8 @@ export class StageElement extends HTMLElement {
     this.sizes.observe(this);
     const tick = () => {
       this.tick = requestAnimationFrame(tick);
-      if (this.clock.playing || this.stale || this.live) this.paint();
+      // Live frames come 25 times a second: drawn once each, they leave the machine to who makes them.
+      if (this.clock.playing || this.stale || this.live?.changes(performance.now())) this.paint();
     };
     this.tick = requestAnimationFrame(tick);
   }
@@ -343,6 +344,7 @@ export class StageElement extends HTMLElement {
     const ahead = live.leap(now);
     if (ahead > 0) this.tell("stage-shift", { ms: -ahead });
     const found = live.at(now);
+    live.drawn = found && found[0];
     if (!found) return this.takes.length ? undefined : this.showRest();
     this.painter.draw(found[0], live, found[1] / live.fps, place);
     this.liveFrame = found[1];

@@ -1,10 +1,14 @@
 // Motion that comes while it is shown: frames wait until they are due, and the face waits for frames that are late.
 import { halfs } from "./motion.js";
 
-const MARGIN = 40; // ms that the latest frames are early: what a network's hiccups take
-const CALM = 2000; // ms without a late piece after which the face may catch up
+const MARGIN = 12; // ms that pieces are early: what it takes until a frame is drawn
+const FIRST_MARGIN = 30; // of the first piece, before it is known how evenly they come
+const RECENT = 50, ENOUGH = 10; // pieces that say when the next one may come; fewer say little
+const ODD = 1; // of them may come later without the face waiting for the likes of them
+const MISSED = 60; // ms that a piece may be late and have its frames left out; the face waits for later ones
 const CATCHING_UP = 0.05; // ms a ms: too little to be seen
 const FAR = 300, HURRYING = 0.5; // far behind, after a stall of the machine, it hurries
+const HASTE = 1; // ms a ms where it was told to go ahead: twice as fast
 
 /** What a session shows: frame n at `shownAt(n)`, in ms of performance.now(). */
 export class LiveMotion {
@@ -16,11 +20,12 @@ export class LiveMotion {
     this.began = null; // when frame 0 is shown
     this.last = -1;
     this.shifts = 0; // ms by which the face waited for late frames, all in all
-    this.slack = Infinity; // how early the latest of the recent pieces was
+    this.arrivals = []; // when frame 0 would have to be shown, had each of the recent pieces to be shown as it came
     this.steady = false; // while a voice is heard with it, it must not catch up
-    this.calmSince = 0;
+    this.ahead = 0; // ms that it still has to go ahead, see `hasten`
     this.seenAt = 0;
     this.gaps = []; // [number of the first frame, count] of frames that never come
+    this.drawn = null; // the vector that was drawn last
   }
 
   /** uint32 number of the first frame, then float16 (k, 70). Returns ms by which what is shown had to wait, mostly 0. */
@@ -31,21 +36,25 @@ export class LiveMotion {
     for (const number of this.frames.keys()) if (number < first - 50) this.frames.delete(number);
     this.last = first + rows.length / 70 - 1;
     const gone = this.gaps.reduce((sum, [number, count]) => sum + (number < first ? count : 0), 0);
-    const needed = now + MARGIN - ((first - gone) * 1000) / this.fps; // where frame 0 would have to be
+    const came = now - ((first - gone) * 1000) / this.fps;
+    this.arrivals.push(came);
+    if (this.arrivals.length > RECENT) this.arrivals.shift();
     if (this.began === null) {
-      this.began = needed;
-      this.calmSince = now;
+      this.began = came + FIRST_MARGIN;
+      this.seenAt = now;
       return 0;
     }
-    const late = needed - MARGIN - this.began;
-    if (late <= 0) {
-      this.slack = Math.min(this.slack, -late);
-      return 0;
-    }
-    this.began += late + MARGIN / 2;
-    this.shifts += late + MARGIN / 2;
-    this.calm(now);
-    return late + MARGIN / 2;
+    const late = came - this.began;
+    const wait = late > MISSED ? late + MARGIN : late > 0 ? Math.max(this.wanted() - this.began, 0) : 0;
+    this.began += wait;
+    this.shifts += wait;
+    return wait;
+  }
+
+  /** Where frame 0 should be, for pieces like the recent ones to be there in time. */
+  wanted() {
+    const sorted = [...this.arrivals].sort((a, b) => b - a);
+    return sorted[sorted.length > ENOUGH ? ODD : 0] + MARGIN;
   }
 
   /** Frames from this number on are not wanted any more: others will come in their place. */
@@ -65,30 +74,41 @@ export class LiveMotion {
     while (this.began !== null && this.gaps.length && this.shownAt(this.gaps[0][0]) <= now) {
       const step = (this.gaps.shift()[1] * 1000) / this.fps;
       this.began -= step;
+      this.arrivals = this.arrivals.map((one) => one - step);
       ahead += step;
     }
     return ahead;
   }
 
-  calm(now) {
-    this.slack = Infinity;
-    this.calmSince = now;
+  /** The pieces to come are so many ms earlier, because their sound was sent ahead of its time: what is there until then
+   * is gone through twice as fast. */
+  hasten(ms) {
+    if (this.began === null) return;
+    this.ahead += ms;
+    this.arrivals = this.arrivals.map((one) => one - ms);
   }
 
   shownAt(frame) {
-    return this.began === null ? null : this.began + (frame * 1000) / this.fps;
+    return this.began === null ? null : this.began - this.ahead + (frame * 1000) / this.fps;
+  }
+
+  /** Whether something else than what was drawn last is to be shown at this moment. */
+  changes(now) {
+    return this.gaps.length > 0 || (this.at(now)?.[0] ?? null) !== this.drawn;
   }
 
   /** [vector, frame] of this moment, or null before the first one. */
   at(now) {
     if (this.began === null) return null;
-    if (!this.steady && now - this.calmSince > CALM && this.slack > 1.5 * MARGIN && Number.isFinite(this.slack)) {
-      const most = this.slack - MARGIN;
-      const step = Math.min((now - this.seenAt) * (most > FAR ? HURRYING : CATCHING_UP), most);
-      this.began -= step;
-      this.slack -= step;
-      if (this.slack <= 1.5 * MARGIN) this.calm(now);
-    } else if (now - this.calmSince > 3 * CALM) this.calm(now); // what was long ago says nothing
+    const passed = Math.max(now - this.seenAt, 0);
+    const slack = this.began - this.wanted();
+    let step = 0;
+    if (this.ahead > 0) {
+      step = Math.min(passed * HASTE, this.ahead);
+      this.ahead -= step;
+    } else if (!this.steady && slack > 0 && this.arrivals.length > ENOUGH)
+      step = Math.min(passed * (slack > FAR ? HURRYING : CATCHING_UP), slack);
+    this.began -= step;
     this.seenAt = now;
     const due = Math.floor(((now - this.began) / 1000) * this.fps);
     const number = Math.min(due, this.last);
