@@ -67,8 +67,10 @@ class Make:
         def results(session: Session) -> dict[Any, Any]:
             return self.motion.moving(engine, session) if session.takes else cleared()
 
-        self.motion.connect_rig(engine, self.portrait.connect(engine, cleared, results))
-        self.speech.connect(engine, cleared, results, self.motion.settings["emotion"])
+        self.motion.connect_ahead(engine, self.portrait.connect(engine, cleared, results))
+        self.motion.connect_ahead(
+            engine, self.speech.connect(engine, cleared, results, self.motion.settings["emotion"])
+        )
         page = self.settings
         self.motion.connect(
             engine, self.consent, page, self.cleared, lambda event: self.follow(engine, event), self.speech.speech

@@ -314,9 +314,14 @@ class Engine:
             session.rig = path
         return session.rig
 
-    def rig_alone(self, session: Session) -> dict[str, Any]:
-        """What the stage may get ready before there is a motion; it takes nothing off the stage."""
-        return {"rig": address_of(self.rig(session)), "early": True}
+    def ahead(self, session: Session) -> dict[str, Any]:
+        """What the stage may get ready before there is a motion: rig, sound. It takes nothing off the stage."""
+        found: dict[str, Any] = {"early": True}
+        if session.portrait is not None:
+            found["rig"] = address_of(self.rig(session))
+        if session.speech is not None:
+            found["sound"] = address_of(self.heard(session))
+        return found
 
     def stage(self, session: Session) -> dict[str, Any]:
         """What the stage shows: the rig, the sound and the motion of every take; nothing where one is missing."""

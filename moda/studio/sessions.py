@@ -77,6 +77,8 @@ class Session:
     chosen: int = 0
     webgl: bool = False
     """Whether the visitor's browser can show the stage; others get quick clips."""
+    figure: bool = False
+    """Whether the visitor looks at all trajectories as a figure."""
     rig: Path | None = None
     seen_as: Path | None = None
     """The picture as every browser can show it, where the upload is of another kind."""

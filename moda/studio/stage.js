@@ -126,14 +126,17 @@
       shown.rig = wanted.rig;
       shown.motions = [];
     }
+    const hear = async ({ sound }) => {
+      if (sound === shown.sound) return;
+      await face.setSound(sound ? await fetched(sound) : null);
+      shown.sound = sound;
+    };
+    if (wanted && wanted.early && wanted.sound) await hear(wanted);
     if (!wanted || !wanted.takes || !wanted.takes.length) return;
     face.hidden = lanes().hidden = false;
     if (!lanes().stage) lanes().stage = face;
     lanes().words = wanted.words;
-    if (wanted.sound !== shown.sound) {
-      await face.setSound(wanted.sound ? await fetched(wanted.sound) : null);
-      shown.sound = wanted.sound;
-    }
+    await hear(wanted);
     const motions = wanted.takes.map((take) => take.data || take.pieces[0]);
     const same = wanted.version === shown.version && shown.motions.length === motions.length;
     if (same) {

@@ -169,14 +169,15 @@ def test_a_long_take_goes_to_the_page_in_pieces(tmp_path: Path) -> None:
     engine = Engine(root=tmp_path)
     session = engine.visitors.session("one")
     engine.open_portrait(session, str(Path(skimage.__file__).parent / "data" / "astronaut.png"))
-    assert engine.rig_alone(session).keys() == {"rig", "early"}
+    assert engine.ahead(session).keys() == {"rig", "early"}
     array = np.random.default_rng(0).normal(0, 0.1, (2_100, 70)).astype(np.float32)
     motion = Motion(array, 25.0, "test")
     session.speech = Speech.of(np.full(2_100 * 640, 0.01, np.float32))
     session.hold([Take(motion, motion, Settings(), "moda-lite")])
     shown = engine.stage(session)
     (take,) = shown["takes"]
-    assert shown["rig"] == engine.rig_alone(session)["rig"] and "data" not in take
+    assert engine.ahead(session) == {"rig": shown["rig"], "sound": shown["sound"], "early": True}
+    assert "data" not in take
     pieces = [Path(tmp_path / address.partition("file=")[2]) for address in take["pieces"]]
     assert len(pieces) == -(-2_100 // FRAMES)
     first, last = read_motion(pieces[-1].read_bytes())

@@ -143,16 +143,13 @@ class MotionStep:
 
     def cleared(self) -> dict[Any, Any]:
         """What the step shows before there is a motion."""
-        from plotly.graph_objects import Figure
-
         return {
             self.say: "",
             self.empty: gr.update(visible=True),
             self.figures: gr.update(visible=False, value=""),
             self.choose: gr.update(visible=False, choices=[], value=None),
             self.overlay: gr.update(visible=False, value=False),
-            # Empty, but there: the browser then has Plotly, which takes it seconds to load, before it is wanted.
-            self.plot: gr.update(visible="hidden", value=Figure(layout={"template": None})),
+            self.plot: gr.update(visible=False, value=None),
             self.more: gr.update(visible=False),
             self.trims: gr.update(visible=False),
             self.stage: {},
@@ -170,7 +167,7 @@ class MotionStep:
             **self.moving(engine, session, play),
             **self.drawn(session, overlay),
             self.trims: gr.update(visible=True),
-            self.more: gr.update(visible=True),
+            self.more: gr.update(visible=True, open=session.figure),
             self.choose: gr.update(
                 choices=[(f"Take {k + 1} · seed {one.settings.seed}", k) for k, one in enumerate(takes)],
                 value=chosen, visible=several,
@@ -191,25 +188,31 @@ class MotionStep:
         return {self.clip: gr.update(value=None if made is None else str(made), visible=able)}
 
     def drawn(self, session: Session, overlay: bool) -> dict[Any, Any]:
-        """The trajectories of the session's takes, and what is to be said of the chosen one."""
+        """What is to be said of the chosen take, and the trajectories of the takes, for who looks at them."""
         from moda.evaluate.report import summary
         from moda.evaluate.takes import evaluate_take
-        from moda.preview.trajectories import figure
 
         takes, chosen = session.takes, session.chosen
         if not takes:
             raise Superseded
         session.shown["takes"] = session.sampled
+        report = evaluate_take(takes[chosen], session.speech)
+        said = messages.take_figures(takes[chosen], report, summary(report))
+        return {self.figures: gr.update(value=said, visible=True), **self.plotted(session, overlay)}
+
+    def plotted(self, session: Session, overlay: bool) -> dict[Any, Any]:
+        """The trajectories as a figure while somebody looks at it: drawing it holds a browser up for half a second,
+        just when the face is to move."""
+        from moda.preview.trajectories import figure
+
+        takes, chosen = session.takes, session.chosen
+        if not takes or not session.figure:
+            return {self.plot: gr.update(visible=False, value=None)}
         numbers = [chosen]
         if overlay:
             numbers += [k for k in range(len(takes)) if k != chosen]
         motions, names = [takes[k].motion for k in numbers], [f"take {k + 1}" for k in numbers]
-        report = evaluate_take(takes[chosen], session.speech)
-        said = messages.take_figures(takes[chosen], report, summary(report))
-        return {
-            self.plot: gr.update(value=figure(motions, session.speech, names, PLOT_HEIGHT), visible=True),
-            self.figures: gr.update(value=said, visible=True),
-        }
+        return {self.plot: gr.update(value=figure(motions, session.speech, names, PLOT_HEIGHT), visible=True)}
 
     def settings_from(self, values: dict[str, Any], session: Session, pose_file: str | None) -> Settings:
         """Settings as the page shows them; a pose from a file is the session's own copy. Raises BadSetting."""
@@ -349,15 +352,18 @@ class MotionStep:
         self.stage.focus(touched, None, [self.stage, self.say], **ahead)
         return self.stage.release(let_go, [self.overlay], list(cleared()), **last, **HEAVY)
 
-    def connect_rig(self, engine: Engine, event: Any) -> None:
-        """After an event that brings a portrait: its rig goes to the page, so that a preview finds it there."""
+    def connect_ahead(self, engine: Engine, event: Any) -> None:
+        """After an event that brings portrait or speech: rig and sound go to the page, so that a preview finds them."""
 
         @guarded(self.say)
         def warm(request: gr.Request) -> Any:
             session = session_of(engine, request)
-            if not session.webgl or session.portrait is None:
+            if not session.webgl:
                 return {self.say: gr.skip()}
-            return {self.stage: engine.rig_alone(session)}
+            try:
+                return {self.stage: engine.ahead(session)}
+            except Superseded:  # by what is got ready in its turn
+                return {self.say: gr.skip()}
 
         event.success(
             warm, None, [self.stage, self.say], show_progress="hidden", trigger_mode="always_last", **PRIVATE, **LIGHT
@@ -431,6 +437,15 @@ class MotionStep:
                 return {self.say: gr.skip()}
             return {**self.drawn(session, overlay), self.say: ""}
 
+        @guarded(self.say)
+        def unfold(overlay: bool, request: gr.Request) -> Any:
+            session = session_of(engine, request)
+            session.figure = True
+            return self.plotted(session, overlay)
+
+        def fold(request: gr.Request) -> None:
+            session_of(engine, request).figure = False
+
         last: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden", **PRIVATE}
         quick: dict[str, Any] = {"concurrency_id": "trims", "concurrency_limit": 2, **last}
         drawing: dict[str, Any] = {"concurrency_id": "drawing", "concurrency_limit": 2, **last}
@@ -446,3 +461,5 @@ class MotionStep:
             follow(event.success(redraw, [self.overlay], [self.plot, self.figures, self.say], **drawing))
         self.connect_clip(engine, self.stage.clear(no_stage, None, moving, **quick))
         self.overlay.input(redraw, [self.overlay], [self.plot, self.figures, self.say], **drawing)
+        self.more.expand(unfold, [self.overlay], [self.plot, self.say], **drawing)
+        self.more.collapse(fold, None, None, queue=False, **PRIVATE)

@@ -115,9 +115,12 @@ class SpeechStep:
         cleared: Cleared,
         results: Callable[[Session], dict[Any, Any]],
         emotion: gr.Textbox,
-    ) -> None:
+    ) -> Any:
         """cleared: what the results show when the speech is another; results: and what where there is a take.
-        emotion: where the feelings of a script go, to be moved by hand."""
+        emotion: where the feelings of a script go, to be moved by hand.
+
+        Returns the event that brings a speech.
+        """
 
         def felt(session: Session, prompt: str) -> dict[Any, Any]:
             """The emotion of the script, unless the visitor has written another."""
@@ -170,7 +173,7 @@ class SpeechStep:
         shown: dict[str, Any] = {"show_progress_on": [self.say], **PRIVATE}
         quiet: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden", **PRIVATE, **LIGHT}
         everything = [self.speech, self.say, self.words, emotion, *cleared()]
-        self.speech.change(
+        opened = self.speech.change(
             open_speech, [self.speech, emotion], everything, trigger_mode="always_last", **shown, **READING
         )
         self.speak.click(
@@ -182,6 +185,7 @@ class SpeechStep:
         for box, read in ((self.text, self.read), (self.words, self.words_read)):
             box.change(understood, [box], [read], **quiet)
         gr.on([self.text.change, self.voice.change], cast_of, [self.text, self.voice], [self.cast], **quiet)
+        return opened
 
 
 def understood(text: str) -> str:
