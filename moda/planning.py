@@ -14,6 +14,7 @@ from moda.models.motion_model import MotionModel, Pace, Start
 from moda.models.threads import cpu_threads
 from moda.motion.closures import close_lips, is_bilabial
 from moda.motion.emotions import CLASSES
+from moda.motion.endings import with_open_eyes_at_last
 from moda.motion.space import FPS, POSE, Motion, denormalise, normalise
 from moda.settings import CONTROLS, Settings
 
@@ -121,6 +122,8 @@ def sample(
             sampled = sample_clip(model.network, request, options, watch)
     vectors = denormalise(sampled.numpy(), start.ratio)
     motion = Motion(vectors, FPS, model.name, reference=start.reference, neutral=start.neutral)
-    if speech.phones and settings.preset != "reference":
+    if settings.preset == "reference":
+        return motion, notes
+    if speech.phones:
         motion = close_lips(motion, [(p.start, p.end) for p in speech.phones if is_bilabial(p.symbol)])
-    return motion, notes
+    return with_open_eyes_at_last(motion), notes
