@@ -73,8 +73,9 @@ class Make:
         )
         page = self.settings
         self.motion.connect(
-            engine, self.consent, page, self.cleared, lambda event: self.follow(engine, event), self.speech.speech
-        )
+            engine, self.consent, page, self.cleared, lambda event: self.follow(engine, event), self.speech.speech,
+            self.video.outdated,
+        )  # fmt: skip
         self.video.connect(
             engine, self.consent, page, self.motion, self.cleared,
             lambda event: self.follow(engine, event), lambda event: self.settle(engine, event),
@@ -91,7 +92,11 @@ class Make:
             session = session_of(engine, request)
             if session.take is None:
                 return {self.motion.say: gr.skip()}
-            return self.video.saved(engine, session)
+            taken, chosen = list(session.takes), session.chosen
+            written = self.video.saved(engine, session)
+            # Where the take was changed meanwhile, its files are on their way.
+            still = chosen == session.chosen and list(map(id, taken)) == list(map(id, session.takes))
+            return written if still else {self.motion.say: gr.skip()}
 
         outputs = [self.motion.say, *self.video.saves.values()]
         settled = self.settle(engine, event)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -70,6 +71,26 @@ def test_everything_said_is_escaped() -> None:
     for text in (messages.error(nasty), messages.note(nasty), messages.good(nasty, [nasty])):
         assert "<img" not in text and "&lt;img" in text
     assert "<img" not in messages.stretches([nasty]) + messages.boxes([(nasty, nasty)]) + messages.step(1, nasty, nasty)
+
+
+def test_what_changes_a_take_takes_its_files_back_until_they_are_written_anew(tmp_path: Path) -> None:
+    from moda.studio.page import build
+
+    engine = Engine(root=tmp_path)
+    changing = {getattr(event.fn, "__name__", ""): event for event in build(engine).fns.values()}
+    for name in ("retouch", "choose", "edit"):
+        ids = {output.elem_id for output in changing[name].outputs}
+        assert ids >= {"save_take", "save_table", "save_settings", "exported"}
+    motion = Motion(np.tile(np.eye(70, dtype=np.float32)[63], (25, 1)))
+    session = engine.visitors.session("one")
+    session.hold([Take(motion, motion, Settings(), "moda-lite")])
+    nod = {"lane": "head.pitch", "kind": "nod", "start": 0.2, "length": 0.4, "amount": 5.0}
+    given = SimpleNamespace(_data={"take": 0, "edits": [nod], "rules": {}, "turn": 1})
+    edit = changing["edit"].fn
+    assert edit is not None
+    said = {component.elem_id: update for component, update in edit(given, SimpleNamespace(session_hash="one")).items()}
+    assert all(said[name]["interactive"] is False for name in ("save_take", "save_table", "save_settings"))
+    assert said["exported"]["visible"] is False and len(session.takes[0].edits) == 1
 
 
 def test_an_emotion_is_drawn_as_bars() -> None:

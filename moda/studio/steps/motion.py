@@ -239,16 +239,18 @@ class MotionStep:
         cleared: Cleared,
         follow: Follow,
         speech: gr.Audio,
+        outdated: Cleared,
     ) -> None:
         """page: every control of the Make tab; cleared: what all results show when there is a new motion; follow: adds
-        to an event that brings a take what makes its files and clip; speech: where the sound of a film goes."""
+        to an event that brings a take what makes its files and clip; speech: where the sound of a film goes; outdated:
+        what the files of a take show when it is changed."""
         self._connect_controls()
         planning = self._connect_plan(engine, consent, page, cleared)
         performing = self._connect_perform(engine, consent, page, cleared, speech)
         resampling = self._connect_strengths(engine, cleared)
         begun = [planning, performing, resampling]
         events.stops(self.stop, engine, self.say, [*begun, *map(follow, begun)])
-        self._connect_trims(engine, follow)
+        self._connect_trims(engine, follow, outdated)
 
     def _connect_controls(self) -> None:
         def understand(text: str) -> Any:
@@ -392,7 +394,7 @@ class MotionStep:
             trigger_mode="multiple", **PRIVATE, **HEAVY,
         )  # fmt: skip
 
-    def _connect_trims(self, engine: Engine, follow: Follow) -> None:
+    def _connect_trims(self, engine: Engine, follow: Follow, outdated: Cleared) -> None:
         """Trims, the choice of the take and the overlay: the face follows at once, the drawing shortly after."""
 
         @guarded(self.say)
@@ -405,7 +407,8 @@ class MotionStep:
             engine.visitors.stop(events.visitor_of(request), "clip")
             session.clips.clear()
             # The stage has followed the slider already; this is for what changes one without anybody's hand on it.
-            return {self.stage: {"trims": trims_of(take)}} if session.webgl else self.moving(engine, session)
+            shown = {self.stage: {"trims": trims_of(take)}} if session.webgl else self.moving(engine, session)
+            return {**shown, **outdated()}
 
         @guarded(self.say)
         def choose(chosen: int | None, request: gr.Request) -> Any:
@@ -414,7 +417,7 @@ class MotionStep:
                 return {self.say: gr.skip()}
             if chosen is not None and 0 <= int(chosen) < len(session.takes):
                 session.chosen = int(chosen)
-            return self.moving(engine, session)
+            return {**self.moving(engine, session), **outdated()}
 
         @guarded(self.say)
         def edit(event: gr.EventData, request: gr.Request) -> Any:
@@ -422,7 +425,7 @@ class MotionStep:
             given = event._data or {}
             engine.visitors.stop(events.visitor_of(request), "clip")
             engine.edit(session, int(given["take"]), given["edits"], given["rules"], int(given["turn"]))
-            return {self.say: gr.skip()}
+            return outdated()
 
         @guarded(self.say)
         def no_stage(request: gr.Request) -> Any:
@@ -451,12 +454,13 @@ class MotionStep:
         drawing: dict[str, Any] = {"concurrency_id": "drawing", "concurrency_limit": 2, **last}
         moving: list[Any] = [self.stage, self.clip, self.say]
         values = {name: self.settings[name] for name in TRIMS}
+        changed = [*moving, *outdated()]
         # The button beside a slider that sets it back releases it, but is no input.
         moved = [event for component in values.values() for event in (component.input, component.release)]
         for event in (
-            gr.on(moved, retouch, None, moving, inputs_kwargs=values, **quick),
-            self.choose.input(choose, [self.choose], moving, **quick),
-            self.stage.submit(edit, None, [self.say], **quick),
+            gr.on(moved, retouch, None, changed, inputs_kwargs=values, **quick),
+            self.choose.input(choose, [self.choose], changed, **quick),
+            self.stage.submit(edit, None, [self.say, *outdated()], **quick),
         ):
             follow(event.success(redraw, [self.overlay], [self.plot, self.figures, self.say], **drawing))
         self.connect_clip(engine, self.stage.clear(no_stage, None, moving, **quick))

@@ -111,6 +111,13 @@ class VideoStep:
             self.export_say: "",
         }
 
+    def outdated(self) -> dict[Any, Any]:
+        """The files of a take that is not as it was: nobody is to save them until they are written anew."""
+        return {
+            **dict.fromkeys(self.saves.values(), gr.update(interactive=False)),
+            self.exported: gr.update(visible=False, value=None),
+        }
+
     def shown(self, session: Session) -> dict[Any, Any]:
         """What the page shows of the session's video."""
         result = session.video
