@@ -440,15 +440,6 @@ class MotionStep:
                 return {self.say: gr.skip()}
             return {**self.drawn(session, overlay), self.say: ""}
 
-        @guarded(self.say)
-        def unfold(overlay: bool, request: gr.Request) -> Any:
-            session = session_of(engine, request)
-            session.figure = True
-            return self.plotted(session, overlay)
-
-        def fold(request: gr.Request) -> None:
-            session_of(engine, request).figure = False
-
         last: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden", **PRIVATE}
         quick: dict[str, Any] = {"concurrency_id": "trims", "concurrency_limit": 2, **last}
         drawing: dict[str, Any] = {"concurrency_id": "drawing", "concurrency_limit": 2, **last}
@@ -465,5 +456,19 @@ class MotionStep:
             follow(event.success(redraw, [self.overlay], [self.plot, self.figures, self.say], **drawing))
         self.connect_clip(engine, self.stage.clear(no_stage, None, moving, **quick))
         self.overlay.input(redraw, [self.overlay], [self.plot, self.figures, self.say], **drawing)
+        self._connect_figure(engine, drawing)
+
+    def _connect_figure(self, engine: Engine, drawing: dict[str, Any]) -> None:
+        """The figure of all trajectories is there for as long as its part of the page is unfolded."""
+
+        @guarded(self.say)
+        def unfold(overlay: bool, request: gr.Request) -> Any:
+            session = session_of(engine, request)
+            session.figure = True
+            return self.plotted(session, overlay)
+
+        def fold(request: gr.Request) -> None:
+            session_of(engine, request).figure = False
+
         self.more.expand(unfold, [self.overlay], [self.plot, self.say], **drawing)
         self.more.collapse(fold, None, None, queue=False, **PRIVATE)
