@@ -3,7 +3,7 @@
 FROM python:3.11-slim
 
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libgl1 libglib2.0-0 \
+    && apt-get install --yes --no-install-recommends libgl1 libglib2.0-0 fonts-freefont-ttf fonts-noto-cjk \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /build

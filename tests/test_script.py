@@ -101,6 +101,19 @@ def test_a_spoken_script_has_its_pauses_and_its_sheet_can_be_read_back() -> None
         read_cue_sheet([])
 
 
+@pytest.mark.parametrize("voice", ["en-us+f2", "joe", "de+m1"])
+def test_every_cue_begins_with_its_word(voice: str) -> None:
+    gestures = ("nod", "smile", "look left", "blink", "brow raise", "tilt right", "shake", "look up")
+    words = ["Well", "then,", "over", "there", "we", "saw", "the", "old", "house,", "and", "it", "was", "open."]
+    places = [k for k in range(len(words)) if k % 3 != 1][: len(gestures)]
+    named = dict(zip(places, gestures))
+    text = " ".join(f"[{named[k]}] {word}" if k in named else word for k, word in enumerate(words))
+    speech = speak_script(parse_script(text), voice, offline=True)
+    assert [word.text for word in speech.words] == words
+    starts = [edit.start for edit in direction_of(speech).edits]
+    assert starts == pytest.approx([speech.words[k].start for k in places], abs=1e-3)
+
+
 def test_a_script_of_cues_alone_cannot_be_spoken() -> None:
     with pytest.raises(BadText):
         speak_script(Script("", parse_script("[pause 1] [nod]").cues), "en-us+f2", offline=True)

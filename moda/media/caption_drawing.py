@@ -11,11 +11,16 @@ from typing import Any
 import numpy as np
 
 from moda.errors import BadSetting
+from moda.media.language import script_of
 from moda.media.overlay import Plate
 
 HEIGHT = 0.052  # letters' size as a share of the frame's shorter side
 SAFE_SIDE, SAFE_BOTTOM = 0.05, 0.09  # shares of width and height that stay free: players and phones cover the edge
 SMALLEST = 9.0  # pixels of letters
+FREE_SERIF = (
+    "Devanagari", "Bengali", "Gurmukhi", "Gujarati", "Tamil", "Malayalam", "Sinhala", "Thai", "Ethiopic",
+)  # fmt: skip
+"""Scripts that GNU FreeSerif has and DejaVu Sans has not."""
 INK, PLATE = (255, 255, 255, 255), (12, 12, 14, 190)
 
 
@@ -80,9 +85,19 @@ def font_for(text: str) -> str:
     known = _letters(next(_candidates()))
     lacking = next(letter for letter in text if ord(letter) in needed and ord(letter) not in known)
     raise BadSetting(
-        f"No font on this machine has all letters of the captions (such as {lacking}): install one, for example "
-        "Noto Sans, or leave out burn_captions; captions in files need no font."
+        f"No font on this machine has all letters of the captions (such as {lacking}): install {_remedy(lacking)}, or "
+        "leave out burn_captions; captions in files need no font."
     )
+
+
+def _remedy(letter: str) -> str:
+    """A font that has a letter beside Latin ones: those of one script alone often lack digits and commas."""
+    script = script_of(letter)
+    if script in ("Chinese", "Hiragana", "Katakana", "Hangul"):
+        return "Noto Sans CJK (the package fonts-noto-cjk of Debian and Ubuntu)"
+    if script in FREE_SERIF:
+        return "FreeSerif (the package fonts-freefont-ttf of Debian and Ubuntu)"
+    return f"one that has Latin and {script} letters"
 
 
 def _candidates() -> Iterator[str]:

@@ -89,8 +89,8 @@ def _lifted(said: Said, lift: float) -> Said:
     return Said(round(said.rate * lift), said.waveform, sounds)
 
 
-#: name -> (speaker, gender) of Kokoro's Japanese speakers; they speak English clearly (docs/voices.md). A fifth,
-#: jf_alpha, is left out: a recogniser mishears every thirteenth word of hers.
+#: name -> (speaker, gender) of Kokoro's Japanese speakers; they speak English and some Romance languages clearly
+#: (docs/voices.md). A fifth, jf_alpha, is left out: a recogniser mishears every thirteenth word of hers.
 KOKORO = {
     "gongitsune": ("jf_gongitsune", "female"),
     "nezumi": ("jf_nezumi", "female"),
@@ -102,14 +102,18 @@ KOKORO = {
 _BEST: dict[str, dict[str, tuple[str, ...]]] = {
     "en-us": {"female": ("gongitsune",), "male": ("joe", "kumo"), "": ("joe", "kumo")},
     "en-gb": {"female": ("gongitsune",), "male": ("kumo",), "": ("gongitsune",)},
+    **{code: {"female": ("gongitsune",), "male": ("kumo",), "": ("kumo",)} for code in ("es", "it", "pt-br")},
+    "fr-fr": {"female": ("gongitsune",), "male": (), "": ("gongitsune",)},
 }
+"""By language and gender, the best first. Beyond English only who was understood in that language (bench.languages)."""
 
 
 def neural(name: str, language: str) -> Speaker | None:
-    """The neural voice of that name in an English language code; None where there is none."""
+    """The neural voice of that name in a language code; None where there is none, or none that is understood."""
     if name == "joe" and language == "en-us":
         return Joe()
-    if name in KOKORO and language in ("en-us", "en-gb"):
+    understood = {one for order in _BEST.get(language, {}).values() for one in order}
+    if name in KOKORO and (language in ("en-us", "en-gb") or name in understood):
         return Kokoro(name, KOKORO[name][0], language)
     return None
 

@@ -12,7 +12,9 @@ import pytest
 from moda.errors import BadText
 from moda.media.audio import RATE
 from moda.media.neural import kokoro, packages, piper
+from moda.media.offline import neural, speakers
 from moda.media.speak import speak, speak_sentences
+from moda.motion.closures import is_bilabial
 
 pytest.importorskip("onnxruntime", reason="the extra voices is not installed")
 TEXT = "The weather was lovely yesterday, so we walked along the river until sunset. Would you like some tea?"
@@ -55,6 +57,18 @@ def test_phonemes_cover_the_speech_and_loudness_is_one(voice: str) -> None:
     vowels = [p for p in speech.phones if p.symbol in ("ɛ", "uː", "iː", "æ", "ɔː", "aɪ", "ɪ")]
     loud = [envelope[int((p.start + p.end) / 2 * RATE)] for p in vowels]
     assert len(vowels) > 8 and np.median(loud) > 0.02
+
+
+def test_a_person_speaks_every_language_that_one_is_understood_in() -> None:
+    speech = speak("Buenos días, ¿dónde está mi bebida?", "es", offline=True)
+    assert speech.voice == "kumo" and [word.text for word in speech.words] == [
+        "Buenos", "días,", "¿dónde", "está", "mi", "bebida?"
+    ]  # fmt: skip
+    assert sum(is_bilabial(phone.symbol) for phone in speech.phones) == 2
+    first = {code: [speakers(code, who, "f2")[0].name for who in ("", "female", "male")] for code in ("it", "fr-fr")}
+    assert first == {"it": ["kumo", "gongitsune", "kumo"], "fr-fr": ["gongitsune", "gongitsune", "fr-fr+f2"]}
+    assert [voice.name for voice in speakers("de", "", "m1")] == ["de+m1"]  # nobody is understood well enough
+    assert neural("nezumi", "es") is None and neural("kumo", "fr-fr") is None
 
 
 def test_rate_and_pitch(heard: dict[str, Any]) -> None:
