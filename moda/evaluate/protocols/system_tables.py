@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -28,6 +28,8 @@ COLUMNS: tuple[tuple[str, str, int, Literal["higher", "lower", ""]], ...] = (
 SET_MEASURES = ("fid", "fvd", "fvd_r3d18", "e_fid", "frechet_motion")
 FEWEST = 3
 """Clips under which no interval and no distance between sets is given."""
+WIDEST = 9
+"""Columns with intervals that fit across a page of two columns; more are scaled down to it."""
 
 
 @dataclass
@@ -51,6 +53,26 @@ class SystemResult:
     def column(self, name: str) -> list[float]:
         """A measure clip by clip; NaN where it could not be taken."""
         return [clip.values.get(name, math.nan) for clip in self.clips]
+
+
+def over_common_clips(results: Mapping[str, SystemResult]) -> dict[str, SystemResult]:
+    """The same without what only some have: a clip counts in a measure where every set that has the measure has it
+    there, so that all means of a measure, and their tests, are over the same clips."""
+    clips = range(max((len(result.clips) for result in results.values()), default=0))
+    counts: dict[str, set[int]] = {}
+    for measure, *_ in COLUMNS:
+        having = [there for result in results.values() if (there := np.isfinite(result.column(measure))).any()]
+        counts[measure] = {k for k in clips if all(there[k] for there in having)}
+    return {
+        name: replace(
+            result,
+            clips=[
+                replace(clip, values={m: v for m, v in clip.values.items() if m not in counts or k in counts[m]})
+                for k, clip in enumerate(result.clips)
+            ],
+        )
+        for name, result in results.items()
+    }
 
 
 def summarise(result: SystemResult) -> dict[str, tuple[float, float, float]]:
@@ -114,41 +136,57 @@ def summary_table(results: Mapping[str, SystemResult]) -> str:
 
 
 def latex_table(results: Mapping[str, SystemResult]) -> str:
-    """A booktabs table: one row a system, best bold, a dagger where the best differs at p < 0.05; real people last."""
+    """A booktabs table across the page: a row of means for each system, its intervals below, best bold, a dagger where
+    it differs from the best at p < 0.05; real people last."""
     columns, tested = _shown(results), significance(results)
     summaries = {name: summarise(result) for name, result in results.items()}
     arrows = {"higher": r" $\uparrow$", "lower": r" $\downarrow$", "": ""}
+    heads = [head.partition(" (") for _, head, _, _ in columns]
+    units = [rf"{{\scriptsize({unit}}}" if unit else "" for _, _, unit in heads]
+    wide = len(columns) > WIDEST
     lines = [
-        r"% needs \usepackage{booktabs}", r"\begin{table}[t]", r"\centering\small",
+        r"% needs \usepackage{booktabs,graphicx}" if wide else r"% needs \usepackage{booktabs}",
+        r"\begin{table*}[t]", r"\centering\small\setlength{\tabcolsep}{4pt}",
+        *([r"\resizebox{\textwidth}{!}{%"] * wide),
         rf"\begin{{tabular}}{{l{'r' * len(columns)}}}", r"\toprule",
-        " & ".join(["", *(head + arrows[good] for _, head, _, good in columns)]) + r" \\", r"\midrule",
+        " & ".join(["", *(name + arrows[good] for (name, _, _), (_, _, _, good) in zip(heads, columns))]) + r" \\",
+        " & ".join(["", *units]) + r" \\", r"\midrule",
     ]  # fmt: skip
     for name in [n for n in results if n] + [""]:
-        cells = []
+        means, intervals = [], []
         for measure, _, decimals, good in columns:
             if measure not in summaries[name]:
-                cells.append("--")
+                means.append("--")
+                intervals.append("")
                 continue
             mean, low, high = summaries[name][measure]
             text = f"{mean:.{decimals}f}"
             others = [found[measure][0] for n, found in summaries.items() if n and measure in found]
             if name and good and len(others) > 1 and mean == (max if good == "higher" else min)(others):
                 text = rf"\textbf{{{text}}}"
-            if math.isfinite(low):
-                text += rf"\,{{\scriptsize[{low:.{decimals}f}, {high:.{decimals}f}]}}"
             if tested.get(measure, {}).get(name, 1.0) < 0.05:
                 text += r"$^\dagger$"
-            cells.append(text)
+            means.append(text)
+            between = rf"{{\scriptsize[{low:.{decimals}f}, {high:.{decimals}f}]}}"
+            intervals.append(between if math.isfinite(low) else "")
         if not name:
             lines.append(r"\midrule")
-        lines.append(" & ".join([_latex(name) if name else "real videos", *cells]) + r" \\")
-    clips = len(results[""].clips)
-    lines += [
-        r"\bottomrule", r"\end{tabular}",
-        rf"\caption{{Means over {clips} clips with 95\,\% bootstrap intervals. $\dagger$: differs from the best, "
-        r"paired permutation test, $p<0.05$.}", r"\end{table}", "",
-    ]  # fmt: skip
+        lines.append(" & ".join([_latex(name) if name else "Real videos", *means]) + r" \\")
+        if any(intervals):
+            lines.append(" & ".join(["", *intervals]) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}" + "}" * wide, rf"\caption{{{_caption(results)}}}", r"\end{table*}", ""]
     return "\n".join(lines)
+
+
+def _caption(results: Mapping[str, SystemResult]) -> str:
+    """Over how many clips, and what the marks mean."""
+    clips = sum(not clip.fault for clip in results[""].clips)
+    said = f"Means over {clips} clip{'s' if clips != 1 else ''}"
+    if clips >= FEWEST:
+        said += r", in brackets 95\,\% bootstrap intervals"
+    if len(results) > 2:
+        said += r"; best in bold. $\dagger$: differs from the best, paired permutation test, $p<0.05$"
+    return said + "."
 
 
 def _latex(text: str) -> str:

@@ -37,6 +37,7 @@ from moda.evaluate.protocols.system_tables import (
     SystemResult,
     clips_table,
     latex_table,
+    over_common_clips,
     significance,
     summarise,
     summary_table,
@@ -124,8 +125,9 @@ def evaluate_systems(
             progress("clips", done, len(clips))
     _sets(results, pictures, judges)
     facts = _facts(results, clips, notes, judges, pictures, seconds)
+    even = over_common_clips(results)
     tables = {
-        "clips.csv": clips_table(results), "table.csv": summary_table(results), "table.tex": latex_table(results),
+        "clips.csv": clips_table(results), "table.csv": summary_table(even), "table.tex": latex_table(even),
         "results.json": jsonlib.dumps(facts, indent=1, ensure_ascii=False) + "\n",
     }  # fmt: skip
     for name, text in tables.items():
@@ -266,7 +268,7 @@ def _remarks(results: Mapping[str, SystemResult]) -> list[str]:
         if other:
             found.append(f"{who}: {other} of {len(clips)} clips last longer or shorter; what both have is compared.")
         if mute:
-            found.append(f"{who}: {mute} of {len(clips)} clips have no usable sound; sync is not measured there.")
+            found.append(f"{who}: {mute} of {len(clips)} clips have no usable sound: left out of sync for all.")
         if least < 1:
             found.append(
                 f"{who}: there are frames without a face (in the worst clip {1 - least:.0%}); they are bridged."
@@ -286,16 +288,17 @@ def _facts(
     absent = [note for perceptual in list(pictures.values())[:1] for note in perceptual.notes]
     usable = sum(not clip.fault for clip in results[""].clips)
     few = [f"{usable} clips are too few for distances between sets: none is given."] if usable < FEWEST else []
+    even = over_common_clips(results)
     table = {
         name or "real": {m: [_plain(v) for v in values] for m, values in summarise(result).items()}
-        for name, result in results.items()
+        for name, result in even.items()
     }
     return {
         "kind": "moda-systems",
         "systems": [name for name in results if name],
         "clips": clips,
         "means": table,
-        "p_against_best": {m: {n: _plain(p) for n, p in row.items()} for m, row in significance(results).items()},
+        "p_against_best": {m: {n: _plain(p) for n, p in row.items()} for m, row in significance(even).items()},
         "left_out": {f"{n or 'real'}/{c.clip}": c.fault for n, r in results.items() for c in r.clips if c.fault},
         "notes": [*notes, *_remarks(results), *few, *absent, *judges.notes],
         "card": {

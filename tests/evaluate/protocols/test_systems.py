@@ -13,7 +13,14 @@ import pytest
 
 from moda.errors import BadSetting, BadVideo
 from moda.evaluate.measures.signals import Signals
-from moda.evaluate.protocols.system_tables import ClipResult, SystemResult, latex_table, significance, summarise
+from moda.evaluate.protocols.system_tables import (
+    ClipResult,
+    SystemResult,
+    latex_table,
+    over_common_clips,
+    significance,
+    summarise,
+)
 from moda.evaluate.protocols.systems import beat_alignment, evaluate_systems, match_clips, parse_systems
 from moda.media.audio import Speech
 from moda.media.video import VideoWriter
@@ -73,8 +80,29 @@ def test_tables_mark_the_best_and_what_differs_from_it() -> None:
     assert low < mean < high and significance(results)["lips_r"]["poor"] < 0.01
     table = latex_table(results)
     row = {line.split(" & ")[0]: line for line in table.splitlines() if " & " in line}
-    assert r"\textbf" in row[r"good\_one"] and r"\dagger" in row["poor"] and "dagger" not in row["real videos"]
+    assert r"\textbf" in row[r"good\_one"] and r"\dagger" in row["poor"] and "dagger" not in row["Real videos"]
     assert "Lips r $\\uparrow$" in table and "Sync-C" not in table
+    assert rf"{{\scriptsize[{low:.3f}, {high:.3f}]}}" in table and "Means over 12 clips" in table
+    cells = {line.count("&") for line in table.splitlines() if "&" in line}
+    assert cells == {2}  # every row has a name and two measures
+
+
+def test_every_mean_of_a_measure_is_over_the_same_clips() -> None:
+    """B is mute in its second clip, and A's third cannot be followed: nobody's sync counts there."""
+    results = {
+        "": SystemResult("", [ClipResult(c, {"sync_correlation": 0.6}) for c in "ab"] + [ClipResult("c", fault="x")]),
+        "A": SystemResult("A", [ClipResult("a", {"sync_correlation": 0.2, "akd": 1.0}),
+                                ClipResult("b", {"sync_correlation": 0.9, "akd": 3.0}), ClipResult("c", fault="x")]),
+        "B": SystemResult("B", [ClipResult("a", {"sync_correlation": 0.4, "akd": 2.0}),
+                                ClipResult("b", {"sync_correlation": float("nan"), "akd": 2.0}),
+                                ClipResult("c", fault="x")]),
+    }  # fmt: skip
+    even = over_common_clips(results)
+    means = {name: {m: v[0] for m, v in summarise(result).items()} for name, result in even.items()}
+    assert means == {"": {"sync_correlation": 0.6}, "A": {"sync_correlation": 0.2, "akd": 2.0},
+                     "B": {"sync_correlation": 0.4, "akd": 2.0}}  # fmt: skip
+    assert results["A"].clips[1].values["sync_correlation"] == 0.9
+    assert "Means over 2 clips;" in latex_table(even)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +158,10 @@ def test_videos_of_other_rates_sizes_and_lengths_are_measured_alike(
     assert "odd/d" in facts["left_out"] and "as odd cannot be measured" in facts["left_out"]["plain/d"]
     assert facts["left_out"].keys() == {"real/d", "plain/d", "odd/d"}  # every mean is over the same three clips
     said = " ".join(facts["notes"])
-    assert "odd: 1 of 3 clips last longer or shorter" in said and "odd: 1 of 3 clips have no usable sound" in said
+    assert (
+        "odd: 1 of 3 clips last longer or shorter" in said
+        and "odd: 1 of 3 clips have no usable sound: left out of sync for all" in said
+    )
     assert "odd: there are frames without a face (in the worst clip 35%)" in said and "plain:" not in said
     # The same unmoved face in other pixels, at another rate, is the same face at rest.
     assert facts["means"]["odd"]["akd"][0] < 1.0 and facts["means"]["odd"]["apd"][0] < 1.0
