@@ -51,7 +51,8 @@ def sampling_options(settings: Settings, model: Tuned | type[Tuned]) -> Sampling
     # The pace was measured at the model's own guidance; stronger guidance bends the path more.
     left = all(getattr(settings, name) == CONTROLS[name].default for name in ("steps", "solver", "schedule"))
     pace = model.pace if left and untouched else Pace(settings.steps)
-    guidance = Guidance(**scales, refresh=pace.refresh) if own is None else Guidance(joint=own, refresh=pace.refresh)
+    when = {"refresh": pace.refresh, "first": pace.first}
+    guidance = Guidance(**scales, **when) if own is None else Guidance(joint=own, **when)
     return SamplingOptions(
         steps=pace.steps,
         solver=settings.solver,

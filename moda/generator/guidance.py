@@ -30,7 +30,8 @@ class Guidance:
     """Scales per modality, or the published joint guidance where `joint` is given.
 
     `refresh`: what guidance adds is computed at every so many-th evaluation and kept in between, where it changes
-    little; 2 makes all three scales cost 2.5 times as much as none instead of 4 times.
+    little; 2 makes all three scales cost 2.5 times as much as none instead of 4 times. `first`: the evaluation that it
+    begins with; those before it, at the noisy end of the path, go without (Kynkaanniemi et al., arXiv 2404.07724).
     `joint`: v0 + joint (v1 - v0), v0 without speech and emotion together, as the published sampler; the three
     scales must then be 1.
     """
@@ -39,6 +40,7 @@ class Guidance:
     emotion: float = 1.0
     identity: float = 1.0
     refresh: int = 2
+    first: int = 0
     joint: float | None = None
 
     def __post_init__(self) -> None:
@@ -46,6 +48,8 @@ class Guidance:
             check_scale(f"{name} guidance", getattr(self, name))
         if self.refresh < 1:
             raise BadSetting(f"Guidance must be refreshed every 1 or more evaluations, not {self.refresh}.")
+        if self.first < 0:
+            raise BadSetting(f"Guidance must begin with evaluation 0 or a later one, not {self.first}.")
         if self.joint is not None:
             check_scale("joint guidance", self.joint)
             if any(getattr(self, name) != 1.0 for name in MODALITIES):
@@ -63,6 +67,10 @@ class Guidance:
     def branches(self) -> int:
         """Network rows per take of an evaluation that computes what guidance adds."""
         return 1 + len(self.dropped)
+
+    def rows(self, evaluations: int) -> int:
+        """Network rows per take of so many evaluations."""
+        return evaluations + len(self.dropped) * len(range(self.first, evaluations, self.refresh))
 
 
 def check_scale(title: str, value: float) -> None:
@@ -104,7 +112,7 @@ class GuidedVelocity:
 
     def __init__(self, model: MoDA, guidance: Guidance, branches: Conditions, previous: Tensor) -> None:
         """`branches`: see `encode_branches`; `previous` (n, 70): the frames before the segment of n takes."""
-        self.model, self.refresh, self.previous = model, guidance.refresh, previous
+        self.model, self.refresh, self.first, self.previous = model, guidance.refresh, guidance.first, previous
         self.scales = [scale for _, scale in guidance.dropped]
         self.branches, self.full = branches, branches.first(len(previous))
         self.evaluations = 0
@@ -112,16 +120,17 @@ class GuidedVelocity:
 
     def __call__(self, x: Tensor, s: float) -> Tensor:
         """x (n, L, 70) at path position s -> (n, L, 70)."""
-        if not self.scales:
+        since = self.evaluations - self.first
+        self.evaluations += 1
+        if not self.scales or since < 0:
             return self.predict(x, s, self.full)[0]
-        if self.delta is None or self.evaluations % self.refresh == 0:
+        if self.delta is None or since % self.refresh == 0:
             full, *others = self.predict(x, s, self.branches)
             self.delta = torch.zeros_like(full)
             for scale, other in zip(self.scales, others):
                 self.delta = self.delta + (scale - 1.0) * (full - other)
         else:
             full = self.predict(x, s, self.full)[0]
-        self.evaluations += 1
         return full + self.delta
 
     def predict(self, x: Tensor, s: float, rows: Conditions) -> tuple[Tensor, ...]:

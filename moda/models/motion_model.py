@@ -39,12 +39,13 @@ class Start:
 class Pace:
     """How a model's path is walked where the settings leave steps, solver and schedule as they are.
 
-    steps of ab2 on the full schedule with this `warp`, guidance computed at every `refresh`-th step.
+    steps of ab2 on the full schedule with this `warp`; guidance computed at step `first` and every `refresh`-th after.
     """
 
     steps: int
     warp: float = 1.0
     refresh: int = 2
+    first: int = 0
 
 
 class MotionModel(Protocol):

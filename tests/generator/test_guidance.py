@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -132,6 +134,25 @@ def test_what_guidance_adds_is_kept_between_refreshes(small: MoDA) -> None:
         hook.remove()
     assert rows == [3, 1, 3]
     assert (first - second).abs().max() < 1e-4  # the same place: nothing lost
+
+
+@pytest.mark.parametrize(("refresh", "expected"), [(2, [1, 3, 1, 3]), (9, [1, 3, 1, 1])])
+@torch.inference_mode()
+def test_guidance_begins_where_it_is_told_to(small: MoDA, refresh: int, expected: list[int]) -> None:
+    """The first evaluation is plain, the second finds what guidance adds, the others keep it or find it again."""
+    rows: list[int] = []
+    hook = small.final.register_forward_hook(lambda module, given, out: rows.append(len(out)))
+    scales = Guidance(speech=2.0, emotion=1.5, refresh=refresh, first=1)
+    asked = velocity(small, scales)
+    try:
+        bare, *guided_there = (asked(X, 0.5) for _ in range(4))
+    finally:
+        hook.remove()
+    assert rows == expected and sum(rows) == scales.rows(4)
+    assert close(bare, guided(small, Guidance()))
+    assert all(close(there, guided(small, replace(scales, first=0))) for there in guided_there)
+    with pytest.raises(BadSetting, match="begin with"):
+        Guidance(first=-1)
 
 
 @pytest.mark.parametrize("value", [-0.1, 11.0, float("nan"), float("inf")])
