@@ -6,8 +6,10 @@ Results go to stdout, progress to stderr. A console whose encoding lacks a lette
 
 from __future__ import annotations
 
+import atexit
 import errno
 import io
+import os
 import signal
 import sys
 import tempfile
@@ -36,7 +38,23 @@ def program() -> str:
 def main(app: typer.Typer, name: str, arguments: Sequence[str]) -> NoReturn:
     """Runs a command line and ends the process with its exit code. Being terminated cleans up as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(run(app, name, arguments))
+    ended: list[int] = []
+    atexit.register(_leave, ended)  # registered first, so called last
+    ended.append(run(app, name, arguments))
+    sys.exit(ended[0])
+
+
+def _leave(ended: Sequence[int]) -> None:
+    """The end of the process, when all of Python's own duties are done: without the libraries clearing up behind them,
+    for which PyTorch's read another 100 MB in. ended: the exit code, nothing after a fault of ours."""
+    if not ended:
+        return
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        return  # a stream that is gone: let Python say so
+    os._exit(ended[0])
 
 
 def run(app: typer.Typer, name: str, arguments: Sequence[str]) -> int:
