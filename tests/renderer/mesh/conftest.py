@@ -45,7 +45,7 @@ class Sitter:
         return list(self.renderer.frames(self.prepared, self.motion(*frames), **options))  # type: ignore[arg-type]
 
 
-def _sit(path: Path) -> Sitter:
+def sit(path: Path) -> Sitter:
     portrait = open_portrait(path)
     renderer = MeshRenderer()
     return Sitter(portrait, renderer.prepare(portrait, breathing=False), renderer)
@@ -56,7 +56,7 @@ def astronaut() -> Sitter:
     """An open smile, no glasses (NASA, public domain, comes with scikit-image)."""
     import skimage
 
-    return _sit(Path(skimage.__file__).parent / "data" / "astronaut.png")
+    return sit(Path(skimage.__file__).parent / "data" / "astronaut.png")
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +64,7 @@ def hopper() -> Sitter:
     """Lips closed, glasses (US Navy, public domain, comes with matplotlib)."""
     import matplotlib
 
-    return _sit(Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg")
+    return sit(Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg")
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,11 @@ RING_CLEARANCE, GRID_CLEARANCE = 0.012, 0.34  # vertices keep this far from the 
 BACK_DEPTH = 1.25  # behind the eyes: the plane that hair and surroundings lie on
 BACK_REACH, BACK_REACH_ABOVE = 0.45, 0.75  # how far beside the outline, and above it, that plane is reached
 FOLLOW_REACH, FOLLOW_REACH_BELOW = 0.42, 0.14  # how far the face's expression carries its surroundings
+LEAST_FOLD = 0.015  # of the fold above the lid outside its rim
 """Lengths in IOD. Tried on turned heads: nearer planes fold at 15 degrees, farther ones make hair slide."""
+
+FOLD_SIDEWAYS = np.array([-1.0, -0.7, 0, 0, 0, 0, 0, 0.7, 1.0])
+"""Which way the fold above the lid lies from its rim, from corner to corner: -1 left, 0 up, 1 right."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,21 @@ def _unfold(points: np.ndarray, triangles: np.ndarray, iod: float) -> np.ndarray
     average = (average / average.sum(1, keepdims=True))[loose]
     for _ in range(60):
         points[loose, :2] = 0.3 * points[loose, :2] + 0.7 * average @ points[:, :2]
+        for eye in topology.EYES:
+            fold, rim = np.array(eye.crease), np.array(eye.upper)
+            points[fold, :2] = _outside(points[fold, :2], points[rim, :2], LEAST_FOLD * iod)
     return points
+
+
+def _outside(fold: np.ndarray, rim: np.ndarray, least: float) -> np.ndarray:
+    """The fold above an upper lid, (9, 2) px, kept ``least`` px outside the lid's rim (9, 2): above it, and at the
+    corners beside it. Within the opening it would carry a part of the eyeball, which a closing lid then leaves there.
+    """
+    along = (rim[-1] - rim[0]) / max(float(np.linalg.norm(rim[-1] - rim[0])), 1e-6)
+    sideways = FOLD_SIDEWAYS[:, None]
+    outwards = sideways * along + np.sqrt(1 - sideways**2) * np.array([along[1], -along[0]])
+    beyond = ((fold - rim) * outwards).sum(1)
+    return np.asarray(fold + np.maximum(least - beyond, 0.0)[:, None] * outwards)
 
 
 def _merge_closed_lips(points: np.ndarray, iod: float) -> None:
