@@ -28,6 +28,17 @@ class MotionBatch:
     emotion: Tensor  # (B, 9) or (B, L, 9)
     identity: Tensor  # (B, 63)
 
+    def window(self, frames: slice) -> MotionBatch:
+        """The same segments, from `frames.start` to `frames.stop` alone."""
+        first = frames.start or 0
+        return MotionBatch(
+            motion=self.motion[:, frames],
+            previous=self.motion[:, first - 1] if first else self.previous,
+            speech=self.speech[:, frames],
+            emotion=self.emotion if self.emotion.dim() == 2 else self.emotion[:, frames],
+            identity=self.identity,
+        )
+
 
 class Corpus:
     """All finished shards in a folder. Raises BadSetting where there is none."""

@@ -25,6 +25,16 @@ def projection(actions: tuple[str, ...]) -> Tensor:
     return torch.from_numpy((basis @ basis.T).astype(np.float32))
 
 
+def scaled(noise: Tensor, scale: NoiseScale) -> Tensor:
+    """Noise (..., 70) of unit variance, scaled in place part by part; returns it."""
+    face = noise[..., EXPRESSION]
+    for share, actions in ((scale.lips, LIP_ACTIONS), (scale.brows, BROW_ACTIONS)):
+        if share != 1.0:
+            face += (share - 1.0) * (face @ projection(actions))
+    noise[..., POSE] *= scale.head
+    return noise
+
+
 class NoiseByFrame:
     """The starting noise of one take, drawn in order from its own generator.
 
@@ -54,10 +64,4 @@ class NoiseByFrame:
 
     def draw(self, frames: int) -> Tensor:
         """The next frames of noise."""
-        noise = torch.randn(1, frames, self.motion_dim, generator=self.generator)
-        face = noise[..., EXPRESSION]
-        for share, actions in ((self.scale.lips, LIP_ACTIONS), (self.scale.brows, BROW_ACTIONS)):
-            if share != 1.0:
-                face += (share - 1.0) * (face @ projection(actions))
-        noise[..., POSE] *= self.scale.head
-        return noise
+        return scaled(torch.randn(1, frames, self.motion_dim, generator=self.generator), self.scale)

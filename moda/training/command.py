@@ -16,7 +16,7 @@ from moda.training.trainer import LITE, Trainer, TrainOptions
 FINE_RATE = 2e-4
 """Learning rate where a trained model is gone on from."""
 LIMITS = {"steps": (1, 10**9), "batch": (1, 1 << 16), "segment": (8, 1000), "accumulate": (1, 1 << 12),
-          "rate": (1e-7, 0.1), "listen_steps": (0, 10**7), "short": (0, 1), "save_every": (1, 10**9),
+          "rate": (1e-7, 0.1), "listen_steps": (0, 10**7), "short": (0, 1), "live": (0, 1), "save_every": (1, 10**9),
           "seed": (0, 2**31)}  # fmt: skip
 
 

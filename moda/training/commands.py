@@ -55,6 +55,7 @@ def train(
     accumulate: Annotated[int | None, typer.Option(help="Pieces of a process's share of the batch.  [1]")] = None,
     rate: Annotated[float | None, typer.Option(help="Learning rate.  [0.0015; 0.0002 with --start]")] = None,
     short: Annotated[float | None, typer.Option(help="Share of steps on segments of a live length.  [0.25]")] = None,
+    live: Annotated[float | None, typer.Option(help="Share of steps on windows of live sessions.  [0]")] = None,
     listen_steps: Annotated[int | None, typer.Option(help="Steps in which lips are learnt first.  [5000]")] = None,
     save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.  [250]")] = None,
     bf16: Annotated[bool, typer.Option(help="Matrix products in bfloat16.")] = True,
@@ -63,7 +64,7 @@ def train(
     from moda.training.command import run_training
 
     given = {"batch": batch, "segment": segment, "accumulate": accumulate, "rate": rate, "save_every": save_every,
-             "listen_steps": listen_steps, "short": short}  # fmt: skip
+             "listen_steps": listen_steps, "short": short, "live": live}  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}
     run_training(run, corpus or run / "corpus", start, device, threads, options | {"steps": steps, "seed": seed}, bf16)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from moda.corpus.dataset import MotionBatch
 from moda.generator.flow import NETWORK_TIME, between, training_times
 from moda.generator.network import MoDA
+from moda.generator.noise import LIP_ACTIONS, projection
 from moda.motion.actions import ACTIONS, NEUTRAL, read_matrix
-from moda.motion.space import POSE, STD_FLOOR
+from moda.motion.space import EXPRESSION, POSE, STD_FLOOR
 from moda.motion.statistics import MEAN, STD
 
 IMPORTANCE = {"jaw_open": 9.0, "lips_press": 4.0, "pucker": 4.0, "stretch": 3.0, "lower_lip_depress": 2.5,
@@ -115,22 +116,36 @@ class Draws:
         moved: dict[str, Any] = {name: v if v is None else v[part].to(device) for name, v in taken.items()}
         return Draws(**moved)
 
+    def window(self, frames: slice) -> Draws:
+        """Some of the frames' numbers."""
+        return replace(self, noise=self.noise[:, frames])
+
 
 def lite_loss(
     model: MoDA, batch: MotionBatch, metric: ActionMetric, draws: Draws, weights: LossWeights
 ) -> tuple[Tensor, Tensor]:
     """Loss of one batch (a scalar with gradients), and its `TERMS` (4,) for the log."""
-    data = batch.motion
-    none = torch.zeros(model.config.emotions, device=data.device)
+    error = velocity(model, batch, draws) - (draws.noise - batch.motion)
+    return weighed(error, batch.motion, metric, draws.times, weights)
+
+
+def velocity(model: MoDA, batch: MotionBatch, draws: Draws) -> Tensor:
+    """What the network answers on the way from a batch's motion to the noise, (B, L, 70) float32."""
+    none = torch.zeros(model.config.emotions, device=batch.motion.device)
     none[-1] = 1.0
     emotion = torch.where(draws.null_emotion[:, None], none, batch.emotion)
     previous = torch.where(draws.null_previous[:, None], model.null_motion, batch.previous)
-    x = between(data, draws.noise, draws.times)
+    x = between(batch.motion, draws.noise, draws.times)
     tokens = model.encode_speech(batch.speech, draws.null_speech)
     conditions = model.encode_conditions(tokens, emotion, batch.identity, null_identity=draws.null_identity)
     motion = torch.cat([previous[:, None].expand_as(x), x], -1)
-    v = model.velocity(motion, NETWORK_TIME * draws.times, conditions).float()
-    error = v - (draws.noise - data)
+    return model.velocity(motion, NETWORK_TIME * draws.times, conditions).float()
+
+
+def weighed(
+    error: Tensor, data: Tensor, metric: ActionMetric, times: Tensor, weights: LossWeights
+) -> tuple[Tensor, Tensor]:
+    """Loss of velocities that are off by `error` (B, L, 70) at times (B,) where the motion is `data`, and its terms."""
     action, pose = metric(error)
     action = action * metric.emphasis(data)
     # Change over time of the clean estimate: its error is s times the velocity's.
@@ -139,24 +154,67 @@ def lite_loss(
         "plain": error.square().mean(),
         "action": action.square().mean(),
         "pose": pose.square().mean(),
-        "change": (draws.times * change).mean(),
+        "change": (times * change).mean(),
     }
     total = sum(getattr(weights, name) * value for name, value in terms.items())
     assert isinstance(total, Tensor)
     return total, torch.stack([terms[name].detach() for name in TERMS])
 
 
+def lips_of(motion: Tensor) -> Tensor:
+    """The part of normalised motion (..., 70) that moves the lips."""
+    lips = motion[..., EXPRESSION] @ projection(LIP_ACTIONS).to(motion.device)
+    return torch.cat([lips, torch.zeros_like(motion[..., POSE])], dim=-1)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of a segment that a pupil sees: `frames`, of which the first `known` are not asked for."""
+
+    frames: slice
+    known: int = 0
+
+
+def window_loss(
+    model: MoDA,
+    teacher: MoDA,
+    batch: MotionBatch,
+    metric: ActionMetric,
+    draws: Draws,
+    weights: LossWeights,
+    window: Window,
+) -> tuple[Tensor, Tensor]:
+    """As `lite_loss`, but wanted is what `teacher` answers to the whole segment, from a network that sees a window of
+    it alone. The same noise is given to both, so that nothing is left to chance but what the window hides.
+
+    Where frames are known, lips alone are asked for, since these follow from the sound: of blinks, brows and head a
+    network that cannot know would learn the mean, and blink less."""
+    with torch.no_grad():
+        wanted = velocity(teacher, batch, draws)[:, window.frames]
+    seen, asked = batch.window(window.frames), slice(window.known, None)
+    error = velocity(model, seen, draws.window(window.frames)) - wanted
+    if window.known:
+        error = lips_of(error)
+    return weighed(error[:, asked], seen.motion[:, asked], metric, draws.times, weights)
+
+
 class Objective(nn.Module):
     """The network with its loss as one module, so that several processes can average the gradients of both."""
 
-    def __init__(self, model: MoDA, metric: ActionMetric, weights: LossWeights, bf16: bool) -> None:
+    def __init__(
+        self, model: MoDA, metric: ActionMetric, weights: LossWeights, bf16: bool, teacher: MoDA | None = None
+    ) -> None:
+        """teacher: who is followed where a window is given; it learns nothing."""
         super().__init__()
         self.model, self.metric, self.weights, self.bf16 = model, metric, weights, bf16
+        self.teacher = teacher
 
-    def forward(self, batch: MotionBatch, draws: Draws) -> tuple[Tensor, Tensor]:
-        """Loss and terms of a batch on the network's device (see `lite_loss`)."""
+    def forward(self, batch: MotionBatch, draws: Draws, window: Window | None = None) -> tuple[Tensor, Tensor]:
+        """Loss and terms of a batch on the network's device (see `lite_loss` and `window_loss`)."""
         with lower_precision(self.bf16, self.model.device.type):
-            return lite_loss(self.model, batch, self.metric, draws, self.weights)
+            if window is None or self.teacher is None:
+                return lite_loss(self.model, batch, self.metric, draws, self.weights)
+            return window_loss(self.model, self.teacher, batch, self.metric, draws, self.weights, window)
 
 
 @contextmanager

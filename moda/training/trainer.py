@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,15 @@ from moda.conditions.speech import FEATURES
 from moda.corpus.dataset import Corpus, MotionBatch
 from moda.errors import BadSetting, BadWeights
 from moda.generator.network import MoDA, MoDAConfig
+from moda.generator.noise import scaled
+from moda.models.lite import LiteModel
 from moda.training.init import fresh_model
-from moda.training.loss import TERMS, ActionMetric, Draws, LossWeights, Objective
+from moda.training.loss import TERMS, ActionMetric, Draws, LossWeights, Objective, Window
 from moda.training.pretrain_speech import learn_to_listen, start_from
 from moda.training.processes import Processes
 
+Piece = tuple[MotionBatch, Draws, Window | None]
+"""Part of a step's batch, its random numbers, and the window of a live session where one is learnt."""
 LITE = MoDAConfig(
     width=192,
     heads=6,
@@ -48,7 +52,8 @@ class TrainOptions:
 
     batch: segments a step, over all processes; accumulate: pieces into which each process cuts its share of them, to
     need less memory (the steps stay the same). short: share of steps made of segments of `short_segment` frames, the
-    pieces in which a live session plans."""
+    pieces in which a live session plans. live: share of steps in which the model learns to move the lips at the end of
+    such a piece as the model it started from does when it hears what follows (`draw_window`)."""
 
     steps: int = 15000
     listen_steps: int = 5000
@@ -56,6 +61,7 @@ class TrainOptions:
     segment: int = 80
     short: float = 0.25
     short_segment: int = 45
+    live: float = 0.0
     rate: float = 1.5e-3
     warmup: int = 100
     decay: float = 0.3
@@ -79,6 +85,21 @@ def learning_rate(step: int, options: TrainOptions) -> float:
     return options.rate * 0.5 * (1 + float(np.cos(np.pi * min(1.0, (step - start) / (options.steps - start)))))
 
 
+LIVE_WINDOWS = ((32, 5), (16, 10), (0, 80))
+"""Known frames and new ones of the windows that are learnt with `TrainOptions.live`, each as often: a live session
+alone, one among many (`moda.live`), and a whole segment, so that what is planned offline stays as it was."""
+LIVE_NOISE = (0.0, 0.3)
+"""Noise of the lips in such steps: a live session's, and that of offline planning."""
+
+
+def draw_window(segment: int, rng: np.random.Generator) -> Window:
+    """A window of `LIVE_WINDOWS`, somewhere in a segment of so many frames."""
+    known, new = LIVE_WINDOWS[int(rng.integers(len(LIVE_WINDOWS)))]
+    length = min(known + new, segment)
+    first = int(rng.integers(0, segment - length + 1))
+    return Window(slice(first, first + length), max(0, length - new))
+
+
 class Trainer:
     """Model, optimiser, running mean and random state; `train` runs until `options.steps`.
 
@@ -100,6 +121,7 @@ class Trainer:
         self.say = say if self.processes.main else lambda _: None
         self.parts = self.processes.rows(options.batch, options.accumulate)
         corpus.chances(options.segment)  # a corpus of shorter items is told before anything is made
+        teacher = self.frozen(start) if options.live > 0 else None
         self.run.mkdir(parents=True, exist_ok=True)
         self.model = fresh_model(options.config, options.seed)
         if start is not None:
@@ -113,7 +135,15 @@ class Trainer:
         elif start is None:
             self.listen()
         metric = ActionMetric(self.processes.device)
-        self.objective = self.processes.share(Objective(self.model, metric, options.weights, options.bf16))
+        self.objective = self.processes.share(Objective(self.model, metric, options.weights, options.bf16, teacher))
+
+    def frozen(self, start: MoDA | None) -> MoDA:
+        """Who teaches live windows: a copy of the model that is gone on from. Raises BadSetting where there is none."""
+        if start is None:
+            raise BadSetting("Windows of live sessions are learnt from a trained model: give one with --start.")
+        teacher = MoDA(start.config)
+        teacher.load_state_dict(start.state_dict())
+        return teacher.to(self.processes.device).eval().requires_grad_(False)
 
     @property
     def checkpoint(self) -> Path:
@@ -134,7 +164,7 @@ class Trainer:
         self.model.speech_embedder.load_state_dict(torch.load(kept, weights_only=True))
         self.mean = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
 
-    def draw(self, step: int) -> list[tuple[MotionBatch, Draws]]:
+    def draw(self, step: int) -> list[Piece]:
         """This process's pieces of the batch of a step, on its device.
 
         Each step has its own random numbers, so a resumed run makes the same steps.
@@ -143,18 +173,22 @@ class Trainer:
         rng = np.random.default_rng([options.seed, 11, step])
         generator = torch.Generator().manual_seed(options.seed * 1_000_003 + step)
         first, last = self.parts[0].start, self.parts[-1].stop
-        length = min(options.short_segment, options.segment) if rng.random() < options.short else options.segment
+        window = draw_window(options.segment, rng) if options.live and rng.random() < options.live else None
+        short = rng.random() < options.short and window is None
+        length = min(options.short_segment, options.segment) if short else options.segment
         batch = self.corpus.batch(options.batch, length, rng, rows=slice(first, last))
         shape = (options.batch, *batch.motion.shape[1:])
         draws = Draws.of(shape, generator, options.weights, self.model.null_identity is not None)
+        if window is not None:
+            scaled(draws.noise, replace(LiteModel.noise, lips=LIVE_NOISE[int(rng.integers(len(LIVE_NOISE)))]))
         pieces = []
         for part in self.parts:
             own = slice(part.start - first, part.stop - first)
             values = {name: value[own].to(device) for name, value in vars(batch).items()}
-            pieces.append((MotionBatch(**values), draws.rows(part, device)))
+            pieces.append((MotionBatch(**values), draws.rows(part, device), window))
         return pieces
 
-    def drawn(self, until: int) -> Iterator[list[tuple[MotionBatch, Draws]]]:
+    def drawn(self, until: int) -> Iterator[list[Piece]]:
         """The pieces of every step to come; where a GPU computes, the next are drawn meanwhile."""
         if self.processes.device.type == "cpu":
             yield from (self.draw(step) for step in range(self.step, until))
@@ -196,14 +230,14 @@ class Trainer:
         self.processes.wait()
         return losses
 
-    def gradients(self, pieces: list[tuple[MotionBatch, Draws]]) -> dict[str, float]:
+    def gradients(self, pieces: list[Piece]) -> dict[str, float]:
         """Backward passes of this process's pieces; the gradient is the whole batch's. Returns loss and terms."""
         seen = torch.zeros(1 + len(TERMS), device=self.processes.device)
-        for number, (batch, draws) in enumerate(pieces):
+        for number, (batch, draws, window) in enumerate(pieces):
             # Gradients are summed over pieces and averaged over processes: each row must weigh the same in the end.
             share = len(batch.motion) * self.processes.count / self.options.batch
             with self.processes.apart(self.objective, more=number + 1 < len(pieces)):
-                loss, terms = self.objective(batch, draws)
+                loss, terms = self.objective(batch, draws, window)
                 (loss * share).backward()
             seen += torch.cat([loss.detach()[None], terms]) * share
         return dict(zip(("loss", *TERMS), self.processes.mean(seen).tolist()))

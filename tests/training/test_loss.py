@@ -11,7 +11,17 @@ import torch
 from moda.corpus.dataset import MotionBatch
 from moda.generator.network import MoDA, MoDAConfig
 from moda.generator.sampler import ClipRequest, SamplingOptions, sample_clip
-from moda.training.loss import TERMS, ActionMetric, Draws, LossWeights, lite_loss
+from moda.training.loss import (
+    TERMS,
+    ActionMetric,
+    Draws,
+    LossWeights,
+    Window,
+    lips_of,
+    lite_loss,
+    velocity,
+    window_loss,
+)
 
 CONFIG = MoDAConfig(
     width=32, heads=2, blocks4=1, blocks2=1, blocks1=1, speech_shape=(4,),
@@ -128,6 +138,47 @@ def test_share_of_those_who_go_without() -> None:
     for name in ("speech", "emotion", "identity", "previous"):
         share = float(getattr(drawn, f"null_{name}").float().mean())
         assert abs(share - getattr(rates, f"drop_{name}")) < 0.015, name
+
+
+def shaken(seed: int) -> MoDA:
+    """A network that answers something."""
+    model = fresh()
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for value in model.parameters():
+            value += 0.1 * torch.randn(value.shape, generator=generator)
+    return model
+
+
+def test_in_the_whole_window_a_teacher_says_what_it_says_itself() -> None:
+    data, model = batch(), shaken(1)
+    same, _ = window_loss(model, shaken(1), data, METRIC, draws(data, 3), NO_DROP, Window(slice(0, 24)))
+    other, _ = window_loss(model, shaken(2), data, METRIC, draws(data, 3), NO_DROP, Window(slice(0, 24)))
+    assert float(same) < 1e-9 < 0.01 < float(other)
+
+
+def test_a_window_asks_for_what_the_teacher_says_who_sees_more() -> None:
+    """By hand: the pupil has frames 6 to 18 alone, begins behind frame 5, is asked for the lips of the last five."""
+    data, model, teacher = batch(), shaken(1), shaken(2)
+    drawn, seen = draws(data, 3), slice(6, 18)
+    _, terms = window_loss(model, teacher, data, METRIC, drawn, NO_DROP, Window(seen, 7))
+    part = MotionBatch(data.motion[:, seen], data.motion[:, 5], data.speech[:, seen], data.emotion, data.identity)
+    answer = velocity(model, part, replace(drawn, noise=drawn.noise[:, seen]))
+    error = (answer - velocity(teacher, data, drawn)[:, seen])[:, 7:]
+    assert torch.isclose(terms[0], lips_of(error).square().mean(), rtol=1e-4)
+    assert 0 < float(lips_of(error).square().sum()) < float(error[..., :63].square().sum())
+    # What is asked hangs on what the window hides from the pupil, not from the teacher.
+    data.speech[:, 20] += 1.0
+    assert not torch.isclose(
+        terms[0], window_loss(model, teacher, data, METRIC, drawn, NO_DROP, Window(seen, 7))[1][0], rtol=1e-4
+    )
+
+
+def test_a_teacher_learns_nothing() -> None:
+    data, model, teacher = batch(), shaken(1), shaken(2)
+    window_loss(model, teacher, data, METRIC, draws(data, 3), NO_DROP, Window(slice(2, 20), 8))[0].backward()
+    assert all(value.grad is None for value in teacher.parameters())
+    assert any(value.grad is not None for value in model.parameters())
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ def few_items(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_rounds_are_made_one_from_the_other_and_gone_on_with(tmp_path: Path, few_items: None) -> None:
     speech, said = pools(tmp_path / "pools", True), []
-    model = learn_lips(tmp_path / "run", asset("moda-lite"), speech, rounds=SMALL, say=said.append)
+    model = learn_lips(tmp_path / "run", asset("moda-lite"), speech, rounds=SMALL, live_steps=0, say=said.append)
     for number in (1, 2):
         assert (tmp_path / "run" / f"round-{number}" / "model" / "model.safetensors").is_file()
     rounds = [MoDA.from_pretrained(tmp_path / "run" / f"round-{number}" / "model").state_dict() for number in (1, 2)]
@@ -54,10 +54,17 @@ def test_rounds_are_made_one_from_the_other_and_gone_on_with(tmp_path: Path, few
         np.testing.assert_allclose(value, (rounds[0][name] + rounds[1][name]) / 2, atol=1e-6, err_msg=name)
     shard = tmp_path / "run" / "round-2" / "corpus" / "shard-0000" / "done"
     made = shard.stat().st_mtime_ns
-    again = learn_lips(tmp_path / "run", asset("moda-lite"), speech, rounds=SMALL, say=said.append)
+    again = learn_lips(tmp_path / "run", asset("moda-lite"), speech, rounds=SMALL, live_steps=0, say=said.append)
     assert shard.stat().st_mtime_ns == made
     for (name, one), two in zip(model.state_dict().items(), again.state_dict().values()):
         np.testing.assert_array_equal(one.numpy(), two.numpy(), err_msg=name)
+    assert not (tmp_path / "run" / "live").exists()
+    live = learn_lips(tmp_path / "run", asset("moda-lite"), speech, rounds=SMALL, live_steps=2, say=said.append)
+    kept = MoDA.from_pretrained(tmp_path / "run" / "live" / "model").state_dict()
+    moved = [float((value - model.state_dict()[name]).abs().max()) for name, value in live.state_dict().items()]
+    assert 0 < max(moved) < 0.01
+    for name, value in live.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), kept[name].numpy(), err_msg=name)
 
 
 def test_without_footage_there_is_nothing_to_learn(tmp_path: Path, few_items: None) -> None:

@@ -11,12 +11,13 @@ import torch
 
 from moda.corpus.dataset import Corpus, resting_frame
 from moda.corpus.synthetic.styles import IDENTITY_MEAN, random_identity
+from moda.errors import BadSetting
 from moda.generator.network import MoDA
 from moda.motion.space import denormalise, neutral_reference
 from moda.training.init import fresh_model
 from moda.training.loss import ActionMetric
 from moda.training.pretrain_speech import lip_actions
-from moda.training.trainer import LITE, Trainer, TrainOptions, learning_rate
+from moda.training.trainer import LITE, LIVE_WINDOWS, Trainer, TrainOptions, draw_window, learning_rate
 
 TINY = replace(LITE, width=32, heads=2, blocks1=1)
 OPTIONS = TrainOptions(steps=6, listen_steps=0, batch=3, segment=24, rate=4e-3, warmup=1, decay=0.01, config=TINY)
@@ -96,3 +97,33 @@ def test_metric_weighs_actions() -> None:
 def test_resting_frame_is_the_relaxed_face() -> None:
     assert np.allclose(denormalise(resting_frame(yaw=5.0)), neutral_reference(0.0, 5.0, 0.0), atol=1e-5)
     assert np.abs(lip_actions(resting_frame()[None])).max() < 1e-2
+
+
+def test_windows_are_those_of_live_sessions_and_whole_segments() -> None:
+    rng = np.random.default_rng(2)
+    drawn = [draw_window(80, rng) for _ in range(300)]
+    assert {(w.known, w.frames.stop - w.frames.start - w.known) for w in drawn} == set(LIVE_WINDOWS)
+    assert all(0 <= w.frames.start < w.frames.stop <= 80 for w in drawn)
+    assert len({w.frames.start for w in drawn if w.known == 32}) > 20
+    short = [draw_window(20, rng) for _ in range(30)]
+    assert {(w.known, w.frames.stop - w.frames.start) for w in short} == {(15, 20), (10, 20), (0, 20)}
+
+
+def test_live_windows_are_learnt_from_the_start(corpus: Corpus, tmp_path: Path) -> None:
+    """Steps are the same in one piece or three, and the pupil comes nearer to what its start says with more in view."""
+    start = fresh_model(TINY, 1)
+    generator = torch.Generator().manual_seed(4)
+    with torch.no_grad():
+        for value in start.parameters():
+            value += 0.1 * torch.randn(value.shape, generator=generator)
+    options = replace(OPTIONS, live=1.0, steps=40, rate=1e-3, bf16=False)
+    whole = Trainer(corpus, tmp_path / "whole", options, quiet, start=start)
+    parts = Trainer(corpus, tmp_path / "parts", replace(options, accumulate=3), quiet, start=start)
+    losses = whole.train()
+    assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:10])
+    assert parts.train(until=4) == pytest.approx(losses[:4], rel=1e-3)
+
+
+def test_live_windows_need_a_start(corpus: Corpus, tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match="--start"):
+        Trainer(corpus, tmp_path / "run", replace(OPTIONS, live=0.5), quiet)
