@@ -22,7 +22,7 @@ def test_lips_are_as_true_in_other_languages_as_in_english() -> None:
     found = languages(
         MoDA.from_pretrained(SHIPPED),
         lambda said, frames: articulate(said.phones, frames),  # rules: lips were learnt from films since
-        count=4,
+        count=8,
         options=options,
     )
     assert list(found) == [f"r_in_{language}" for language in LANGUAGES]

@@ -181,6 +181,20 @@ def test_a_teacher_learns_nothing() -> None:
     assert any(value.grad is not None for value in model.parameters())
 
 
+def test_a_pupil_comes_nearer_to_its_teacher() -> None:
+    data, model, teacher = batch(), shaken(1), shaken(1)
+    drawn, window = draws(data, 3), Window(slice(6, 18), 7)
+    optimiser = torch.optim.Adam(model.parameters(), 1e-3)
+    losses = []
+    for _ in range(30):
+        loss, _ = window_loss(model, teacher, data, METRIC, drawn, NO_DROP, window)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert 0 < losses[-1] < 0.5 * losses[0]
+
+
 @pytest.mark.slow
 def test_it_teaches_a_small_network_to_follow_speech() -> None:
     """After a short training the sampled motion follows speech it has not seen."""
