@@ -22,7 +22,8 @@ def projection(actions: tuple[str, ...]) -> Tensor:
     """(63, 63) orthogonal projection of normalised expression onto the directions of the named actions."""
     columns = write_matrix()[:, [INDEX[name] for name in actions]]
     basis, _ = np.linalg.qr(columns / (STD[:63, None].astype(np.float64) + STD_FLOOR))
-    return torch.from_numpy((basis @ basis.T).astype(np.float32))
+    with torch.inference_mode(False):  # it is kept, and a training may ask for it after a sampler did
+        return torch.from_numpy((basis @ basis.T).astype(np.float32))
 
 
 def scaled(noise: Tensor, scale: NoiseScale) -> Tensor:
