@@ -25,6 +25,8 @@ from moda.errors import NO_ROOM, UserError, explain_import
 
 Progress = Callable[[str, int, int], None]
 STOPPED = 130
+MOST_BYTES = 255
+"""Of a file's name."""
 SILENCE = 30.0
 """Seconds without a word after which a line of progress is printed where stderr is no terminal."""
 
@@ -95,8 +97,13 @@ def explain(fault: Exception, name: str) -> str | None:
 def explain_disk(fault: OSError) -> str | None:
     """A full or unwritable disk, or a name beyond its limits, as one sentence; None for another fault."""
     if fault.errno == errno.ENAMETOOLONG:
-        name = Path(str(fault.filename or "")).name
-        return f"The name {name[:40]!r}... is too long for this system ({len(name)} letters): choose a shorter one."
+        path = Path(str(fault.filename or ""))
+        longest = max(path.parts, key=len, default="")
+        if len(os.fsencode(longest)) > MOST_BYTES:
+            shown = f"The name {longest[:40]!r}... is too long for this system ({len(longest)} letters)"
+        else:
+            shown = f"The path to {path.name[:40]!r} is too long for this system ({len(str(path))} letters)"
+        return f"{shown}: choose a shorter one."
     if fault.errno in {*NO_ROOM, errno.EROFS}:
         where = fault.filename2 or fault.filename or tempfile.gettempdir()  # of a copy, where to
         return f"Nothing more can be written to {where} ({fault.strerror}): make room, or set TMPDIR to another folder."

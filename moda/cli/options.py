@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json as jsonlib
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -39,6 +40,8 @@ ScriptText = Annotated[
 ]
 FaceIndex = Annotated[int | None, typer.Option("--face", help="Which face, 0 is the largest.", show_default=False)]
 
+ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]+:/|data:)", re.IGNORECASE)
+"""How an address begins once a path was made of it, which joins slashes; a drive has one letter."""
 ALL_GROUPS = ("sampling", "guidance", "emotion", "pose", "trims", "video")
 
 
@@ -46,7 +49,7 @@ def check_input(path: Path | None, what: str, fault: type[UserError]) -> None:
     """Told before anything is loaded: a file that is not there, or an address. Raises `fault`; None passes."""
     if path is None:
         return
-    if "://" in str(path) or str(path).startswith(("http:/", "https:/")):
+    if ADDRESS.match(str(path)):
         raise fault(f"The {what} {str(path)[:80]!r} is an address: download it, and give the file.")
     try:
         there = path.exists()

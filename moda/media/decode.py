@@ -30,6 +30,10 @@ that sample n is always the sound at n / rate seconds of the file. A codec's pri
 slightly negative first stamp, which must not cut the start. Another rate needs a filter of its own after this one:
 made to fill and to convert at once, it loses the sound after a gap."""
 
+PICTURES_BESIDE = ("-map", "0:v?", "-c:v", "copy", "-t", "0", "-f", "null", "-")
+"""A second output that takes no picture. A transport stream's times are counted from the first stream that is used:
+sound alone would begin at once, however late it is."""
+
 MAX_TRACKS = 16  # sound tracks of one file that are listened to
 SILENCE = 1e-3  # peak below which a sound counts as silent: -60 dBFS, under any usable recording
 # How far the mixture of all channels may lie below the loudest one before that one is taken alone, in dB. Two channels
@@ -147,6 +151,7 @@ class _Source:
             f"{channel_filter(channel)}{TIMING},aresample={RATE}:resampler=soxr:precision=24,"
             "aformat=sample_fmts=flt:channel_layouts=mono",
             "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1",
+            *PICTURES_BESIDE,
         ]  # fmt: skip
         samples = bytearray()
         with self._child(arguments) as child:

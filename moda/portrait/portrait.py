@@ -32,6 +32,8 @@ MAX_LEAN, HINT_LEAN = 63.0, 40.0
 """Degrees of roll beyond which the picture, not the head, is taken to lie on its side, or a hint is given."""
 DARK = 40.0
 """Mean brightness of the face, of 255."""
+BRIGHTER = 1.05
+"""How many times as bright the next frame of a picture that fades in is at least."""
 OPEN_MOUTH = 0.06
 MAX_OUTSIDE = 0.06
 """Part of the face landmarks that may lie outside the picture."""
@@ -129,13 +131,29 @@ def open_portrait(
     """
     name = Path(source).stem if isinstance(source, str | Path) else "portrait"
     first: FaceNotUsable | NoFaceFound | None = None
+    best: Portrait | None = None
     for picture in read_pictures(source, max_megapixels):
         try:
-            return _portrait_in(picture, face_index, point, name)
+            found = _portrait_in(picture, face_index, point, name)
         except (FaceNotUsable, NoFaceFound) as fault:  # an animation may fade in, a document have a cover
             first = first or fault
+            continue
+        if best is None and first is None and found.rest.brightness >= DARK:
+            return found
+        if best is not None and not _fades_in(best, found):
+            return best
+        best = found
+    if best is not None:
+        return best
     assert first is not None
     raise first
+
+
+def _fades_in(before: Portrait, after: Portrait) -> bool:
+    """Whether two frames of an animation show the same face, the second one brighter."""
+    moved = float(np.abs(before.face.landmarks[:, :2] - after.face.landmarks[:, :2]).mean())
+    alike = moved < 0.3 * float(before.face.pose.scale)
+    return alike and after.rest.brightness > BRIGHTER * before.rest.brightness
 
 
 def _portrait_in(picture: Picture, face_index: int | None, point: tuple[float, float] | None, name: str) -> Portrait:
@@ -233,6 +251,9 @@ def _refuse(image: np.ndarray, found: list[Face]) -> None:
             raise FaceNotUsable(CUT_OFF)
         if face.score > 0.8 and abs(face.pose.angles[1]) > MAX_YAW:
             raise FaceNotUsable("The face is turned too far to the side; please use a picture from the front.")
+    height, width = image.shape[:2]
+    if max(height, width) < 2 * MIN_FACE:
+        raise NoFaceFound(f"No face was found: the picture has only {width} x {height} pixels; use a larger one.")
     fault = picture_fault(image)
     if fault is not None:
         raise NoFaceFound(f"No face was found: {fault}.")

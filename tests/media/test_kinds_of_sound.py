@@ -123,6 +123,15 @@ def test_a_track_that_starts_late_at_any_rate(tmp_path: Path) -> None:
             assert same(heard, written(heard, tmp_path / f"out{ending}"))
 
 
+@pytest.mark.parametrize(("ending", "codec"), [("ts", "aac"), ("m2ts", "ac3"), ("mpg", "mp2")])
+def test_a_late_track_of_a_transport_stream(ending: str, codec: str, tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", talk(1.5, 48_000), 48_000)
+    ffmpeg("-itsoffset", 1.5, "-i", tmp_path / "a.wav", "-f", "lavfi", "-i", "color=s=64x64:r=25:d=3",
+           "-map", "0:a", "-map", "1:v", "-c:v", "mpeg2video", "-c:a", codec, tmp_path / f"a.{ending}")  # fmt: skip
+    heard = load_speech(tmp_path / f"a.{ending}")
+    assert heard.seconds == pytest.approx(3.0, abs=0.15) and np.abs(heard.waveform[: int(1.4 * RATE)]).max() < 0.01
+
+
 def test_a_sound_track_that_came_out_wrong_is_replaced_by_what_was_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

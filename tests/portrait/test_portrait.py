@@ -166,7 +166,8 @@ def test_an_animation_that_fades_in_shows_its_face(astronaut: np.ndarray) -> Non
     frames = [Image.fromarray((astronaut * min(1, k / 6)).astype(np.uint8)) for k in range(9)]
     buffer = io.BytesIO()
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=80)
-    assert open_portrait(buffer.getvalue()).face.human
+    found = open_portrait(buffer.getvalue())
+    assert found.face.human and found.rest.brightness > 0.9 * open_portrait(astronaut).rest.brightness
 
 
 def test_a_pose_is_fitted_once(hopper_portrait: Portrait) -> None:
@@ -213,6 +214,17 @@ def test_a_small_face_is_refused_with_its_size(hopper: np.ndarray) -> None:
         open_portrait(tiny)
 
 
+def stored(picture: np.ndarray) -> np.ndarray:
+    """With the blocks of a JPEG picture."""
+    return np.asarray(cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 75])[1], cv2.IMREAD_COLOR))
+
+
+def test_a_small_picture_is_refused_with_its_size(astronaut: np.ndarray) -> None:
+    small = cv2.resize(astronaut, (64, 64), interpolation=cv2.INTER_AREA)
+    with pytest.raises(NoFaceFound, match="only 64 x 64 pixels"):
+        open_portrait(small)
+
+
 def nothing(hopper: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
     noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype=np.uint8)
     return {
@@ -221,11 +233,12 @@ def nothing(hopper: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
         "dark": ((hopper * 0.015).astype(np.uint8), "almost black"),
         "blurred": (np.asarray(cv2.GaussianBlur(hopper, (0, 0), 8)), "very blurred"),
         "smeared": (np.asarray(cv2.GaussianBlur(hopper, (0, 0), 30)), "very blurred"),
+        "blurred and stored": (stored(np.asarray(cv2.GaussianBlur(hopper, (0, 0), 14))), "very blurred"),
         "noise": (noise, "shows a face clearly"),
     }
 
 
-@pytest.mark.parametrize("case", ["one colour", "black", "dark", "blurred", "smeared", "noise"])
+@pytest.mark.parametrize("case", ["one colour", "black", "dark", "blurred", "smeared", "blurred and stored", "noise"])
 def test_no_face_says_so_and_why(case: str, hopper: np.ndarray) -> None:
     picture, reason = nothing(hopper)[case]
     with pytest.raises(NoFaceFound, match=f"No face was found.*{reason}"):
