@@ -15,7 +15,7 @@ from moda.settings import Settings
 
 
 def test_guidance_left_alone_is_the_models_own() -> None:
-    assert sampling_options(Settings(), BaseModel).guidance == Guidance(joint=1.2, refresh=2)
+    assert sampling_options(Settings(), BaseModel).guidance == Guidance(joint=1.2, refresh=2, first=1)
     own = Settings().speech_guidance
     assert sampling_options(Settings(), LiteModel).guidance == Guidance(speech=own)
     assert sampling_options(Settings(emotion_guidance=2.0), BaseModel).guidance == Guidance(speech=own, emotion=2.0)
@@ -28,11 +28,13 @@ def test_the_reference_preset_is_the_published_sampler() -> None:
 
 
 def test_moda_base_walks_its_own_pace() -> None:
-    """5 steps, guidance at the first, third and fifth: 8 rows for the published 20."""
+    """5 steps, guidance at the second and fourth: 7 rows for the published 20."""
     options = sampling_options(Settings(), BaseModel)
-    assert (options.steps, options.warp, options.guidance.refresh, options.guidance.joint) == (5, 0.7, 2, 1.2)
-    refreshed = -(-options.steps // options.guidance.refresh)
-    assert options.steps + refreshed * (options.guidance.branches - 1) == 8
+    guidance = options.guidance
+    assert (options.steps, options.warp, guidance.refresh, guidance.first, guidance.joint) == (5, 0.8, 2, 1, 1.2)
+    assert guidance.rows(options.steps) == 7
+    published = SamplingOptions.reference()
+    assert published.guidance.rows(published.steps) == 20
 
 
 def test_moda_lite_walks_six_even_steps() -> None:

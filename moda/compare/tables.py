@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from moda.evaluate.latex import latex
 from moda.evaluate.measures.definitions import MEASURES
 from moda.media.csv_safe import cell, number
 
@@ -27,11 +28,6 @@ SHOWN: tuple[tuple[str, str, int], ...] = (
 #: Own timings, where a row has them.
 TIMES: tuple[tuple[str, str, int], ...] = (("plan_seconds", "Plan (s)", 2), ("real_time_factor", "RTF", 2))
 MARKS = {"higher": r"$\uparrow$", "lower": r"$\downarrow$", "inside": ""}
-_LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': "''", "°": r"$^\circ$", "\n": " ", "\r": " ",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -122,8 +118,3 @@ def printed(value: float, decimals: int) -> str:
 def _range(name: str, decimals: int) -> str:
     real = MEASURES[name].real if name in MEASURES else None
     return "" if real is None else f"{real[0]:.{decimals}f} to {real[2]:.{decimals}f}"
-
-
-def latex(text: str) -> str:
-    """Text in which LaTeX finds no command."""
-    return "".join(_LATEX.get(letter, letter) for letter in text)

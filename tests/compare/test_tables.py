@@ -8,7 +8,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moda.compare.tables import Row, best, latex, printed, write_csv, write_latex
+from moda.compare.tables import Row, best, printed, write_csv, write_latex
+from moda.evaluate.latex import latex
 from moda.media.csv_safe import cell
 
 ROWS = [

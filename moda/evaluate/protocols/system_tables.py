@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from moda.evaluate.latex import latex
 from moda.evaluate.measures.intervals import bootstrap_interval, paired_p
 from moda.evaluate.measures.signals import Array
 from moda.media.csv_safe import cell, number
@@ -171,10 +172,11 @@ def latex_table(results: Mapping[str, SystemResult]) -> str:
             intervals.append(between if math.isfinite(low) else "")
         if not name:
             lines.append(r"\midrule")
-        lines.append(" & ".join([_latex(name) if name else "Real videos", *means]) + r" \\")
+        lines.append(" & ".join([latex(name) if name else "Real videos", *means]) + r" \\")
         if any(intervals):
             lines.append(" & ".join(["", *intervals]) + r" \\")
-    lines += [r"\bottomrule", r"\end{tabular}" + "}" * wide, rf"\caption{{{_caption(results)}}}", r"\end{table*}", ""]
+    lines += [r"\bottomrule", r"\end{tabular}" + "}" * wide, rf"\caption{{{_caption(results)}}}"]
+    lines += [r"\label{tab:systems}", r"\end{table*}", ""]
     return "\n".join(lines)
 
 
@@ -187,8 +189,3 @@ def _caption(results: Mapping[str, SystemResult]) -> str:
     if len(results) > 2:
         said += r"; best in bold. $\dagger$: differs from the best, paired permutation test, $p<0.05$"
     return said + "."
-
-
-def _latex(text: str) -> str:
-    """Text in which LaTeX finds no command."""
-    return "".join({"\\": r"\textbackslash{}"}.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in text)
