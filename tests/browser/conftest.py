@@ -169,13 +169,19 @@ class Studio:
 
 @pytest.fixture
 def open_studio(chromium: Any, server: str) -> Iterator[Any]:
-    """Opens the page in a context of its own: another visitor each time. address: of another server."""
+    """Opens the page in a context of its own: another visitor each time.
+
+    address: of another server; touch: on a phone, which has no mouse.
+    """
     contexts = []
 
-    def open_page(width: int = 1280, height: int = 900, scheme: str = "light", address: str = server) -> Studio:
+    def open_page(
+        width: int = 1280, height: int = 900, scheme: str = "light", address: str = server, touch: bool = False
+    ) -> Studio:
         context = chromium.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, permissions=PERMISSIONS
-        )
+            viewport={"width": width, "height": height}, color_scheme=scheme, permissions=PERMISSIONS,
+            has_touch=touch, is_mobile=touch,
+        )  # fmt: skip
         contexts.append(context)
         return Studio(context.new_page(), address)
 

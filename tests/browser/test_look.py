@@ -29,9 +29,21 @@ def overflow(studio: Any) -> float:
     return float(studio.page.evaluate("document.scrollingElement.scrollWidth - document.documentElement.clientWidth"))
 
 
+def swipe(studio: Any, where: Any, begin: tuple[float, float], end: tuple[float, float]) -> None:
+    """A finger goes from one place on an element to another; shares of its width and height."""
+    finger, box = studio.page.context.new_cdp_session(studio.page), where.bounding_box()
+    for k in range(7):
+        u, v = (a + (b - a) * min(k, 5) / 5 for a, b in zip(begin, end))
+        at = [{"x": box["x"] + u * box["width"], "y": box["y"] + v * box["height"]}] if k < 6 else []
+        kind = ("touchStart", *["touchMove"] * 5, "touchEnd")[k]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+
+
 @pytest.mark.parametrize("width", [390, 768])
-def test_no_sideways_scroll(open_studio: Any, width: int, astronaut: Path, speech: Path) -> None:
-    studio = open_studio(width, 844)
+def test_no_sideways_scroll_and_fingers_shape_a_take(
+    open_studio: Any, width: int, astronaut: Path, speech: Path
+) -> None:
+    studio = open_studio(width, 844, touch=width == 390)
     for tab in TABS:
         show(studio, tab)
         assert overflow(studio) <= 0, tab
@@ -42,6 +54,16 @@ def test_no_sideways_scroll(open_studio: Any, width: int, astronaut: Path, speec
         studio.preview()
         studio.wait_motion()
         assert overflow(studio) <= 0
+        lanes = "document.querySelector('moda-lanes')"
+        smile = studio.page.locator("moda-lanes .lanes canvas").nth(1)
+        smile.scroll_into_view_if_needed()
+        swipe(studio, smile, (0.2, 0.5), (0.7, 0.5))
+        studio.page.wait_for_function(f"{lanes}.chosen?.row.lane === 'smile'")
+        swipe(studio, smile, (0.4, 0.7), (0.4, 0.3))
+        studio.page.wait_for_function(f"{lanes}.edits.length === 1 && {lanes}.edits[0].amount > 0.1")
+        studio.page.locator("moda-stage .play").tap()
+        studio.page.wait_for_function("document.querySelector('moda-stage').drawn.seconds > 0")
+        assert overflow(studio) <= 0 and studio.faults == []
 
 
 @pytest.fixture(scope="session")
