@@ -79,6 +79,8 @@ class Session:
     """Whether the visitor's browser can show the stage; others get quick clips."""
     figure: bool = False
     """Whether the visitor looks at all trajectories as a figure."""
+    overlay: bool = False
+    """Whether that has every take in it."""
     rig: Path | None = None
     seen_as: Path | None = None
     """The picture as every browser can show it, where the upload is of another kind."""
@@ -112,6 +114,7 @@ class Session:
     def restart(self, takes: list[Take]) -> None:
         """Another portrait or speech from here on; only these takes go with it."""
         self.hold(takes)
+        self.overlay = False
         self.comparison = None
         self.inputs += 1
 

@@ -156,8 +156,8 @@ class MotionStep:
             self.clip: gr.update(visible=False, value=None),
         }
 
-    def shown(self, engine: Engine, session: Session, overlay: bool = False, play: bool = False) -> dict[Any, Any]:
-        """Everything about the session's takes; overlay: all takes in the plot; play: the face moves and speaks."""
+    def shown(self, engine: Engine, session: Session, play: bool = False) -> dict[Any, Any]:
+        """Everything about the session's takes; play: the face moves and speaks."""
         takes, chosen = session.takes, session.chosen
         if not takes:  # their speech was taken away since they were planned
             raise Superseded
@@ -165,14 +165,14 @@ class MotionStep:
         return {
             self.empty: gr.update(visible=False),
             **self.moving(engine, session, play),
-            **self.drawn(session, overlay),
+            **self.drawn(session),
             self.trims: gr.update(visible=True),
             self.more: gr.update(visible=True, open=session.figure),
             self.choose: gr.update(
                 choices=[(f"Take {k + 1} · seed {one.settings.seed}", k) for k, one in enumerate(takes)],
                 value=chosen, visible=several,
             ),
-            self.overlay: gr.update(visible=several),
+            self.overlay: gr.update(visible=several, value=session.overlay),
         }  # fmt: skip
 
     def moving(self, engine: Engine, session: Session, play: bool = False) -> dict[Any, Any]:
@@ -187,7 +187,7 @@ class MotionStep:
         able = session.portrait is not None and session.speech is not None
         return {self.clip: gr.update(value=None if made is None else str(made), visible=able)}
 
-    def drawn(self, session: Session, overlay: bool) -> dict[Any, Any]:
+    def drawn(self, session: Session) -> dict[Any, Any]:
         """What is to be said of the chosen take, and the trajectories of the takes, for who looks at them."""
         from moda.evaluate.report import summary
         from moda.evaluate.takes import evaluate_take
@@ -198,9 +198,9 @@ class MotionStep:
         session.shown["takes"] = session.sampled
         report = evaluate_take(takes[chosen], session.speech)
         said = messages.take_figures(takes[chosen], report, summary(report))
-        return {self.figures: gr.update(value=said, visible=True), **self.plotted(session, overlay)}
+        return {self.figures: gr.update(value=said, visible=True), **self.plotted(session)}
 
-    def plotted(self, session: Session, overlay: bool) -> dict[Any, Any]:
+    def plotted(self, session: Session) -> dict[Any, Any]:
         """The trajectories as a figure while somebody looks at it: drawing it holds a browser up for half a second,
         just when the face is to move."""
         from moda.preview.trajectories import figure
@@ -209,7 +209,7 @@ class MotionStep:
         if not takes or not session.figure:
             return {self.plot: gr.update(visible=False, value=None)}
         numbers = [chosen]
-        if overlay:
+        if session.overlay:
             numbers += [k for k in range(len(takes)) if k != chosen]
         motions, names = [takes[k].motion for k in numbers], [f"take {k + 1}" for k in numbers]
         return {self.plot: gr.update(value=figure(motions, session.speech, names, PLOT_HEIGHT), visible=True)}
@@ -280,7 +280,6 @@ class MotionStep:
             takes: float,
             model: str,
             pose_file: str | None,
-            overlay: bool,
             request: gr.Request,
             progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it among the defaults
             **values: Any,
@@ -290,12 +289,12 @@ class MotionStep:
             with events.making(engine, request, "plan", consent, report, "takes") as (session, job):
                 settings = self.settings_from(values, session, pose_file)
                 engine.plan(session, settings, int(takes), model, Watch(report, job.cancelled))
-                shown = self.shown(engine, session, overlay, play=True)
+                shown = self.shown(engine, session, play=True)
             return {**cleared(), **shown, self.say: ""}
 
         return events.starts(
             self.plan, preview_motion, list(cleared()), self.say, consent=consent, takes=self.takes, model=self.model,
-            pose_file=self.pose_file, overlay=self.overlay, **page,
+            pose_file=self.pose_file, **page,
         )  # fmt: skip
 
     def _connect_perform(
@@ -338,21 +337,21 @@ class MotionStep:
             return {self.stage: {"ends": {**given, "at": found}}}
 
         @guarded(self.say)
-        def let_go(overlay: bool, event: gr.EventData, request: gr.Request) -> Any:
+        def let_go(event: gr.EventData, request: gr.Request) -> Any:
             session, given = session_of(engine, request), event._data or {}
             try:
                 with events.making(engine, request, "plan", True, replaces="takes") as (session, job):
                     told = resample(engine, session, str(given["name"]), given["value"], job.cancelled)
             except UserError as fault:  # the face goes back to the take that is there
                 return {**self.moving(engine, session), self.say: events.in_words(fault)}
-            shown = self.shown(engine, session, overlay)
+            shown = self.shown(engine, session)
             shown[self.stage] |= told
             return {**cleared(), **shown, self.say: ""}
 
         last: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden", **PRIVATE}
         ahead: dict[str, Any] = {"concurrency_id": "ends", "concurrency_limit": 1, **last}
         self.stage.focus(touched, None, [self.stage, self.say], **ahead)
-        return self.stage.release(let_go, [self.overlay], list(cleared()), **last, **HEAVY)
+        return self.stage.release(let_go, None, list(cleared()), **last, **HEAVY)
 
     def connect_ahead(self, engine: Engine, event: Any) -> None:
         """After an event that brings portrait or speech: rig and sound go to the page, so that a preview finds them."""
@@ -434,11 +433,11 @@ class MotionStep:
             return self.moving(engine, session) if session.takes else {self.say: gr.skip()}
 
         @guarded(self.say)
-        def redraw(overlay: bool, request: gr.Request) -> Any:
+        def redraw(request: gr.Request) -> Any:
             session = session_of(engine, request)
             if session.take is None:
                 return {self.say: gr.skip()}
-            return {**self.drawn(session, overlay), self.say: ""}
+            return {**self.drawn(session), self.say: ""}
 
         last: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden", **PRIVATE}
         quick: dict[str, Any] = {"concurrency_id": "trims", "concurrency_limit": 2, **last}
@@ -453,22 +452,28 @@ class MotionStep:
             self.choose.input(choose, [self.choose], changed, **quick),
             self.stage.submit(edit, None, [self.say, *outdated()], **quick),
         ):
-            follow(event.success(redraw, [self.overlay], [self.plot, self.figures, self.say], **drawing))
+            follow(event.success(redraw, None, [self.plot, self.figures, self.say], **drawing))
         self.connect_clip(engine, self.stage.clear(no_stage, None, moving, **quick))
-        self.overlay.input(redraw, [self.overlay], [self.plot, self.figures, self.say], **drawing)
-        self._connect_figure(engine, drawing)
+        self._connect_figure(engine, {**last, "concurrency_id": "figure", "concurrency_limit": 1})
 
-    def _connect_figure(self, engine: Engine, drawing: dict[str, Any]) -> None:
+    def _connect_figure(self, engine: Engine, one_by_one: dict[str, Any]) -> None:
         """The figure of all trajectories is there for as long as its part of the page is unfolded."""
 
         @guarded(self.say)
-        def unfold(overlay: bool, request: gr.Request) -> Any:
+        def unfold(request: gr.Request) -> Any:
             session = session_of(engine, request)
             session.figure = True
-            return self.plotted(session, overlay)
+            return self.plotted(session)
+
+        @guarded(self.say)
+        def lay_over(overlay: bool, request: gr.Request) -> Any:
+            session = session_of(engine, request)
+            session.figure, session.overlay = True, bool(overlay)
+            return self.plotted(session)
 
         def fold(request: gr.Request) -> None:
             session_of(engine, request).figure = False
 
-        self.more.expand(unfold, [self.overlay], [self.plot, self.say], **drawing)
+        self.more.expand(unfold, None, [self.plot, self.say], **one_by_one)
+        self.overlay.input(lay_over, [self.overlay], [self.plot, self.say], **one_by_one)
         self.more.collapse(fold, None, None, queue=False, **PRIVATE)
