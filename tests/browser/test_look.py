@@ -61,7 +61,7 @@ def test_no_sideways_scroll_and_fingers_shape_a_take(
         studio.page.wait_for_function(f"{lanes}.chosen?.row.lane === 'smile'")
         swipe(studio, smile, (0.4, 0.7), (0.4, 0.3))
         studio.page.wait_for_function(f"{lanes}.edits.length === 1 && {lanes}.edits[0].amount > 0.1")
-        studio.page.locator("moda-stage .play").tap()
+        studio.page.locator("#stage-box moda-stage .play").tap()
         studio.page.wait_for_function("document.querySelector('moda-stage').drawn.seconds > 0")
         assert overflow(studio) <= 0 and studio.faults == []
 
