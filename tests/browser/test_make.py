@@ -408,7 +408,7 @@ def test_takes_can_be_compared_and_chosen(studio: Any, astronaut: Path, speech: 
     studio.page.wait_for_function("before => document.querySelector('#figures').innerText !== before", arg=first)
     studio.page.click("#all-trajectories > button")
     studio.page.locator("#overlay input").check()
-    studio.page.wait_for_function("document.querySelector('#plot').textContent.includes('take 2')")
+    studio.page.wait_for_function("document.querySelector('#plot')?.textContent.includes('take 2')")
 
 
 def test_emotion_text_is_understood_while_typing(studio: Any) -> None:
