@@ -107,9 +107,17 @@ def explain_disk(fault: OSError) -> str | None:
     if fault.errno in {*NO_ROOM, errno.EROFS}:
         where = fault.filename2 or fault.filename or tempfile.gettempdir()  # of a copy, where to
         return f"Nothing more can be written to {where} ({fault.strerror}): make room, or set TMPDIR to another folder."
-    if "usable temporary directory" in str(fault):
+    if isinstance(fault, FileNotFoundError) and not _has_temporary_folder():
         return "No temporary folder can be written to: make room, or set TMPDIR to a folder that can."
     return None
+
+
+def _has_temporary_folder() -> bool:
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -179,7 +180,6 @@ def test_a_missing_library_or_package_and_a_full_disk_are_one_sentence(
         (ImportError("libGL.so.1: cannot open shared object file: No such file"), "apt-get install libgl1"),
         (ModuleNotFoundError("No module named 'scipy'", name="scipy.ndimage"), "package scipy is not installed"),
         (OSError(28, "No space left on device", "/tmp/x"), "make room"),
-        (FileNotFoundError("[Errno 2] No usable temporary directory found in ['/tmp']"), "TMPDIR"),
     ]
     for fault, words in faults:
 
@@ -189,6 +189,12 @@ def test_a_missing_library_or_package_and_a_full_disk_are_one_sentence(
         monkeypatch.setattr(moda.doctor, "examine", fail)
         code, out, err = call("doctor")
         assert code == 2 and out == "" and words in one_line(err)
+    with monkeypatch.context() as full:
+        full.setattr(tempfile, "tempdir", None)
+        full.setattr(tempfile, "_candidate_tempdir_list", lambda: [])
+        full.setattr(moda.doctor, "examine", tempfile.gettempdir)
+        code, out, err = call("doctor")
+        assert code == 2 and out == "" and "TMPDIR" in one_line(err)
     monkeypatch.setattr(moda.doctor, "examine", lambda: (_ for _ in ()).throw(ModuleNotFoundError("x", name="moda.x")))
     with pytest.raises(ModuleNotFoundError):  # a fault of ours stays a traceback
         call("doctor")

@@ -37,7 +37,7 @@ def read_checkpoint(path: Path, what: str) -> dict[str, object]:
         loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=False)
     except Exception as error:  # a damaged pickle or archive breaks in a dozen ways
         size = path.stat().st_size
-        if "unsupported global" in str(error).lower():  # objects that only code in the file could make
+        if _holds_objects(path):
             raise BadWeights(
                 f"{path} holds more than tensors and plain containers, so it is not read as {what}: save its "
                 "state dict alone, or fetch the published file."
@@ -49,6 +49,14 @@ def read_checkpoint(path: Path, what: str) -> dict[str, object]:
     if not isinstance(loaded, dict):
         raise BadWeights(f"{path} holds a {type(loaded).__name__}, where {what} is a dictionary of tensors.")
     return loaded
+
+
+def _holds_objects(path: Path) -> bool:
+    """Whether a checkpoint names what only code in the file could make; False where it is no archive."""
+    try:
+        return bool(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+    except Exception:  # damaged in one of a dozen ways
+        return False
 
 
 def identify(keys: Mapping[str, object]) -> str | None:
