@@ -74,9 +74,9 @@ class Cut:
         return self.known + self.piece + self.draft
 
 
-ALONE = Cut(3, 2, known=2 * KNOWN)
-"""Where a session is alone: 306 ms. Single frames with a longer draft wait equally long, cost three times as much and
-follow the offline lips no better."""
+ALONE = Cut(2, 3, known=2 * KNOWN)
+"""Where a session is alone: 306 ms. Pieces of three frames and a draft of two wait equally long and cost a third less, but
+follow the offline lips less closely: the jaw's r is .939 instead of .953 (four voices)."""
 
 
 class LiveSession:
