@@ -75,8 +75,8 @@ class Cut:
 
 
 ALONE = Cut(2, 3, known=2 * KNOWN)
-"""Where a session is alone: 306 ms. Pieces of three frames and a draft of two wait equally long and cost a third less, but
-follow the offline lips less closely: the jaw's r is .939 instead of .953 (four voices)."""
+"""Where a session is alone: 306 ms. Pieces of three frames with a draft of two wait equally long and cost a third less,
+but follow the offline lips less closely: on four voices the jaw's r was .939 instead of .953."""
 
 
 class LiveSession:

@@ -110,16 +110,16 @@ def test_idle_gives_exactly_as_many_frames_and_the_mouth_rests(model: LiteModel,
 
 
 def test_lips_follow_the_sound(model: LiteModel) -> None:
-    """A loud second between silent ones opens the mouth then, and only then."""
+    """A loud second between silent ones opens the mouth then, and only then: as offline, from 0.2 s before on."""
     burst = speech_like(1.2)
     sound = np.concatenate([np.zeros(16_000, np.float32), burst, np.zeros(16_000, np.float32)])
     live = session(model)
     motion = np.concatenate([pushed(live, sound, 640), live.flush().array])
     jaw = read_actions(motion[:, :63], NEUTRAL)[:, JAW]
-    assert jaw[:22].max() < 0.12 and jaw[26:55].max() > 0.25 and np.percentile(jaw[62:], 90) < 0.15
+    assert jaw[:20].max() < 0.12 and jaw[26:55].max() > 0.25 and np.percentile(jaw[62:], 90) < 0.15
 
 
-@pytest.mark.parametrize("cut", [Cut(1, 4), Cut(3, 2), Cut(10, 2)])
+@pytest.mark.parametrize("cut", [Cut(1, 4), Cut(2, 3), Cut(10, 2)])
 def test_a_cut_keeps_its_delay(model: LiteModel, speech: np.ndarray, cut: Cut) -> None:
     live = LiveSession(model, START, Settings(seed=5), cut=cut)
     for at in range(0, 24_000, 160):

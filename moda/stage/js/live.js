@@ -44,8 +44,8 @@ export class LiveMotion {
       this.seenAt = now;
       return 0;
     }
-    const late = came - this.began;
-    const wait = late > MISSED ? late + MARGIN : late > 0 ? Math.max(this.wanted() - this.began, 0) : 0;
+    const late = came - this.shownAt(0);
+    const wait = late > MISSED ? late + MARGIN : late > 0 ? Math.max(this.wanted() - this.shownAt(0), 0) : 0;
     this.began += wait;
     this.shifts += wait;
     return wait;
