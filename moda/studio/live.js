@@ -190,8 +190,8 @@
   // ---- what the face says, heard when its lips are there ----
 
   const shownAt = (session, sample) => {
-    const at = face().live?.shownAt((sample / RATE) * FPS);
-    return at ?? session.began + (sample / RATE) * 1000 + (session.delay ?? 350);
+    const { live } = face(), at = live?.shownAt((sample / RATE) * FPS);
+    return at != null ? at + live.lag : session.began + (sample / RATE) * 1000 + (session.delay ?? 350);
   };
   const sounding = (session, item, late = 0) => {
     const context = session.context, node = context.createBufferSource();
@@ -266,7 +266,7 @@
     session.frames = new DataView(data).getUint32(0, true) + (data.byteLength - 4) / 140;
     stage.dataset.frames = String(session.frames);
     stage.live.steady = session.playing.length > 0;
-    session.delay = stage.live.shownAt(0) - session.began;
+    session.delay = stage.live.shownAt(0) + stage.live.lag - session.began;
     stage.dataset.delay = String(Math.round(session.delay));
     if (session.echo) {
       session.delayed.delayTime.value = Math.min(2, session.delay / 1000);

@@ -335,6 +335,23 @@ def test_the_delay_is_what_the_pieces_need(stage: Stage, hopper: Sitter) -> None
     assert 195 < began[99] - began[-1] < 230 and np.diff(seen[told["here"] :]).max() <= 2
 
 
+def test_how_long_drawing_takes_is_learnt_from_frames_that_were_there(stage: Stage, hopper: Sitter) -> None:
+    """Drawn 24 ms after they are due, but for frames that were themselves late, or not there yet."""
+    told = live(
+        stage,
+        hopper,
+        """
+        for (let k = 0; k < 20; k++) live.push(piece(3 * k), 1000 + 120 * k);
+        for (let k = 0; k < 50; k++) live.seen(k, live.shownAt(k) + 24);
+        const lag = live.lag;
+        live.seen(50, live.shownAt(50) + 500);
+        live.seen(80, live.shownAt(80) + 40);
+        return { lag, after: live.lag };
+        """,
+    )
+    assert 23 < told["lag"] < 24 and told["after"] == told["lag"]
+
+
 def test_frames_that_never_come_are_leapt_over_when_it_is_their_turn(stage: Stage, hopper: Sitter) -> None:
     """30 frames, a second left out, 30 more: nothing that was there is missed, and the delay is a second less."""
     told = live(

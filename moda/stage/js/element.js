@@ -344,10 +344,12 @@ export class StageElement extends HTMLElement {
     const ahead = live.leap(now);
     if (ahead > 0) this.tell("stage-shift", { ms: -ahead });
     const found = live.at(now);
+    const fresh = found && found[0] !== live.drawn;
     live.drawn = found && found[0];
     if (!found) return this.takes.length ? undefined : this.showRest();
     this.painter.draw(found[0], live, found[1] / live.fps, place);
     this.liveFrame = found[1];
+    if (fresh) live.seen(found[1], performance.now());
   }
 
   /** Frame i of one take, alone and exact: for exports and tests. */

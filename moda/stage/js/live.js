@@ -9,6 +9,7 @@ const MISSED = 60; // ms that a piece may be late and have its frames left out; 
 const CATCHING_UP = 0.05; // ms a ms: too little to be seen
 const FAR = 300, HURRYING = 0.5; // far behind, after a stall of the machine, it hurries
 const HASTE = 1; // ms a ms where it was told to go ahead: twice as fast
+const SETTLING = 0.1; // share of a new frame in what is known of the time that drawing takes
 
 /** What a session shows: frame n at `shownAt(n)`, in ms of performance.now(). */
 export class LiveMotion {
@@ -26,6 +27,7 @@ export class LiveMotion {
     this.seenAt = 0;
     this.gaps = []; // [number of the first frame, count] of frames that never come
     this.drawn = null; // the vector that was drawn last
+    this.lag = 0; // ms from when a frame is due until it is drawn, smoothed: a sound that belongs to it waits as long
   }
 
   /** uint32 number of the first frame, then float16 (k, 70). Returns ms by which what is shown had to wait, mostly 0. */
@@ -95,6 +97,12 @@ export class LiveMotion {
   /** Whether something else than what was drawn last is to be shown at this moment. */
   changes(now) {
     return this.gaps.length > 0 || (this.at(now)?.[0] ?? null) !== this.drawn;
+  }
+
+  /** This frame was drawn for the first time. What came too late itself says nothing of drawing. */
+  seen(frame, now) {
+    const late = now - this.shownAt(frame);
+    if (frame <= this.last && late >= 0 && late < MISSED) this.lag += SETTLING * (late - this.lag);
   }
 
   /** [vector, frame] of this moment, or null before the first one. */
