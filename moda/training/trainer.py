@@ -22,6 +22,7 @@ from moda.corpus.dataset import Corpus, MotionBatch
 from moda.errors import BadSetting, BadWeights
 from moda.generator.network import MoDA, MoDAConfig
 from moda.generator.noise import scaled
+from moda.live.session import ALONE, Cut
 from moda.models.lite import LiteModel
 from moda.training.init import fresh_model
 from moda.training.loss import TERMS, ActionMetric, Draws, LossWeights, Objective, Window
@@ -85,7 +86,7 @@ def learning_rate(step: int, options: TrainOptions) -> float:
     return options.rate * 0.5 * (1 + float(np.cos(np.pi * min(1.0, (step - start) / (options.steps - start)))))
 
 
-LIVE_WINDOWS = ((32, 5), (16, 10), (0, 80))
+LIVE_WINDOWS = (*((cut.known, cut.piece + cut.draft) for cut in (ALONE, Cut(8, 2))), (0, 80))
 """Known frames and new ones of the windows that are learnt with `TrainOptions.live`, each as often: a live session
 alone, one among many (`moda.live`), and a whole segment, so that what is planned offline stays as it was."""
 LIVE_NOISE = (0.0, 0.3)
